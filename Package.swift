@@ -1,0 +1,56 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// Ground floor first; a target imports only those above it in this list.
+let package = Package(
+    name: "drrl",
+    products: [
+        .executable(name: "drrl-train", targets: ["drrl-train"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        // C libraries from the system, through pkg-config.
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+
+        .target(name: "CKernels"),
+        .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "Communicator", dependencies: ["CMPI", "Kernels"]),
+        .target(name: "Corpus", dependencies: ["CKernels", "Kernels"]),
+        .target(name: "Transformer", dependencies: ["CKernels", "Kernels"]),
+        .target(name: "Checkpoint", dependencies: ["CHDF5", "Kernels"]),
+        .target(name: "Worker", dependencies: ["Communicator", "Corpus", "Transformer", "Checkpoint", "Kernels"]),
+        .target(
+            name: "Trainer",
+            dependencies: [
+                "Worker", "Checkpoint", "Corpus", "Transformer", "Communicator", "Kernels", "CKernels",
+                "Yams",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),
+
+        // What the multi-rank tests start under mpirun.
+        .executableTarget(
+            name: "communicator-probe", dependencies: ["Communicator", "Kernels"],
+            path: "Tests/CommunicatorProbe"),
+
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
+        .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "communicator-probe"]),
+        .testTarget(name: "CorpusTests", dependencies: ["Corpus"]),
+        .testTarget(
+            name: "TransformerTests", dependencies: ["Transformer", "Kernels"],
+            exclude: ["Golden"]),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels"]),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker"]),
+        .testTarget(name: "TrainerTests", dependencies: ["Trainer", "drrl-train"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

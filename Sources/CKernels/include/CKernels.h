@@ -1,0 +1,1 @@
+void drrl_anchor(void);

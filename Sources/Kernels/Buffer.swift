@@ -1,0 +1,106 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// A range of aligned memory together with a share in its ownership.
+///
+/// Copies and slices of a buffer see the same elements; the memory is freed with the last of them.
+/// The address never moves, so C may keep it for as long as any copy lives (a nonblocking MPI call does).
+/// Indices are checked on every access. Threads must not write the same elements at once.
+public struct Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
+    @usableFromInline let storage: Storage<Element>
+    @usableFromInline let start: UnsafeMutablePointer<Element>
+    /// Number of elements.
+    public let count: Int
+
+    @usableFromInline
+    init(storage: Storage<Element>, start: UnsafeMutablePointer<Element>, count: Int) {
+        self.storage = storage
+        self.start = start
+        self.count = count
+    }
+
+    /// New memory, 64-byte aligned, in huge pages where it is large; contents are undefined.
+    public init(uninitialized count: Int) {
+        let storage = Storage<Element>(count: count)
+        self.init(storage: storage, start: storage.base, count: count)
+    }
+
+    /// New memory filled with `value`.
+    public init(count: Int, repeating value: Element) {
+        self.init(uninitialized: count)
+        start.update(repeating: value, count: count)
+    }
+
+    /// New memory with the elements of `array`.
+    public init(_ array: [Element]) {
+        self.init(uninitialized: array.count)
+        array.withUnsafeBufferPointer { source in
+            if let base = source.baseAddress { start.update(from: base, count: count) }
+        }
+    }
+
+    /// Element `i`, `0 ≤ i < count`.
+    @inlinable
+    public subscript(i: Int) -> Element {
+        get {
+            precondition(i >= 0 && i < count, "index \(i) outside a buffer of \(count)")
+            return start[i]
+        }
+        nonmutating set {
+            precondition(i >= 0 && i < count, "index \(i) outside a buffer of \(count)")
+            start[i] = newValue
+        }
+    }
+
+    /// The same memory, elements `range`.
+    @inlinable
+    public subscript(range: Range<Int>) -> Buffer {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= count,
+            "range \(range) outside a buffer of \(count)")
+        return Buffer(storage: storage, start: start + range.lowerBound, count: range.count)
+    }
+
+    /// The elements, copied.
+    public var array: [Element] { Array(UnsafeBufferPointer(start: start, count: count)) }
+
+    /// Sets every element to `value`.
+    public func fill(_ value: Element) { start.update(repeating: value, count: count) }
+
+    /// Copies the elements of `source`, which has the same count.
+    public func copy(from source: Buffer) {
+        precondition(source.count == count, "copy of \(source.count) elements into \(count)")
+        start.update(from: source.start, count: count)
+    }
+
+    /// The first element's address, for kernels and shims.
+    @inlinable
+    public var pointer: UnsafeMutablePointer<Element> { start }
+
+    /// The bytes, for files and checksums.
+    public var bytes: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: start, count: count * MemoryLayout<Element>.stride)
+    }
+}
+
+@usableFromInline
+final class Storage<Element: BitwiseCopyable> {
+    @usableFromInline let base: UnsafeMutablePointer<Element>
+
+    init(count: Int) {
+        precondition(count >= 0, "a buffer of \(count) elements")
+        let bytes = max(count * MemoryLayout<Element>.stride, 64)
+        let hugePage = 2 << 20
+        let isLarge = bytes >= 2 * hugePage
+        let raw = UnsafeMutableRawPointer.allocate(
+            byteCount: bytes, alignment: isLarge ? hugePage : 64)
+        if isLarge {
+            // Advice only: where the kernel has no huge pages, small ones serve.
+            _ = madvise(raw, bytes, MADV_HUGEPAGE)
+        }
+        base = raw.bindMemory(to: Element.self, capacity: count)
+    }
+
+    deinit { UnsafeMutableRawPointer(base).deallocate() }
+}

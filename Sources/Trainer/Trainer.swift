@@ -1,0 +1,4 @@
+import Kernels
+import ArgumentParser
+import Yams
+import Logging

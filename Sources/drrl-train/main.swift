@@ -1,0 +1,2 @@
+import Trainer
+print("drrl")

@@ -1,0 +1,2 @@
+import Communicator
+print("probe")
