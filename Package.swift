@@ -23,7 +23,7 @@ let package = Package(
         .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "Communicator", dependencies: ["CMPI", "Kernels"]),
         .target(name: "Corpus", dependencies: ["CKernels", "Kernels"]),
-        .target(name: "Transformer", dependencies: ["CKernels", "Kernels"]),
+        .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "Kernels"]),
         .target(name: "Worker", dependencies: ["Communicator", "Corpus", "Transformer", "Checkpoint", "Kernels"]),
         .target(

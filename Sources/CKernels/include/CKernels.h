@@ -1,1 +1,78 @@
-void drrl_anchor(void);
+// Row-wise vector loops. Every function is compiled for AVX-512, AVX2 and the baseline, and picks one at run time.
+// Sums run over 16 fixed lanes on every CPU, so that the order of a sum does not depend on the vector width.
+// Shapes: rows x columns, row-major; `ld` is the distance between rows. Nothing here allocates or fails.
+#ifndef DRRL_CKERNELS_H
+#define DRRL_CKERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// --- LayerNorm (Ba et al. 2016), over rows of `width`, eps as given.
+void drrl_layernorm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma,
+                            const float *beta, long rows, long width, float eps);
+// y from the statistics that the forward pass kept.
+void drrl_layernorm_apply(float *y, const float *mean, const float *rstd, const float *x,
+                          const float *gamma, const float *beta, long rows, long width);
+// dx += , dgamma += , dbeta +=.
+void drrl_layernorm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                             const float *mean, const float *rstd, const float *gamma, long rows,
+                             long width);
+
+// --- GELU, tanh form (Hendrycks & Gimpel 2016).
+// h += bias (per column), y = gelu(h).
+void drrl_gelu_forward(float *y, float *h, const float *bias, long rows, long columns);
+// y = gelu(h) again, and dh = dy * gelu'(h) in place of dy.
+void drrl_gelu_backward(float *y, float *dy, const float *h, long count);
+
+// --- Linear maps' edges.
+// Every row = bias.
+void drrl_broadcast_row(float *y, const float *bias, long rows, long columns);
+// out = residual + y + bias.
+void drrl_residual_forward(float *out, const float *residual, const float *y, const float *bias,
+                           long rows, long columns);
+// sum[c] += sum over rows of x[r * ld + c].
+void drrl_column_sum(float *sum, const float *x, long rows, long columns, long ld);
+void drrl_add(float *y, const float *x, long count);
+void drrl_scale(float *y, float factor, long count);
+
+// --- Attention tiles (Dao et al. 2022). Row r of a tile sees its first min(columns, valid + r) columns.
+// Scores -> exp(score - running maximum), zero where masked; `out` (rows x width) is rescaled to the new maximum.
+void drrl_softmax_tile_forward(float *scores, long ld, long rows, long columns, long valid,
+                               float *row_max, float *row_sum, float *out, long width);
+// out / row_sum into `y` (distance ld_y); lse = row_max + log(row_sum).
+void drrl_softmax_tile_finish(float *y, long ld_y, float *lse, const float *out, const float *row_max,
+                              const float *row_sum, long rows, long width);
+// Scores -> probabilities exp(score - lse); dp -> p * (dp - delta) * scale; both zero where masked.
+void drrl_softmax_tile_backward(float *scores, float *dp, long ld, long rows, long columns, long valid,
+                                const float *lse, const float *delta, float scale);
+// delta[r] = sum_c a[r, c] * b[r, c].
+void drrl_row_dot(float *delta, const float *a, long ld_a, const float *b, long ld_b, long rows,
+                  long columns);
+
+// --- Cross-entropy over rows of logits.
+// loss[r] = logsumexp(row) - row[target]; with `gradient`, row becomes (softmax(row) - onehot) * scale.
+// A negative target gives loss 0 and gradient 0.
+void drrl_cross_entropy(double *loss, float *logits, const int32_t *targets, long rows, long columns,
+                        float scale, bool gradient);
+
+// --- Philox4x32-10 (Salmon et al. 2011).
+void drrl_philox(uint32_t out[4], uint64_t key, const uint32_t counter[4]);
+// x[r, c] = kept ? x[r, c] * (1 / (1 - rate)) : 0. Element (r, c) is decided by block
+// ((first_column + c) / 4, first_row + r, sample), so any tiling gives the same mask; first_column is a multiple of 4.
+void drrl_dropout(float *x, long ld, long rows, long columns, uint64_t key, uint64_t sample,
+                  long first_row, long first_column, float rate);
+// Normal deviates first ... first + count - 1 of the stream `key`, times `deviation` (Box & Muller 1958).
+void drrl_normal(float *x, uint64_t key, uint64_t first, long count, float deviation);
+
+// --- Optimizer.
+// AdamW (Loshchilov & Hutter 2019) on gradient * gradient_scale; the gradient is left zero.
+typedef struct {
+    float learning_rate, beta1, beta2, epsilon, weight_decay;
+    float bias_correction1, bias_correction2; // 1 - beta^t
+    float gradient_scale;
+} drrl_adamw_options;
+void drrl_adamw(float *parameter, float *gradient, float *m, float *v, long count,
+                const drrl_adamw_options *options);
+double drrl_sum_of_squares(const float *x, long count);
+
+#endif

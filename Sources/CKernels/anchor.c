@@ -1,2 +1,0 @@
-#include "CKernels.h"
-void drrl_anchor(void) {}

@@ -1,0 +1,49 @@
+import COpenBLAS
+
+/// A view of `rows` × `columns` floats, row-major, `stride` apart from row to row; or the transpose of such a view.
+public struct Matrix: Sendable {
+    let elements: Buffer<Float>
+    /// Number of rows.
+    public let rows: Int
+    /// Number of columns.
+    public let columns: Int
+    /// Elements from one row's start to the next's (from one column's, in a transpose).
+    public let stride: Int
+    let isTransposed: Bool
+
+    private init(elements: Buffer<Float>, rows: Int, columns: Int, stride: Int, isTransposed: Bool) {
+        self.elements = elements
+        self.rows = rows
+        self.columns = columns
+        self.stride = stride
+        self.isTransposed = isTransposed
+    }
+
+    /// Views `buffer` from its first element on.
+    public init(_ buffer: Buffer<Float>, rows: Int, columns: Int, stride: Int? = nil) {
+        let stride = stride ?? columns
+        precondition(rows >= 0 && columns >= 0 && stride >= columns, "\(rows)×\(columns) at stride \(stride)")
+        let count = rows == 0 ? 0 : (rows - 1) * stride + columns
+        self.init(elements: buffer[0..<count], rows: rows, columns: columns, stride: stride, isTransposed: false)
+    }
+
+    /// The same elements as columns × rows.
+    public var transposed: Matrix {
+        Matrix(elements: elements, rows: columns, columns: rows, stride: stride, isTransposed: !isTransposed)
+    }
+
+    /// Rows `range` of a matrix that is not a transpose.
+    public func rows(_ range: Range<Int>) -> Matrix {
+        precondition(!isTransposed && range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+        let first = min(range.lowerBound * stride, elements.count)
+        return Matrix(elements[first..<elements.count], rows: range.count, columns: columns, stride: stride)
+    }
+
+    /// The first element's address, for kernels.
+    public var pointer: UnsafeMutablePointer<Float> { elements.pointer }
+
+    var operation: CBLAS_TRANSPOSE { isTransposed ? CblasTrans : CblasNoTrans }
+    /// Where row `i` (or column `i`) of the matrix as it enters the product begins.
+    func offset(row i: Int) -> Int { isTransposed ? i : i * stride }
+    func offset(column i: Int) -> Int { isTransposed ? i * stride : i }
+}

@@ -1,0 +1,40 @@
+import CKernels
+
+/// Philox4x32-10, a counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+///
+/// A number is a pure function of the key and a counter, so what is drawn for a sample, a layer or a step
+/// does not depend on who draws it or on what was drawn before.
+public struct Philox: Sendable, Equatable {
+    /// The 64-bit key.
+    public let key: UInt64
+
+    public init(key: UInt64) { self.key = key }
+
+    /// Block `(c0, c1, c2, c3)`: four independent 32-bit words.
+    public func block(_ c0: UInt32, _ c1: UInt32 = 0, _ c2: UInt32 = 0, _ c3: UInt32 = 0) -> SIMD4<UInt32> {
+        var words: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
+        let counter = [c0, c1, c2, c3]
+        withUnsafeMutableBytes(of: &words) {
+            drrl_philox($0.baseAddress!.assumingMemoryBound(to: UInt32.self), key, counter)
+        }
+        return SIMD4(words.0, words.1, words.2, words.3)
+    }
+
+    /// A generator whose key is drawn from this one's at the counter given: a stream of its own for each
+    /// (step, layer, site, …).
+    public func derived(_ c0: UInt32, _ c1: UInt32 = 0, _ c2: UInt32 = 0, _ c3: UInt32 = 0) -> Philox {
+        let word = block(c0, c1, c2, c3)
+        return Philox(key: UInt64(word.x) | UInt64(word.y) << 32)
+    }
+
+    /// Uniform in [0, 1), 53 bits.
+    public func uniform(_ c0: UInt32, _ c1: UInt32 = 0, _ c2: UInt32 = 0, _ c3: UInt32 = 0) -> Double {
+        let word = block(c0, c1, c2, c3)
+        return Double((UInt64(word.x) | UInt64(word.y) << 32) >> 11) * 0x1p-53
+    }
+
+    /// Fills `buffer` with normal deviates of mean 0 and the standard deviation given.
+    public func fillNormal(_ buffer: Buffer<Float>, deviation: Float) {
+        drrl_normal(buffer.pointer, key, 0, buffer.count, deviation)
+    }
+}

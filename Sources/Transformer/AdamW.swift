@@ -1,0 +1,68 @@
+import CKernels
+import Kernels
+
+/// AdamW (Loshchilov & Hutter 2019, Algorithm 2), with decay on matrices only.
+public struct AdamW: Codable, Equatable, Sendable {
+    public var beta1: Float
+    public var beta2: Float
+    public var epsilon: Float
+    public var weightDecay: Float
+
+    public init(beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8, weightDecay: Float = 0.1) {
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.weightDecay = weightDecay
+    }
+
+    /// Update number `step` (from 1) with the gradients times `gradientScale`; gradients are zero afterwards.
+    public func update(
+        _ arena: ParameterArena, step: Int, learningRate: Float, gradientScale: Float, on team: Team
+    ) {
+        precondition(step >= 1, "AdamW counts updates from 1")
+        let correction1 = Float(1 - pow(Double(beta1), step)), correction2 = Float(1 - pow(Double(beta2), step))
+        for parameter in arena.layout.parameters {
+            var options = drrl_adamw_options()
+            options.learning_rate = learningRate
+            options.beta1 = beta1
+            options.beta2 = beta2
+            options.epsilon = epsilon
+            options.weight_decay = parameter.decays ? weightDecay : 0
+            options.bias_correction1 = correction1
+            options.bias_correction2 = correction2
+            options.gradient_scale = gradientScale
+            let final = options
+            let (values, gradients) = (arena.values[parameter.range], arena.gradients[parameter.range])
+            let (m, v) = (arena.firstMoment[parameter.range], arena.secondMoment[parameter.range])
+            team.split(values.count, grain: 16384) { range in
+                withUnsafePointer(to: final) { options in
+                    drrl_adamw(
+                        values.pointer + range.lowerBound, gradients.pointer + range.lowerBound,
+                        m.pointer + range.lowerBound, v.pointer + range.lowerBound, range.count, options)
+                }
+            }
+        }
+    }
+
+    private func pow(_ base: Double, _ exponent: Int) -> Double {
+        var (result, square, left) = (1.0, base, exponent)
+        while left > 0 {
+            if left & 1 == 1 { result *= square }
+            square *= square
+            left >>= 1
+        }
+        return result
+    }
+}
+
+/// Σ x², in float64; NaN or infinite where an element is.
+public func sumOfSquares(_ x: Buffer<Float>, on team: Team) -> Double {
+    let piece = 1 << 16
+    let count = (x.count + piece - 1) / piece
+    let sums = Buffer<Double>(count: count, repeating: 0)
+    team.tasks(count) { task, _ in
+        let range = (task * piece)..<min((task + 1) * piece, x.count)
+        sums[task] = drrl_sum_of_squares(x.pointer + range.lowerBound, range.count)
+    }
+    return sums.array.reduce(0, +)
+}

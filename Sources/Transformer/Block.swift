@@ -1,0 +1,150 @@
+import Kernels
+
+// M = B L rows, D width. Weights are [in, out].
+
+/// A layer's parameters or gradients, by role.
+struct BlockParameters: Sendable {
+    let norm1Gain, norm1Bias, attentionBias, attentionProjectionBias: Buffer<Float>
+    let norm2Gain, norm2Bias, feedForwardBias, feedForwardProjectionBias: Buffer<Float>
+    /// [D, 3D], [D, D], [D, 4D], [4D, D].
+    let attention, attentionProjection, feedForward, feedForwardProjection: Matrix
+
+    init(_ arena: Buffer<Float>, _ layout: ParameterLayout, layer: Int) {
+        func parameter(_ name: String) -> Parameter {
+            guard let parameter = layout["transformer.h.\(layer).\(name)"] else {
+                preconditionFailure("layer \(layer) is not on this stage")
+            }
+            return parameter
+        }
+        func vector(_ name: String) -> Buffer<Float> { arena[parameter(name).range] }
+        func matrix(_ name: String) -> Matrix {
+            let shape = parameter(name).shape
+            return Matrix(vector(name), rows: shape[0], columns: shape[1])
+        }
+        norm1Gain = vector("ln_1.weight")
+        norm1Bias = vector("ln_1.bias")
+        attention = matrix("attn.c_attn.weight")
+        attentionBias = vector("attn.c_attn.bias")
+        attentionProjection = matrix("attn.c_proj.weight")
+        attentionProjectionBias = vector("attn.c_proj.bias")
+        norm2Gain = vector("ln_2.weight")
+        norm2Bias = vector("ln_2.bias")
+        feedForward = matrix("mlp.c_fc.weight")
+        feedForwardBias = vector("mlp.c_fc.bias")
+        feedForwardProjection = matrix("mlp.c_proj.weight")
+        feedForwardProjectionBias = vector("mlp.c_proj.bias")
+    }
+}
+
+/// Memory that every layer uses in turn.
+struct BlockScratch: Sendable {
+    /// [M, D] norm outputs, projection outputs and their gradients.
+    let narrow, branch: Buffer<Float>
+    /// [M, 4D] GELU outputs and gradients; the latter also holds dqkv.
+    let wide, wideGradient: Buffer<Float>
+    /// [B, H, L].
+    let delta: Buffer<Float>
+
+    init(_ configuration: ModelConfiguration, rows: Int, forTraining: Bool) {
+        let D = configuration.width
+        narrow = Buffer(uninitialized: rows * D)
+        branch = Buffer(uninitialized: rows * D)
+        wide = Buffer(uninitialized: rows * 4 * D)
+        wideGradient = Buffer(uninitialized: forTraining ? rows * 4 * D : 0)
+        delta = Buffer(uninitialized: forTraining ? rows * configuration.heads : 0)
+    }
+}
+
+/// One pre-norm Transformer layer: x + attention(norm(x)), then + feed-forward(norm(·)).
+struct Block: Sendable {
+    let layer: Int
+    let parameters: BlockParameters
+    let gradients: BlockParameters
+    let attention: Attention
+    let scratch: BlockScratch
+    let team: Team
+
+    private var width: Int { parameters.norm1Gain.count }
+
+    private func matrix(_ buffer: Buffer<Float>, _ batch: MicroBatch, _ columns: Int) -> Matrix {
+        Matrix(buffer, rows: batch.rows, columns: columns)
+    }
+
+    /// Reads `saved.input`, writes `output`, and fills the rest of `saved`.
+    func forward(_ saved: Activations.Layer, into output: Buffer<Float>, batch: MicroBatch, dropout: Dropout?) {
+        let p = parameters, s = scratch, D = width, M = batch.rows
+        layerNormForward(saved.input, gamma: p.norm1Gain, beta: p.norm1Bias, into: s.narrow,
+            mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
+        linearForward(matrix(s.narrow, batch, D), weight: p.attention, bias: p.attentionBias, into: saved.qkv, on: team)
+        attention.forward(
+            qkv: saved.qkv, out: saved.attended, lse: saved.lse, batch: batch, dropout: dropout, layer: layer, on: team)
+        project(saved.attended, p.attentionProjection, p.attentionProjectionBias, residual: saved.input,
+            into: saved.middle, batch, dropout, .attentionProjection)
+
+        layerNormForward(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
+            mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)
+        team.gemm(matrix(s.narrow, batch, D), p.feedForward, into: matrix(saved.hidden, batch, 4 * D))
+        geluForward(saved.hidden, bias: p.feedForwardBias, into: s.wide, rows: M, on: team)
+        project(s.wide, p.feedForwardProjection, p.feedForwardProjectionBias, residual: saved.middle,
+            into: output, batch, dropout, .feedForwardProjection)
+    }
+
+    /// output = residual + dropout(x W + bias).
+    private func project(
+        _ x: Buffer<Float>, _ weight: Matrix, _ bias: Buffer<Float>, residual: Buffer<Float>,
+        into output: Buffer<Float>, _ batch: MicroBatch, _ dropout: Dropout?, _ site: Dropout.Site
+    ) {
+        let branch = scratch.branch, D = width
+        if let dropout {
+            linearForward(matrix(x, batch, weight.rows), weight: weight, bias: bias, into: branch, on: team)
+            dropout.apply(to: branch, width: D, batch: batch, layer: layer, site: site, on: team)
+            let none = Buffer<Float>(count: D, repeating: 0)
+            residualForward(branch, bias: none, residual: residual, into: output, rows: batch.rows, on: team)
+        } else {
+            team.gemm(matrix(x, batch, weight.rows), weight, into: matrix(branch, batch, D))
+            residualForward(branch, bias: bias, residual: residual, into: output, rows: batch.rows, on: team)
+        }
+    }
+
+    /// dx: [M, D], the gradient of the layer's output, becomes that of its input; parameters' gradients are added to.
+    func backward(_ saved: Activations.Layer, dx: Buffer<Float>, batch: MicroBatch, dropout: Dropout?) {
+        let p = parameters, g = gradients, s = scratch, D = width, M = batch.rows
+
+        let dBranch2 = branchGradient(dx, batch, dropout, .feedForwardProjection)
+        let dHidden = matrix(s.wideGradient, batch, 4 * D)
+        team.gemm(dBranch2, p.feedForwardProjection.transposed, into: dHidden)
+        geluBackward(h: saved.hidden, y: s.wide, dy: s.wideGradient, count: M * 4 * D, on: team)
+        linearBackward(dy: dBranch2, x: matrix(s.wide, batch, 4 * D), weight: p.feedForwardProjection,
+            dweight: g.feedForwardProjection, dbias: g.feedForwardProjectionBias, dx: nil, on: team)
+        layerNormAgain(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
+            mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)
+        linearBackward(dy: dHidden, x: matrix(s.narrow, batch, D), weight: p.feedForward,
+            dweight: g.feedForward, dbias: g.feedForwardBias, dx: matrix(s.branch, batch, D), on: team)
+        layerNormBackward(dy: s.branch, x: saved.middle, gamma: p.norm2Gain, mean: saved.mean2, rstd: saved.rstd2,
+            dx: dx, dgamma: g.norm2Gain, dbeta: g.norm2Bias, rows: M, on: team)
+
+        let dBranch1 = branchGradient(dx, batch, dropout, .attentionProjection)
+        linearBackward(dy: dBranch1, x: matrix(saved.attended, batch, D), weight: p.attentionProjection,
+            dweight: g.attentionProjection, dbias: g.attentionProjectionBias, dx: matrix(s.narrow, batch, D), on: team)
+        attention.backward(
+            qkv: saved.qkv, out: saved.attended, lse: saved.lse, dout: s.narrow, dqkv: s.wideGradient, delta: s.delta,
+            batch: batch, dropout: dropout, layer: layer, on: team)
+        layerNormAgain(saved.input, gamma: p.norm1Gain, beta: p.norm1Bias, into: s.narrow,
+            mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
+        linearBackward(dy: matrix(s.wideGradient, batch, 3 * D), x: matrix(s.narrow, batch, D), weight: p.attention,
+            dweight: g.attention, dbias: g.attentionBias, dx: matrix(s.branch, batch, D), on: team)
+        layerNormBackward(dy: s.branch, x: saved.input, gamma: p.norm1Gain, mean: saved.mean1, rstd: saved.rstd1,
+            dx: dx, dgamma: g.norm1Gain, dbeta: g.norm1Bias, rows: M, on: team)
+    }
+
+    /// The gradient that enters a projection: dx itself, or a copy with the dropped elements' gradient dropped.
+    private func branchGradient(
+        _ dx: Buffer<Float>, _ batch: MicroBatch, _ dropout: Dropout?, _ site: Dropout.Site
+    ) -> Matrix {
+        guard let dropout else { return matrix(dx, batch, width) }
+        let count = batch.rows * width
+        scratch.branch[0..<count].copy(from: dx[0..<count])
+        dropout.apply(to: scratch.branch, width: width, batch: batch, layer: layer, site: site, on: team)
+        return matrix(scratch.branch, batch, width)
+    }
+}

@@ -1,0 +1,42 @@
+import CKernels
+import Kernels
+
+/// What a training step drops: a pure function of (seed, step, sample, layer, site, element).
+public struct Dropout: Sendable {
+    /// Where in the model elements are dropped.
+    public enum Site: UInt32, Sendable {
+        case embedding, attention, attentionProjection, feedForwardProjection
+    }
+
+    /// Probability of dropping an element.
+    public let rate: Float
+    private let step: Philox
+
+    public init(rate: Float, seed: UInt64, step: Int) {
+        self.rate = rate
+        self.step = Philox(key: seed).derived(
+            UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32), 0, RandomPurpose.dropout)
+    }
+
+    /// The key of one layer's site; heads have keys of their own.
+    func key(layer: Int, site: Site, head: Int = 0) -> UInt64 {
+        step.derived(UInt32(layer), site.rawValue, UInt32(head), RandomPurpose.dropout).key
+    }
+
+    /// x ← mask ∘ x / (1 − rate) for a [B × length, D] activation; forward and backward alike.
+    func apply(to x: Buffer<Float>, width: Int, batch: MicroBatch, layer: Int, site: Site, on team: Team) {
+        let key = key(layer: layer, site: site)
+        let rate = rate
+        team.split(batch.rows) { rows in
+            var row = rows.lowerBound
+            while row < rows.upperBound {
+                let sequence = row / batch.length
+                let end = min(rows.upperBound, (sequence + 1) * batch.length)
+                drrl_dropout(
+                    x.pointer + row * width, width, end - row, width, key, batch.samples[sequence],
+                    row - sequence * batch.length, 0, rate)
+                row = end
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import CKernels
+import Kernels
+
+/// The tied head and its cross-entropy, a tile of rows at a time: logits of the other rows never exist.
+public struct Head: Sendable {
+    /// Rows a tile.
+    let tileRows: Int
+    private let logits: Buffer<Float>
+    private let losses: Buffer<Double>
+
+    /// For a vocabulary of V and at most `rows` rows; the tile takes about 32 MB.
+    public init(vocabularySize: Int, rows: Int) {
+        tileRows = min(rows, max(64, (32 << 20) / (4 * vocabularySize)))
+        logits = Buffer(uninitialized: tileRows * vocabularySize)
+        losses = Buffer(uninitialized: tileRows)
+    }
+
+    /// The negative log-likelihood of each row's target, in nats; 0 where the target is negative.
+    ///
+    /// x: [M, D] after the final norm; embedding: [V, D].
+    public func forward(_ x: Matrix, embedding: Matrix, targets: Buffer<Int32>, into nll: Buffer<Double>, on team: Team) {
+        tiles(x, embedding, targets, scale: 0, gradient: false, on: team) { rows, _ in
+            for row in rows { nll[row] = losses[row - rows.lowerBound] }
+        }
+    }
+
+    /// Σ negative log-likelihood over rows with a target, in nats; dx = ∂/∂x and dembedding += ∂/∂embedding of
+    /// `scale` times that sum.
+    public func forwardBackward(
+        _ x: Matrix, embedding: Matrix, targets: Buffer<Int32>, scale: Float, dx: Matrix, dembedding: Matrix,
+        on team: Team
+    ) -> Double {
+        var total = 0.0
+        tiles(x, embedding, targets, scale: scale, gradient: true, on: team) { rows, dlogits in
+            for row in 0..<rows.count { total += losses[row] }
+            team.gemm(dlogits, embedding, into: dx.rows(rows))
+            team.gemm(dlogits.transposed, x.rows(rows), into: dembedding, beta: 1)
+        }
+        return total
+    }
+
+    private func tiles(
+        _ x: Matrix, _ embedding: Matrix, _ targets: Buffer<Int32>, scale: Float, gradient: Bool, on team: Team,
+        _ body: (Range<Int>, Matrix) -> Void
+    ) {
+        let vocabulary = embedding.rows
+        precondition(targets.count >= x.rows)
+        for first in stride(from: 0, to: x.rows, by: tileRows) {
+            let rows = first..<min(first + tileRows, x.rows)
+            let tile = Matrix(logits, rows: rows.count, columns: vocabulary)
+            team.gemm(x.rows(rows), embedding.transposed, into: tile)
+            let targets = targets[rows]
+            team.split(rows.count) { r in
+                drrl_cross_entropy(
+                    losses.pointer + r.lowerBound, tile.pointer + r.lowerBound * vocabulary,
+                    targets.pointer + r.lowerBound, r.count, vocabulary, scale, gradient)
+            }
+            body(rows, tile)
+        }
+    }
+}

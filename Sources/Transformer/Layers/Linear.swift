@@ -1,0 +1,43 @@
+import CKernels
+import Kernels
+
+/// y = x W + bias, W: [in, out] as in Hugging Face's Conv1D; x: [M, in], y: [M, out].
+public func linearForward(_ x: Matrix, weight: Matrix, bias: Buffer<Float>, into y: Buffer<Float>, on team: Team) {
+    let rows = x.rows, columns = weight.columns
+    precondition(bias.count == columns && y.count >= rows * columns)
+    team.split(rows) { r in
+        drrl_broadcast_row(y.pointer + r.lowerBound * columns, bias.pointer, r.count, columns)
+    }
+    team.gemm(x, weight, into: Matrix(y, rows: rows, columns: columns), beta: 1)
+}
+
+/// out = residual + y + bias; all [M, D].
+public func residualForward(
+    _ y: Buffer<Float>, bias: Buffer<Float>, residual: Buffer<Float>, into out: Buffer<Float>, rows: Int, on team: Team
+) {
+    let width = bias.count
+    precondition(y.count >= rows * width && residual.count >= rows * width && out.count >= rows * width)
+    team.split(rows) { r in
+        let first = r.lowerBound * width
+        drrl_residual_forward(
+            out.pointer + first, residual.pointer + first, y.pointer + first, bias.pointer, r.count, width)
+    }
+}
+
+/// dW += xᵀ dy, dbias += Σ rows of dy, and dx = dy Wᵀ where it is wanted.
+public func linearBackward(
+    dy: Matrix, x: Matrix, weight: Matrix, dweight: Matrix, dbias: Buffer<Float>, dx: Matrix?, on team: Team
+) {
+    team.gemm(x.transposed, dy, into: dweight, beta: 1)
+    biasBackward(dy: dy, dbias: dbias, on: team)
+    if let dx { team.gemm(dy, weight.transposed, into: dx) }
+}
+
+/// dbias += Σ rows of dy.
+public func biasBackward(dy: Matrix, dbias: Buffer<Float>, on team: Team) {
+    precondition(dbias.count == dy.columns)
+    team.split(dy.columns, grain: 64) { c in
+        drrl_column_sum(
+            dbias.pointer + c.lowerBound, dy.pointer + c.lowerBound, dy.rows, c.count, dy.stride)
+    }
+}

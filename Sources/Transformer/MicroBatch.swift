@@ -1,0 +1,27 @@
+import Kernels
+
+/// What goes through the model at once: `sequences` × `length` tokens.
+public struct MicroBatch: Sendable {
+    /// B, number of sequences.
+    public let sequences: Int
+    /// Tokens a sequence, at most the model's context.
+    public let length: Int
+    /// [B × length] input tokens.
+    public let tokens: Buffer<Int32>
+    /// [B × length] next tokens; a negative one is not counted.
+    public let targets: Buffer<Int32>
+    /// [B] global sample indices, which decide what dropout drops.
+    public let samples: [UInt64]
+
+    public init(sequences: Int, length: Int, tokens: Buffer<Int32>, targets: Buffer<Int32>, samples: [UInt64]) {
+        precondition(tokens.count == sequences * length && targets.count == tokens.count && samples.count == sequences)
+        self.sequences = sequences
+        self.length = length
+        self.tokens = tokens
+        self.targets = targets
+        self.samples = samples
+    }
+
+    /// Rows of every activation matrix.
+    public var rows: Int { sequences * length }
+}

@@ -1,0 +1,53 @@
+import Kernels
+
+/// A stage's parameters, gradients and Adam moments: four arrays of one layout.
+public struct ParameterArena: Sendable {
+    public let layout: ParameterLayout
+    public let values: Buffer<Float>
+    /// Zero at a step's start; what backward passes add up.
+    public let gradients: Buffer<Float>
+    /// First moment, Adam's m.
+    public let firstMoment: Buffer<Float>
+    /// Second moment, Adam's v.
+    public let secondMoment: Buffer<Float>
+
+    /// Everything zero; weights come from `initialize` or a checkpoint.
+    public init(_ layout: ParameterLayout) {
+        self.layout = layout
+        values = Buffer(count: layout.count, repeating: 0)
+        gradients = Buffer(count: layout.count, repeating: 0)
+        firstMoment = Buffer(count: layout.count, repeating: 0)
+        secondMoment = Buffer(count: layout.count, repeating: 0)
+    }
+
+    /// GPT-2's initial weights: normal of deviation 0.02, divided by √(2N) for what writes to the residual stream;
+    /// gains 1, biases 0. Each parameter has a stream of its own, so stages agree whatever the split.
+    public func initialize(seed: UInt64, layers: Int) {
+        let generator = Philox(key: seed)
+        for parameter in layout.parameters {
+            let values = values[parameter.range]
+            if parameter.shape.count == 1 {
+                values.fill(parameter.name.hasSuffix(".weight") ? 1 : 0)
+                continue
+            }
+            let residual = parameter.name.hasSuffix("c_proj.weight")
+            let deviation: Float = residual ? 0.02 / (2 * Float(layers)).squareRoot() : 0.02
+            let hash = Self.fnv1a(parameter.name)
+            let stream = generator.derived(
+                UInt32(truncatingIfNeeded: hash), UInt32(truncatingIfNeeded: hash >> 32), 0, RandomPurpose.weights)
+            stream.fillNormal(values, deviation: deviation)
+        }
+    }
+
+    /// FNV-1a, 64 bit: a name's number, the same everywhere.
+    static func fnv1a(_ name: String) -> UInt64 {
+        name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+}
+
+/// The last word of a counter says what a random number is for, so that no two uses share one.
+public enum RandomPurpose {
+    public static let weights: UInt32 = 1
+    public static let dropout: UInt32 = 2
+    public static let sampleOrder: UInt32 = 3
+}

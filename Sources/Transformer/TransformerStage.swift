@@ -1,0 +1,160 @@
+import Kernels
+
+/// One stage of a GPT-2 language model: its parameters, and its forward and backward pass.
+///
+/// With one stage it is the whole model. A micro-batch's pass runs `forward` on each stage in turn, then `loss` on the
+/// last, then `backward` from the last to the first.
+public final class TransformerStage: Sendable {
+    public let configuration: ModelConfiguration
+    public let placement: StagePlacement
+    public let parameters: ParameterArena
+    public let team: Team
+    /// Rows of the largest micro-batch.
+    public let capacity: Int
+    /// [M, D] the gradient of the residual stream: `loss` writes it on the last stage, other stages receive it here,
+    /// and `backward` turns it into the gradient of the stage's input.
+    public let streamGradient: Buffer<Float>
+
+    private let blocks: [Block]
+    private let head: Head?
+    private let forTraining: Bool
+    /// [M, D] output of the final norm.
+    private let normed: Buffer<Float>
+    /// [M, D] its gradient.
+    private let normedGradient: Buffer<Float>
+
+    /// Memory for micro-batches of at most `rows` = B × length rows. Parameters are zero until initialised or loaded.
+    public init(
+        _ configuration: ModelConfiguration, placement: StagePlacement, rows: Int, team: Team, forTraining: Bool = true
+    ) {
+        self.configuration = configuration
+        self.placement = placement
+        self.team = team
+        self.forTraining = forTraining
+        capacity = rows
+        let layout = ParameterLayout(configuration, placement)
+        let arena = ParameterArena(layout)
+        parameters = arena
+        let attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
+        let scratch = BlockScratch(configuration, rows: rows, forTraining: forTraining)
+        blocks = placement.layers.map { layer in
+            Block(
+                layer: layer, parameters: BlockParameters(arena.values, layout, layer: layer),
+                gradients: BlockParameters(arena.gradients, layout, layer: layer),
+                attention: attention, scratch: scratch, team: team)
+        }
+        streamGradient = Buffer(uninitialized: forTraining ? rows * configuration.width : 0)
+        head = placement.isLast ? Head(vocabularySize: configuration.vocabularySize, rows: rows) : nil
+        normed = Buffer(uninitialized: placement.isLast ? rows * configuration.width : 0)
+        normedGradient = Buffer(uninitialized: placement.isLast && forTraining ? rows * configuration.width : 0)
+    }
+
+    /// Room for one micro-batch's activations; a pipeline needs one for each micro-batch in flight.
+    public func makeActivations() -> Activations {
+        Activations(configuration, layerCount: placement.layers.count, rows: capacity, forTraining: forTraining)
+    }
+
+    /// Where the first stage's embedding goes, or where the stage before sends its output: [M, D].
+    public func input(of activations: Activations) -> Buffer<Float> { activations.layers[0].input }
+
+    /// Runs the stage's layers; `activations.output` is what the next stage reads.
+    public func forward(_ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil) {
+        precondition(batch.rows <= activations.capacity, "a micro-batch of \(batch.rows) rows")
+        if placement.isFirst {
+            let x = input(of: activations)
+            embeddingForward(
+                batch, tokenTable: tokenTable(parameters.values), positionTable: positionTable(parameters.values),
+                into: x, on: team)
+            dropout?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
+        }
+        for (i, block) in blocks.enumerated() {
+            block.forward(
+                activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout)
+        }
+    }
+
+    /// Last stage: the sum of the negative log-likelihood of the targets, in nats; `streamGradient` becomes the gradient
+    /// of `scale` times it, and the final norm's and the head's gradients are added to.
+    public func loss(_ batch: MicroBatch, _ activations: Activations, scale: Float) -> Double {
+        let M = batch.rows, D = configuration.width
+        let x = finalNorm(batch, activations)
+        let dx = Matrix(normedGradient, rows: M, columns: D)
+        let total = lastHead.forwardBackward(
+            x, embedding: tokenTable(parameters.values), targets: batch.targets, scale: scale, dx: dx,
+            dembedding: tokenTable(parameters.gradients), on: team)
+        streamGradient[0..<(M * D)].fill(0)
+        layerNormBackward(
+            dy: normedGradient, x: activations.output, gamma: vector("transformer.ln_f.weight", parameters.values),
+            mean: activations.finalMean, rstd: activations.finalRstd, dx: streamGradient,
+            dgamma: vector("transformer.ln_f.weight", parameters.gradients),
+            dbeta: vector("transformer.ln_f.bias", parameters.gradients), rows: M, on: team)
+        return total
+    }
+
+    /// Last stage: each row's negative log-likelihood in nats, without gradients; nll: [M].
+    public func negativeLogLikelihood(_ batch: MicroBatch, _ activations: Activations, into nll: Buffer<Double>) {
+        let x = finalNorm(batch, activations)
+        lastHead.forward(
+            x, embedding: tokenTable(parameters.values), targets: batch.targets, into: nll, on: team)
+    }
+
+    /// Last stage: the logits of every row, [M, V]; for small models and tests, since nothing else needs them.
+    public func logits(_ batch: MicroBatch, _ activations: Activations) -> Buffer<Float> {
+        let x = finalNorm(batch, activations)
+        let logits = Buffer<Float>(uninitialized: batch.rows * configuration.vocabularySize)
+        team.gemm(
+            x, tokenTable(parameters.values).transposed,
+            into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize))
+        return logits
+    }
+
+    /// Adds this micro-batch's gradients and turns `streamGradient` into the gradient of the stage's input.
+    ///
+    /// `finished` is told of each layer whose gradients are complete for this micro-batch, last layer first, and
+    /// finally, on the first stage, of the embedding (nil).
+    public func backward(
+        _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil,
+        finished: (_ layer: Int?) throws -> Void = { _ in }
+    ) rethrows {
+        for (i, block) in blocks.enumerated().reversed() {
+            block.backward(activations.layers[i], dx: streamGradient, batch: batch, dropout: dropout)
+            try finished(block.layer)
+        }
+        if placement.isFirst {
+            dropout?.apply(
+                to: streamGradient, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
+            embeddingBackward(
+                batch, dx: streamGradient, tokenTable: tokenTable(parameters.gradients),
+                positionTable: positionTable(parameters.gradients), on: team)
+            try finished(nil)
+        }
+    }
+
+    private var lastHead: Head {
+        guard let head else { preconditionFailure("the head is on the last stage") }
+        return head
+    }
+
+    private func finalNorm(_ batch: MicroBatch, _ activations: Activations) -> Matrix {
+        layerNormForward(
+            activations.output, gamma: vector("transformer.ln_f.weight", parameters.values),
+            beta: vector("transformer.ln_f.bias", parameters.values), into: normed, mean: activations.finalMean,
+            rstd: activations.finalRstd, rows: batch.rows, on: team)
+        return Matrix(normed, rows: batch.rows, columns: configuration.width)
+    }
+
+    private func vector(_ name: String, _ arena: Buffer<Float>) -> Buffer<Float> {
+        guard let parameter = parameters.layout[name] else { preconditionFailure("\(name) is not on this stage") }
+        return arena[parameter.range]
+    }
+
+    private func tokenTable(_ arena: Buffer<Float>) -> Matrix {
+        Matrix(vector(ParameterLayout.tokenEmbedding, arena),
+            rows: configuration.vocabularySize, columns: configuration.width)
+    }
+
+    private func positionTable(_ arena: Buffer<Float>) -> Matrix {
+        Matrix(vector(ParameterLayout.positionEmbedding, arena),
+            rows: configuration.context, columns: configuration.width)
+    }
+}
