@@ -112,10 +112,10 @@ public final class TransformerStage: Sendable {
     ///
     /// `finished` is told of each layer whose gradients are complete for this micro-batch, last layer first, and
     /// finally, on the first stage, of the embedding (nil).
-    public func backward(
+    public func backward<Failure: Error>(
         _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil,
-        finished: (_ layer: Int?) throws -> Void = { _ in }
-    ) rethrows {
+        finished: (_ layer: Int?) throws(Failure) -> Void
+    ) throws(Failure) {
         for (i, block) in blocks.enumerated().reversed() {
             block.backward(activations.layers[i], dx: streamGradient, batch: batch, dropout: dropout)
             try finished(block.layer)
@@ -128,6 +128,11 @@ public final class TransformerStage: Sendable {
                 positionTable: positionTable(parameters.gradients), on: team)
             try finished(nil)
         }
+    }
+
+    /// `backward` for a caller that need not know when a layer is finished.
+    public func backward(_ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil) {
+        backward(batch, activations, dropout: dropout) { (_) throws(Never) in }
     }
 
     private var lastHead: Head {
