@@ -21,7 +21,8 @@ let package = Package(
 
         .target(name: "CKernels"),
         .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
-        .target(name: "Communicator", dependencies: ["CMPI", "Kernels"]),
+        .target(name: "CProcess"),
+        .target(name: "Communicator", dependencies: ["CMPI", "CProcess", "Kernels"]),
         .target(name: "Corpus", dependencies: ["CKernels", "Kernels"]),
         .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "Kernels"]),
@@ -36,13 +37,15 @@ let package = Package(
             ]),
         .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),
 
+        // How tests start programs, alone or under mpirun.
+        .target(name: "TestSupport", path: "Tests/Support"),
         // What the multi-rank tests start under mpirun.
         .executableTarget(
             name: "communicator-probe", dependencies: ["Communicator", "Kernels"],
             path: "Tests/CommunicatorProbe"),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
-        .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "communicator-probe"]),
+        .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
         .testTarget(name: "CorpusTests", dependencies: ["Corpus"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels"],

@@ -6,9 +6,9 @@
 #include <mpi.h>
 
 static inline MPI_Comm drrl_mpi_comm_world(void) { return MPI_COMM_WORLD; }
+static inline MPI_Comm drrl_mpi_comm_self(void) { return MPI_COMM_SELF; }
 static inline MPI_Comm drrl_mpi_comm_null(void) { return MPI_COMM_NULL; }
 static inline MPI_Request drrl_mpi_request_null(void) { return MPI_REQUEST_NULL; }
-static inline MPI_Status *drrl_mpi_status_ignore(void) { return MPI_STATUS_IGNORE; }
 static inline MPI_Info drrl_mpi_info_null(void) { return MPI_INFO_NULL; }
 static inline MPI_Errhandler drrl_mpi_errors_return(void) { return MPI_ERRORS_RETURN; }
 static inline void *drrl_mpi_in_place(void) { return MPI_IN_PLACE; }

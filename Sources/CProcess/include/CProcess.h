@@ -1,0 +1,14 @@
+// What a process must ask its operating system in C: signal handlers and the affinity mask.
+#ifndef DRRL_CPROCESS_H
+#define DRRL_CPROCESS_H
+
+/// Notes `signal` from now on instead of taking its default action. Returns 0 or an errno value.
+int drrl_note_signal(int signal);
+
+/// The signal noted last, or 0 when none has come.
+int drrl_noted_signal(void);
+
+/// Cores this thread may run on, or an errno value negated.
+int drrl_usable_cores(void);
+
+#endif
