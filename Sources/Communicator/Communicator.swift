@@ -44,10 +44,20 @@ public struct Communicator: ~Copyable {
     }
 
     /// Collective: one new communicator for each colour; its ranks are ordered by `key`, then by rank here.
-    ///
-    /// A rank whose colour is nil gets none. Throws `MPIError`.
-    public func split(color: Int?, key: Int = 0, name: String) throws(MPIError) -> Communicator? {
+    /// Throws `MPIError`.
+    public func split(color: Int, key: Int = 0, name: String) throws(MPIError) -> Communicator {
         let site = try enter("split into \(name)")
+        return try made(split(color, key: key, name: name, site), site)
+    }
+
+    /// The same where some ranks belong to no colour; they give nil and get nil. Throws `MPIError`.
+    public func split(color: Int?, key: Int = 0, name: String) throws(MPIError) -> Communicator? {
+        try split(color, key: key, name: name, enter("split into \(name)"))
+    }
+
+    private func split(
+        _ color: Int?, key: Int, name: String, _ site: CallSite
+    ) throws(MPIError) -> Communicator? {
         guard let key = Int32(exactly: key) else {
             throw site.error(.argument, "key \(key) does not fit 32 bits")
         }
@@ -70,10 +80,7 @@ public struct Communicator: ~Copyable {
         try site.check(
             MPI_Comm_split_type(
                 handle, Int32(MPI_COMM_TYPE_SHARED), Int32(rank), drrl_mpi_info_null(), &derived))
-        guard let node = try adopt(derived, name: name, site) else {
-            throw site.error(.other, "MPI made no communicator")
-        }
-        return node
+        return try made(adopt(derived, name: name, site), site)
     }
 
     /// Collective: the same ranks, with messages of their own. Throws `MPIError`.
@@ -82,16 +89,20 @@ public struct Communicator: ~Copyable {
         let site = try enter("duplicate into \(name)")
         var derived: MPI_Comm?
         try site.check(MPI_Comm_dup(handle, &derived))
-        guard let copy = try adopt(derived, name: name, site) else {
-            throw site.error(.other, "MPI made no communicator")
-        }
-        return copy
+        return try made(adopt(derived, name: name, site), site)
     }
 
     /// Collective: returns once all ranks have called it. Throws `MPIError`.
     public func barrier() throws(MPIError) {
         let site = try enter("barrier")
         try site.check(MPI_Barrier(handle))
+    }
+
+    private func made(
+        _ communicator: consuming Communicator?, _ site: CallSite
+    ) throws(MPIError) -> Communicator {
+        guard let communicator else { throw site.error(.other, "MPI made no communicator") }
+        return communicator
     }
 
     /// An owner for a handle MPI has just made; nil for the null handle.
