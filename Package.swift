@@ -11,6 +11,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
     ],
     targets: [
         // C libraries from the system, through pkg-config.
@@ -23,7 +25,13 @@ let package = Package(
         .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "CProcess"),
         .target(name: "Communicator", dependencies: ["CMPI", "CProcess", "Kernels"]),
-        .target(name: "Corpus", dependencies: ["CKernels", "Kernels"]),
+        .target(
+            name: "Corpus",
+            dependencies: [
+                "Kernels",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ]),
         .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "Kernels"]),
         .target(name: "Worker", dependencies: ["Communicator", "Corpus", "Transformer", "Checkpoint", "Kernels"]),
@@ -39,6 +47,10 @@ let package = Package(
 
         // How tests start programs, alone or under mpirun.
         .target(name: "TestSupport", path: "Tests/Support"),
+        // Prints encoding and training rates.
+        .executableTarget(
+            name: "tokenizer-benchmark", dependencies: ["Corpus"], path: "benchmarks/tokenizer"),
+
         // What the multi-rank tests start under mpirun.
         .executableTarget(
             name: "communicator-probe", dependencies: ["Communicator", "Kernels"],
@@ -46,7 +58,7 @@ let package = Package(
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
         .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
-        .testTarget(name: "CorpusTests", dependencies: ["Corpus"]),
+        .testTarget(name: "CorpusTests", dependencies: ["Corpus", "Kernels"], exclude: ["Golden"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels"],
             exclude: ["Golden"]),

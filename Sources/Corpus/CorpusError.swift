@@ -1,0 +1,55 @@
+/// What can be wrong with text, tokenizers and shards. The description is one line.
+public enum CorpusError: Error, Equatable, CustomStringConvertible {
+    /// The system refused `action` on `path`; `reason` is its own text.
+    case file(path: String, action: String, reason: String)
+    /// A text without a single word.
+    case emptyText(path: String)
+    /// The first byte that is not UTF-8: `offset` from 0, `line` from 1.
+    case invalidUTF8(path: String, offset: Int, line: Int)
+    /// A tokenizer file that cannot be used; `problem` says what is missing or wrong, and where.
+    case malformedTokenizer(path: String, problem: String)
+    /// A vocabulary size no byte-level BPE of 16-bit ids can have.
+    case vocabularySize(asked: Int)
+    /// The text repeats too few pairs for the vocabulary asked; `largest` is what it gives.
+    case textTooSmallForVocabulary(path: String, asked: Int, largest: Int)
+    /// A token id that the vocabulary does not have.
+    case unknownToken(id: Int, vocabularySize: Int)
+    /// A shard that is refused; `reason` says what does not match.
+    case refusedShard(path: String, reason: String)
+    /// Fewer tokens than one window of `context` inputs and their targets needs.
+    case shorterThanContext(tokens: Int, context: Int)
+    /// Windows of fewer than one token.
+    case contextLength(Int)
+    /// An order over no samples.
+    case sampleCount(Int)
+
+    public var description: String {
+        switch self {
+        case .file(let path, let action, let reason):
+            "\(path): cannot \(action): \(reason)"
+        case .emptyText(let path):
+            "\(path): the text holds no word; give a file with text in it"
+        case .invalidUTF8(let path, let offset, let line):
+            "\(path): not UTF-8 at byte \(offset), line \(line); convert the file to UTF-8"
+        case .malformedTokenizer(let path, let problem):
+            "\(path): \(problem)"
+        case .vocabularySize(let asked):
+            "a vocabulary of \(asked) entries cannot be trained; ask for "
+                + "\(ByteLevelBPE.smallestVocabulary) to \(ByteLevelBPE.largestVocabulary)"
+        case .textTooSmallForVocabulary(let path, let asked, let largest):
+            "\(path): too little text for a vocabulary of \(asked) entries; "
+                + "it gives \(largest) at most"
+        case .unknownToken(let id, let vocabularySize):
+            "token \(id) is outside the vocabulary of \(vocabularySize)"
+        case .refusedShard(let path, let reason):
+            "\(path): shard refused: \(reason)"
+        case .shorterThanContext(let tokens, let context):
+            "the corpus is shorter than one context: it has \(tokens) tokens, "
+                + "a context of \(context) needs \(context + 1)"
+        case .contextLength(let context):
+            "a context of \(context) tokens has nothing to predict; ask for 1 or more"
+        case .sampleCount(let count):
+            "an order over \(count) samples; there must be 1 or more"
+        }
+    }
+}

@@ -1,0 +1,42 @@
+/// A shard and how it came about.
+public struct PreparedShard: Sendable {
+    public let shard: Shard
+    /// Why a new shard was written, nil where the one in place was used.
+    public let rebuiltBecause: String?
+}
+
+extension Shard {
+    /// The shard at `path` if it was made by `tokenizer` from the text file `source`; otherwise makes it.
+    ///
+    /// For one process at a time; others open the result by its hashes. Throws what reading the text, and
+    /// writing and opening the shard, throw.
+    public static func prepare(
+        _ path: String, source: String, tokenizer: any Tokenizer
+    ) throws(CorpusError) -> PreparedShard {
+        let bytes = try readFile(source)
+        do {
+            let shard = try Shard(
+                path: path, tokenizerHash: tokenizer.hash, sourceHash: sha256(bytes))
+            return PreparedShard(shard: shard, rebuiltBecause: nil)
+        } catch {
+            let text = try Text(bytes: bytes, name: source, kind: Text.Kind(fileName: source))
+            let reason = fileExists(path) ? "\(error)" : "\(path): there was none"
+            let shard = try build(path, text: text, tokenizer: tokenizer)
+            return PreparedShard(shard: shard, rebuiltBecause: reason)
+        }
+    }
+
+    /// Writes the tokens of `text`, every article ended by `<|endoftext|>`, and opens the shard.
+    public static func build(
+        _ path: String, text: Text, tokenizer: any Tokenizer
+    ) throws(CorpusError) -> Shard {
+        var writer = try ShardWriter(path)
+        for article in text.articles {
+            try writer.append(tokenizer.encode(text.bytes.span.extracting(article)))
+            try writer.append([tokenizer.endOfText])
+        }
+        try writer.commit(
+            sidecar: ShardSidecar(text: text, tokenizer: tokenizer, tokens: writer.count))
+        return try Shard(path: path, tokenizerHash: tokenizer.hash, sourceHash: text.hash)
+    }
+}

@@ -1,0 +1,145 @@
+import Kernels
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// A file of tokens in llm.c's format, mapped into memory.
+///
+/// 256 int32 (magic 20240520, version 1, count, zeros), then the tokens as uint16; little endian. Any number of
+/// threads may read. The file must not be changed while it is open: `prepare` replaces it, and never
+/// writes into it.
+public final class Shard: Sendable {
+    static let magic: Int32 = 20_240_520
+    static let version: Int32 = 1
+    static let headerFields = 256
+    static let headerBytes = headerFields * MemoryLayout<Int32>.size
+
+    public let path: String
+    /// What the shard was made from.
+    public let sidecar: ShardSidecar
+    /// Number of tokens.
+    public let count: Int
+
+    private let mapping: Mapping
+
+    /// Opens a shard that must have been made by this tokenizer from this text, both given by their SHA-256.
+    ///
+    /// Throws `file`, and `refusedShard` where the file is none, is cut, has no sidecar or another origin, or
+    /// holds tokens outside its vocabulary.
+    public init(
+        path: String, tokenizerHash: String, sourceHash: String
+    ) throws(CorpusError) {
+        func refused(_ reason: String) -> CorpusError { .refusedShard(path: path, reason: reason) }
+
+        let mapping = try Mapping(path: path)
+        guard mapping.byteCount >= Self.headerBytes else {
+            throw refused("\(mapping.byteCount) bytes, less than its header")
+        }
+        let header = mapping.elements(of: Int32.self, from: 0, count: 3)
+        guard header[0] == Self.magic else {
+            throw refused("magic number \(header[0]) where \(Self.magic) was expected")
+        }
+        guard header[1] == Self.version else {
+            throw refused("version \(header[1]) where \(Self.version) was expected")
+        }
+        let count = Int(header[2])
+        let expectedBytes = Self.headerBytes + count * MemoryLayout<UInt16>.size
+        guard count >= 0, mapping.byteCount == expectedBytes else {
+            throw refused("\(mapping.byteCount) bytes where \(count) tokens take \(expectedBytes)")
+        }
+
+        let sidecar = try ShardSidecar(ofShard: path)
+        guard sidecar.tokens == count else {
+            throw refused("\(count) tokens where its sidecar names \(sidecar.tokens)")
+        }
+        guard sidecar.tokenizerHash == tokenizerHash else {
+            throw refused(
+                "made with tokenizer \(sidecar.tokenizerHash.prefix(12)), not \(tokenizerHash.prefix(12))")
+        }
+        guard sidecar.sourceHash == sourceHash else {
+            throw refused(
+                "made from the text \(sidecar.sourceHash.prefix(12)), not \(sourceHash.prefix(12))")
+        }
+        let tokens = mapping.elements(of: UInt16.self, from: Self.headerBytes, count: count)
+        let largest = tokens.reduce(0) { max($0, $1) }
+        guard Int(largest) < sidecar.vocabularySize else {
+            throw refused("token \(largest) is outside its vocabulary of \(sidecar.vocabularySize)")
+        }
+
+        self.path = path
+        self.sidecar = sidecar
+        self.count = count
+        self.mapping = mapping
+    }
+
+    /// Copies the tokens in `range` to the front of `destination`, which has room for them.
+    public func read(_ range: Range<Int>, into destination: Buffer<Int32>) {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= count,
+            "tokens \(range) of a shard of \(count)")
+        precondition(
+            range.count <= destination.count,
+            "\(range.count) tokens into a buffer of \(destination.count)")
+        let tokens = mapping.elements(
+            of: UInt16.self, from: Self.headerBytes + 2 * range.lowerBound, count: range.count)
+        let target = destination.pointer
+        for i in 0..<range.count { target[i] = Int32(tokens[i]) }
+    }
+
+    /// Copies the window `range` as inputs and, one token further on, the targets to predict from them.
+    ///
+    /// A window shorter than the buffers ends in inputs 0 and targets −1, which count for nothing.
+    /// - Parameters:
+    ///   - range: one token more than there are inputs.
+    ///   - inputs: [context].
+    ///   - targets: [context].
+    public func readWindow(
+        _ range: Range<Int>, inputs: Buffer<Int32>, targets: Buffer<Int32>
+    ) {
+        precondition(
+            inputs.count == targets.count,
+            "\(inputs.count) inputs for \(targets.count) targets")
+        let used = range.count - 1
+        read(range.dropLast(), into: inputs)
+        read(range.dropFirst(), into: targets)
+        inputs[used..<inputs.count].fill(0)
+        targets[used..<targets.count].fill(-1)
+    }
+}
+
+/// A whole file mapped for reading, unmapped with its owner.
+private final class Mapping: @unchecked Sendable {
+    private let base: UnsafeRawPointer?
+    let byteCount: Int
+
+    init(path: String) throws(CorpusError) {
+        let file = try OpenFile.reading(path)
+        byteCount = try file.size()
+        // No mapping is empty.
+        guard byteCount > 0 else {
+            base = nil
+            return
+        }
+        let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, file.descriptor, 0)
+        guard let address, address != MAP_FAILED else {
+            throw CorpusError.file(path: path, action: "map", reason: systemText(errno))
+        }
+        base = UnsafeRawPointer(address)
+    }
+
+    deinit {
+        // It can fail only on an address that is not ours.
+        if let base { _ = munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
+    }
+
+    /// `count` elements from byte `offset` on, valid while the mapping lives.
+    func elements<Element: BitwiseCopyable>(
+        of type: Element.Type, from offset: Int, count: Int
+    ) -> UnsafeBufferPointer<Element> {
+        let start = base.map { ($0 + offset).assumingMemoryBound(to: type) }
+        return UnsafeBufferPointer(start: start, count: count)
+    }
+}

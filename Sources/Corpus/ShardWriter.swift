@@ -1,0 +1,38 @@
+/// Writes a shard article by article; it takes its name when it is whole.
+struct ShardWriter: ~Copyable {
+    private var file: ReplacementFile
+    private(set) var count = 0
+
+    init(_ path: String) throws(CorpusError) {
+        var file = try ReplacementFile(path)
+        try file.append(Self.header(tokens: 0).span.bytes)
+        self.file = file
+    }
+
+    mutating func append(_ tokens: [UInt16]) throws(CorpusError) {
+        guard count + tokens.count <= Int(Int32.max) else {
+            throw .file(
+                path: file.path, action: "write",
+                reason: "a shard holds \(Int32.max) tokens at most; split the text")
+        }
+        try file.append(tokens.span.bytes)
+        count += tokens.count
+    }
+
+    /// Writes the count, then puts shard and sidecar in place.
+    mutating func commit(sidecar: ShardSidecar) throws(CorpusError) {
+        try file.overwrite(Self.header(tokens: count).span.bytes, at: 0)
+        // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
+        try removeFile(ShardSidecar.path(ofShard: file.path))
+        try file.commit()
+        try sidecar.write(forShard: file.path)
+    }
+
+    private static func header(tokens: Int) -> [Int32] {
+        var fields = [Int32](repeating: 0, count: Shard.headerFields)
+        fields[0] = Shard.magic
+        fields[1] = Shard.version
+        fields[2] = Int32(tokens)
+        return fields
+    }
+}
