@@ -33,7 +33,8 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
         .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels"]),
-        .target(name: "Checkpoint", dependencies: ["CHDF5", "Kernels"]),
+        .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
+        .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
         .target(name: "Worker", dependencies: ["Communicator", "Corpus", "Transformer", "Checkpoint", "Kernels"]),
         .target(
             name: "Trainer",
@@ -56,13 +57,20 @@ let package = Package(
             name: "communicator-probe", dependencies: ["Communicator", "Kernels"],
             path: "Tests/CommunicatorProbe"),
 
+        // What the checkpoint tests kill, starve and measure.
+        .executableTarget(
+            name: "checkpoint-probe", dependencies: ["Checkpoint", "Kernels"],
+            path: "Tests/CheckpointProbe"),
+
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
         .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
         .testTarget(name: "CorpusTests", dependencies: ["Corpus", "Kernels"], exclude: ["Golden"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels"],
             exclude: ["Golden"]),
-        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels"]),
+        .testTarget(
+            name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "checkpoint-probe"],
+            exclude: ["Python"]),
         .testTarget(name: "WorkerTests", dependencies: ["Worker"]),
         .testTarget(name: "TrainerTests", dependencies: ["Trainer", "drrl-train"]),
     ],

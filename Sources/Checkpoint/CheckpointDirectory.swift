@@ -1,0 +1,118 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// A finished checkpoint's file and the step in its name.
+public struct CheckpointFile: Equatable, Sendable {
+    public let path: String
+    public let step: Int
+}
+
+/// What `newestVerified` found.
+public struct NewestCheckpoint: Sendable {
+    /// A checkpoint passed over, and why.
+    public struct Skipped: Sendable {
+        public let path: String
+        public let reason: CheckpointError
+    }
+
+    /// The newest checkpoint that verifies; nil if none does.
+    public let checkpoint: CheckpointFile?
+    /// Newer ones that do not, newest first.
+    public let skipped: [Skipped]
+}
+
+/// A directory with the checkpoints of one run, `checkpoint-00000200.h5` and so on.
+public struct CheckpointDirectory: Sendable {
+    public let path: String
+
+    static let temporarySuffix = ".partial"
+    private static let prefix = "checkpoint-"
+    private static let suffix = ".h5"
+
+    public init(_ path: String) {
+        self.path = path
+    }
+
+    /// The name of the checkpoint of `step`.
+    public static func fileName(step: Int) -> String {
+        let digits = String(step)
+        return prefix + String(repeating: "0", count: max(8 - digits.count, 0)) + digits + suffix
+    }
+
+    /// The finished checkpoints, newest first, unopened. A directory that does not exist has none.
+    public func checkpoints() throws(CheckpointError) -> [CheckpointFile] {
+        try fileNames().compactMap { name in
+            Self.step(inName: name).map { CheckpointFile(path: path + "/" + name, step: $0) }
+        }.sorted { $0.step > $1.step }
+    }
+
+    /// The newest checkpoint whose every byte is as it was written, and the newer ones that fail.
+    public func newestVerified() throws(CheckpointError) -> NewestCheckpoint {
+        var skipped: [NewestCheckpoint.Skipped] = []
+        for file in try checkpoints() {
+            do throws(CheckpointError) {
+                let step = try CheckpointReader(path: file.path).step
+                guard step == file.step else {
+                    throw CheckpointError.malformed(path: file.path, object: "/", reason: "it holds step \(step)")
+                }
+                return NewestCheckpoint(checkpoint: file, skipped: skipped)
+            } catch {
+                skipped.append(NewestCheckpoint.Skipped(path: file.path, reason: error))
+            }
+        }
+        return NewestCheckpoint(checkpoint: nil, skipped: skipped)
+    }
+
+    /// Removes checkpoints beyond the newest `keep` (≥ 1) and what killed writers left. Returns the paths removed.
+    ///
+    /// Call it after a successful `commit()`, with the step just saved as `upTo`: then checkpoints of later steps,
+    /// which a run resumed from an earlier step may find here, neither count nor go.
+    @discardableResult
+    public func prune(keep: Int, upTo newest: Int = .max) throws(CheckpointError) -> [String] {
+        guard keep >= 1 else {
+            throw .misuse(path: path, name: "keep \(keep)", reason: "at least the newest checkpoint is kept")
+        }
+        let old = try checkpoints().filter { $0.step <= newest }.dropFirst(keep).map(\.path)
+        var stale: [String] = []
+        for name in try fileNames() {
+            guard name.hasSuffix(Self.temporarySuffix),
+                Self.step(inName: String(name.dropLast(Self.temporarySuffix.count))) != nil
+            else { continue }
+            let partial = path + "/" + name
+            if try !OpenFile.isBusy(partial) { stale.append(partial) }
+        }
+        for path in old + stale { try OpenFile.remove(path) }
+        return old + stale
+    }
+
+    /// The step that a finished checkpoint's name tells; nil for other names.
+    private static func step(inName name: String) -> Int? {
+        guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return nil }
+        let digits = name.dropFirst(prefix.count).dropLast(suffix.count)
+        // Comparing the whole name refuses signs, other digits and other paddings.
+        guard let step = Int(digits), step >= 0, fileName(step: step) == name else { return nil }
+        return step
+    }
+
+    private func fileNames() throws(CheckpointError) -> [String] {
+        guard let directory = opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw .system(action: "list", path: path, code: errno)
+        }
+        // Closing what was only read loses nothing.
+        defer { _ = closedir(directory) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else {
+                guard errno == 0 else { throw .system(action: "list", path: path, code: errno) }
+                return names
+            }
+            names.append(
+                withUnsafeBytes(of: entry.pointee.d_name) { name in
+                    String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+                })
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// Where drrl keeps what in a checkpoint. `docs/checkpoint.md` describes each entry.
+public enum CheckpointLayout {
+    /// JSON text: the configuration of the run.
+    public static let config = "/config"
+
+    /// The weights of parameter `name`, under its Hugging Face name. float32, the parameter's shape.
+    public static func parameter(_ name: String) -> String { "/model/" + name }
+    /// Adam's running mean of the gradient of parameter `name`. float32, the parameter's shape.
+    public static func firstMoment(_ name: String) -> String { "/optimizer/m/" + name }
+    /// Adam's running mean of the squared gradient of parameter `name`. float32, the parameter's shape.
+    public static func secondMoment(_ name: String) -> String { "/optimizer/v/" + name }
+
+    /// int64 scalar: index of the next sample in the run's global order.
+    public static let dataCursor = "/data/cursor"
+    /// JSON text: which corpus, its hash and sizes, so that a resumed run reads the same text.
+    public static let dataSource = "/data/source"
+
+    /// uint64 scalar: key of the counter-based generator. With the step and the sample index it is all its state.
+    public static let randomKey = "/rng/key"
+
+    /// uint8 list: the bytes of `encoder.json`.
+    public static let tokenizerEncoder = "/tokenizer/encoder.json"
+    /// uint8 list: the bytes of `vocab.bpe`.
+    public static let tokenizerMerges = "/tokenizer/vocab.bpe"
+    /// Text: the tokenizer's hash, as printed beside perplexities.
+    public static let tokenizerHash = "/tokenizer/hash"
+
+    /// Entry `name` of the rank policy.
+    public static func policy(_ name: String) -> String { "/policy/" + name }
+    /// Entry `name` of the low-rank bases and spectra.
+    public static func lowRank(_ name: String) -> String { "/lowrank/" + name }
+    /// Trace `name`: an extendible dataset with named axes and units.
+    public static func trace(_ name: String) -> String { "/traces/" + name }
+}

@@ -1,0 +1,28 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Refuses, before the first byte, a checkpoint that cannot fit.
+enum DiskSpace {
+    /// Throws if `bytes` exceed the free space or the file size limit in `directory`.
+    static func require(_ bytes: Int, in directory: String) throws(CheckpointError) {
+        guard bytes > 0 else { return }
+        var status = statvfs()
+        while statvfs(directory, &status) != 0 {
+            guard errno == EINTR else { throw .system(action: "inspect", path: directory, code: errno) }
+        }
+        let blocks = geteuid() == 0 ? status.f_bfree : status.f_bavail
+        let available = Int(clamping: UInt64(blocks).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        // Some file systems do not count their blocks.
+        guard status.f_blocks == 0 || bytes <= available else {
+            throw .noRoom(path: directory, needed: bytes, available: available)
+        }
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else {
+            throw .system(action: "read the file size limit for", path: directory, code: errno)
+        }
+        guard UInt64(bytes) <= UInt64(limit.rlim_cur) else {
+            throw .system(action: "write \(bytes) bytes in", path: directory, code: EFBIG)
+        }
+    }
+}
