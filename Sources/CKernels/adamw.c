@@ -12,7 +12,7 @@
     } while (0)
 
 DRRL_KERNEL
-void drrl_adamw(float *parameter, float *gradient, float *m, float *v, long count,
+void drrl_adamw(float *parameter, const float *gradient, float *cleared, float *m, float *v, long count,
                 const drrl_adamw_options *options) {
     const drrl_adamw_options o = *options;
     const float shrink = 1.0f - o.learning_rate * o.weight_decay;
@@ -25,7 +25,7 @@ void drrl_adamw(float *parameter, float *gradient, float *m, float *v, long coun
         store(parameter + i, pi);
         store(m + i, mi);
         store(v + i, vi);
-        store(gradient + i, splat(0));
+        store(cleared + i, splat(0));
     }
     if (i < count) {
         long n = count - i;
@@ -34,7 +34,7 @@ void drrl_adamw(float *parameter, float *gradient, float *m, float *v, long coun
         store_part(parameter + i, pi, n);
         store_part(m + i, mi, n);
         store_part(v + i, vi, n);
-        store_part(gradient + i, splat(0), n);
+        store_part(cleared + i, splat(0), n);
     }
 }
 

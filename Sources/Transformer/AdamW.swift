@@ -15,9 +15,11 @@ public struct AdamW: Codable, Equatable, Sendable {
         self.weightDecay = weightDecay
     }
 
-    /// Update number `step` (from 1) with the gradients times `gradientScale`; gradients are zero afterwards.
+    /// Update number `step` (from 1) with `gradientScale` times `reduced`, the gradients summed over ranks, or times the
+    /// arena's own where there is none; the arena's gradients are zero afterwards.
     public func update(
-        _ arena: ParameterArena, step: Int, learningRate: Float, gradientScale: Float, on team: Team
+        _ arena: ParameterArena, reduced: Buffer<Float>? = nil, step: Int, learningRate: Float, gradientScale: Float,
+        on team: Team
     ) {
         precondition(step >= 1, "AdamW counts updates from 1")
         let correction1 = Float(1 - pow(Double(beta1), step)), correction2 = Float(1 - pow(Double(beta2), step))
@@ -32,13 +34,15 @@ public struct AdamW: Codable, Equatable, Sendable {
             options.bias_correction2 = correction2
             options.gradient_scale = gradientScale
             let final = options
-            let (values, gradients) = (arena.values[parameter.range], arena.gradients[parameter.range])
+            let values = arena.values[parameter.range], own = arena.gradients[parameter.range]
+            let gradients = (reduced ?? arena.gradients)[parameter.range]
             let (m, v) = (arena.firstMoment[parameter.range], arena.secondMoment[parameter.range])
             team.split(values.count, grain: 16384) { range in
                 withUnsafePointer(to: final) { options in
                     drrl_adamw(
                         values.pointer + range.lowerBound, gradients.pointer + range.lowerBound,
-                        m.pointer + range.lowerBound, v.pointer + range.lowerBound, range.count, options)
+                        own.pointer + range.lowerBound, m.pointer + range.lowerBound, v.pointer + range.lowerBound,
+                        range.count, options)
                 }
             }
         }

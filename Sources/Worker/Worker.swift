@@ -1,1 +1,131 @@
+import Communicator
+import Corpus
 import Kernels
+import Transformer
+
+/// One MPI rank at work: its replica's share of the batch through its stage's share of the layers.
+public final class Worker {
+    public let grid: Grid
+    public let configuration: ModelConfiguration
+    public let options: TrainingOptions
+    public let stage: TransformerStage
+    let source: BatchSource
+    let pipeline: Pipeline
+    private let exchange: GradientExchange
+    private let team: Team
+
+    /// Steps taken so far.
+    public internal(set) var step = 0
+    /// Samples consumed so far: the data cursor.
+    public internal(set) var cursor = 0
+
+    /// Makes a rank's part of the model, with its initial weights.
+    ///
+    /// Throws `ConfigurationError` when the batch has fewer sequences than there are replicas, or there are more stages
+    /// than layers.
+    public init(
+        grid: Grid, configuration: ModelConfiguration, options: TrainingOptions, source: BatchSource, team: Team
+    ) throws {
+        let topology = grid.topology
+        guard options.batch >= topology.replicas else {
+            throw ConfigurationError(
+                "--batch \(options.batch) is less than one sequence for each of \(topology.replicas) replicas; "
+                    + "use --batch \(topology.replicas) or more, or fewer ranks")
+        }
+        guard options.microBatch >= 1 else {
+            throw ConfigurationError("--micro-batch is \(options.microBatch); it must be at least 1")
+        }
+        self.grid = grid
+        self.configuration = configuration
+        self.options = options
+        self.source = source
+        self.team = team
+        let placement = try StagePlacement.split(configuration, stages: topology.stages)[topology.stage]
+        let share = Topology.share(of: options.batch, part: topology.replica, of: topology.replicas).count
+        let sequences = min(options.microBatch, share)
+        stage = TransformerStage(
+            configuration, placement: placement, rows: sequences * configuration.context, team: team)
+        stage.parameters.initialize(seed: options.seed, layers: configuration.layers)
+        pipeline = Pipeline(grid: grid, stage: stage, microBatches: (share + sequences - 1) / sequences)
+        exchange = GradientExchange(grid: grid, arena: stage.parameters)
+    }
+
+    /// Collective: one optimizer step on the next batch.
+    ///
+    /// - Parameter stopRequested: whether this rank was asked to stop.
+    /// Throws `NonFiniteError` on every rank before the update, and `MPIError`.
+    public func trainStep(stopRequested: Bool) throws -> StepReport {
+        let start = monotonicSeconds()
+        let number = step + 1
+        let dropout = configuration.dropout > 0
+            ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
+        let targets = options.batch * configuration.context
+        do {
+            let nll = try pipeline.train(microBatches(), dropout: dropout, scale: 1 / Float(targets)) { layer in
+                if let layer { try exchange.start(layer: layer) } else { try exchange.startRest() }
+            }
+            try exchange.finish()
+            let sums = try grid.world.allreduce([nll, squaresOwned()], .sum)
+            let (loss, norm) = (sums[0] / Double(targets), sums[1].squareRoot())
+            try requireFinite(loss: loss, norm: norm, ownLoss: nll, step: number)
+            let rate = options.learningRate[number]
+            // The same small constant as in PyTorch's clip_grad_norm_.
+            let clip = options.clip > 0 ? min(1, Double(options.clip) / (norm + 1e-6)) : 1
+            options.optimizer.update(
+                stage.parameters, reduced: exchange.gradients, step: number, learningRate: rate,
+                gradientScale: Float(clip), on: team)
+            let worst = try grid.world.allreduce(
+                [exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start], .max)
+            step = number
+            cursor += options.batch
+            return StepReport(
+                step: number, loss: loss, learningRate: rate, gradientNorm: norm, exposedSeconds: worst[0],
+                seconds: worst[2], stopRequested: worst[1] > 0)
+        } catch {
+            pipeline.abandon()
+            exchange.abandon()
+            throw error
+        }
+    }
+
+    /// The epoch that the next sample belongs to.
+    public var epoch: Int { source.epoch(of: cursor) }
+
+    /// This replica's share of the batch, in micro-batches.
+    private func microBatches() -> [MicroBatch] {
+        let topology = grid.topology
+        let share = Topology.share(of: options.batch, part: topology.replica, of: topology.replicas)
+        return stride(from: share.lowerBound, to: share.upperBound, by: options.microBatch).map { first in
+            source.microBatch(
+                first: cursor + first, count: min(options.microBatch, share.upperBound - first))
+        }
+    }
+
+    /// Σ gradient² over what this rank alone counts: one replica, and the shared embedding on the first stage only.
+    private func squaresOwned() -> Double {
+        let topology = grid.topology
+        guard topology.replica == 0 else { return 0 }
+        var total = 0.0
+        for parameter in stage.parameters.layout.parameters
+        where parameter.name != ParameterLayout.tokenEmbedding || topology.isFirstStage {
+            total += sumOfSquares(exchange.gradients[parameter.range], on: team)
+        }
+        return total
+    }
+
+    /// Collective where something is not finite: finds the lowest rank it came from.
+    private func requireFinite(loss: Double, norm: Double, ownLoss: Double, step: Int) throws {
+        if loss.isFinite && norm.isFinite { return }
+        // Each rank's own gradients are still there, apart from the sums.
+        let ownGradient = sumOfSquares(stage.parameters.gradients, on: team)
+        let code: Int32 = !ownLoss.isFinite ? 1 : !ownGradient.isFinite ? 2 : 0
+        let rank = Int32(grid.topology.rank)
+        let culprit = try grid.world.allreduce(code == 0 ? Int32(grid.world.size) : rank, .min)
+        // Finite parts may overflow in the sum alone; then the sum is at fault and rank 0 holds it.
+        let known = Int(culprit) < grid.world.size
+        let what = try grid.world.broadcast(code, root: known ? Int(culprit) : 0)
+        throw NonFiniteError(
+            step: step, rank: known ? Int(culprit) : 0,
+            what: !known ? "the sum of the gradients" : what == 1 ? "the loss" : "the gradient")
+    }
+}

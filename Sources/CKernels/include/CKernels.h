@@ -65,13 +65,14 @@ void drrl_dropout(float *x, long ld, long rows, long columns, uint64_t key, uint
 void drrl_normal(float *x, uint64_t key, uint64_t first, long count, float deviation);
 
 // --- Optimizer.
-// AdamW (Loshchilov & Hutter 2019) on gradient * gradient_scale; the gradient is left zero.
+// AdamW (Loshchilov & Hutter 2019) on gradient * gradient_scale. `cleared` becomes zero: the gradient itself, or the
+// rank's own where `gradient` holds the sum over ranks.
 typedef struct {
     float learning_rate, beta1, beta2, epsilon, weight_decay;
     float bias_correction1, bias_correction2; // 1 - beta^t
     float gradient_scale;
 } drrl_adamw_options;
-void drrl_adamw(float *parameter, float *gradient, float *m, float *v, long count,
+void drrl_adamw(float *parameter, const float *gradient, float *cleared, float *m, float *v, long count,
                 const drrl_adamw_options *options);
 double drrl_sum_of_squares(const float *x, long count);
 

@@ -1,0 +1,105 @@
+import Communicator
+import Kernels
+import Transformer
+
+/// One stage's part in a pipeline: receives, computes, sends.
+final class Pipeline {
+    private let grid: Grid
+    let stage: TransformerStage
+    /// Activations of the micro-batches in flight.
+    private let slots: [Activations]
+    /// What is being sent back while the next backward pass writes `streamGradient`.
+    private let sentGradient: Buffer<Float>?
+    private var forwardSends = RequestQueue()
+    private var backwardSends = RequestQueue()
+
+    init(grid: Grid, stage: TransformerStage, microBatches: Int) {
+        self.grid = grid
+        self.stage = stage
+        let topology = grid.topology
+        let count = PipelineSchedule.inFlight(
+            stage: topology.stage, stages: topology.stages, microBatches: microBatches)
+        slots = (0..<count).map { _ in stage.makeActivations() }
+        sentGradient = topology.isFirstStage ? nil : Buffer(uninitialized: stage.streamGradient.count)
+    }
+
+    /// Forward and backward over all micro-batches; returns the sum of the targets' negative log-likelihood in nats on
+    /// the last stage, 0 elsewhere. Gradients are those of `scale` times the sum.
+    ///
+    /// `finished` is told of each layer (nil: all the rest) whose gradients are complete for the step.
+    func train(
+        _ batches: [MicroBatch], dropout: Dropout?, scale: Float, finished: (_ layer: Int?) throws -> Void
+    ) throws -> Double {
+        let topology = grid.topology
+        var total = 0.0
+        let phases = PipelineSchedule.oneForwardOneBackward(
+            stage: topology.stage, stages: topology.stages, microBatches: batches.count)
+        for phase in phases {
+            switch phase {
+            case .forward(let i):
+                try forward(batches[i], number: i, dropout: dropout)
+            case .backward(let i):
+                let batch = batches[i], activations = slots[i % slots.count]
+                if topology.isLastStage {
+                    total += stage.loss(batch, activations, scale: scale)
+                } else {
+                    try grid.sameReplica.receive(
+                        into: stream(stage.streamGradient, batch), from: topology.stage + 1, tag: 2 * i + 1)
+                }
+                let isLast = i == batches.count - 1
+                try stage.backward(batch, activations, dropout: dropout) { layer in
+                    if isLast, let layer { try finished(layer) }
+                }
+                try sendGradient(batch, number: i)
+            }
+        }
+        try finished(nil)
+        try forwardSends.waitAll()
+        try backwardSends.waitAll()
+        return total
+    }
+
+    /// Forward pass only; each row's negative log-likelihood on the last stage.
+    func evaluate(_ batch: MicroBatch, into nll: Buffer<Double>) throws {
+        try forward(batch, number: 0, dropout: nil)
+        if grid.topology.isLastStage { stage.negativeLogLikelihood(batch, slots[0], into: nll) }
+        try forwardSends.waitAll()
+    }
+
+    /// Gives up, so that another error can end the job.
+    func abandon() {
+        forwardSends.abandonAll()
+        backwardSends.abandonAll()
+    }
+
+    private func forward(_ batch: MicroBatch, number: Int, dropout: Dropout?) throws {
+        let topology = grid.topology, activations = slots[number % slots.count]
+        if !topology.isFirstStage {
+            try grid.sameReplica.receive(
+                into: stream(stage.input(of: activations), batch), from: topology.stage - 1, tag: 2 * number)
+        }
+        stage.forward(batch, activations, dropout: dropout)
+        if !topology.isLastStage {
+            // The slot is not written again before the next stage has sent this micro-batch's gradient.
+            forwardSends.add(
+                try grid.sameReplica.isend(
+                    stream(activations.output, batch), to: topology.stage + 1, tag: 2 * number,
+                    name: "activations of micro-batch \(number)"))
+        }
+    }
+
+    private func sendGradient(_ batch: MicroBatch, number: Int) throws {
+        guard let sentGradient else { return }
+        try backwardSends.waitAll()
+        let outgoing = stream(sentGradient, batch)
+        outgoing.copy(from: stream(stage.streamGradient, batch))
+        backwardSends.add(
+            try grid.sameReplica.isend(
+                outgoing, to: grid.topology.stage - 1, tag: 2 * number + 1,
+                name: "gradient of micro-batch \(number)"))
+    }
+
+    private func stream(_ buffer: Buffer<Float>, _ batch: MicroBatch) -> Buffer<Float> {
+        buffer[0..<(batch.rows * stage.configuration.width)]
+    }
+}

@@ -1,0 +1,66 @@
+import Checkpoint
+import Communicator
+import Kernels
+import Transformer
+
+extension Worker {
+    /// Collective: takes up the run saved at `path`, from whatever grid. Returns the corpus it was reading.
+    ///
+    /// Only rank 0 reads the file. Throws `AgreedError` on every rank when the checkpoint cannot be read, is of another
+    /// shape or was made with another tokenizer or seed; weights are untouched unless all of that holds. Throws
+    /// `MPIError` as well.
+    @discardableResult
+    public func restore(from path: String, tokenizerHash: String) throws -> SavedCorpus? {
+        let isRoot = grid.topology.rank == 0
+        var reader: CheckpointReader?
+        var progress: [Int64] = [0, 0]
+        var corpus: SavedCorpus?
+        try grid.agree {
+            guard isRoot else { return }
+            let opened = try CheckpointReader(path: path)
+            try requireSame(opened, tokenizerHash: tokenizerHash)
+            progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor)]
+            corpus = try opened.json(CheckpointLayout.dataSource)
+            reader = consume opened
+        }
+        let whole = ParameterLayout(configuration, .whole(configuration))
+        for (array, name) in [
+            (stage.parameters.values, CheckpointLayout.parameter),
+            (stage.parameters.firstMoment, CheckpointLayout.firstMoment),
+            (stage.parameters.secondMoment, CheckpointLayout.secondMoment),
+        ] {
+            for parameter in whole.parameters {
+                let own = stage.parameters.layout[parameter.name].map { array[$0.range] }
+                let elements = own ?? Buffer<Float>(uninitialized: parameter.range.count)
+                try grid.agree {
+                    try reader?.read(name(parameter.name), shape: parameter.shape, into: elements)
+                }
+                try grid.world.broadcast(elements, root: 0)
+            }
+        }
+        stage.parameters.gradients.fill(0)
+        progress = try grid.world.broadcast(progress, root: 0)
+        step = Int(progress[0])
+        cursor = Int(progress[1])
+        return corpus
+    }
+
+    private func requireSame(_ reader: borrowing CheckpointReader, tokenizerHash: String) throws {
+        let saved = try reader.json(CheckpointLayout.config, as: SavedRun.self)
+        if let mismatch = saved.mismatch(with: configuration) {
+            throw ConfigurationError(
+                "\(reader.path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")
+        }
+        let hash = try reader.text(CheckpointLayout.tokenizerHash)
+        guard hash == tokenizerHash else {
+            throw ConfigurationError(
+                "\(reader.path): made with tokenizer \(hash.prefix(12)), and this run uses \(tokenizerHash.prefix(12)); "
+                    + "name its tokenizer with --tokenizer, or use another --run-dir or --resume none")
+        }
+        let seed: UInt64 = try reader.scalar(CheckpointLayout.randomKey)
+        guard seed == options.seed else {
+            throw ConfigurationError(
+                "\(reader.path): its run has seed \(seed), this one \(options.seed); use --seed \(seed), or --resume none")
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Transformer
+
+/// What a checkpoint's `/config` holds: enough to know whether a run can go on from it.
+public struct SavedRun: Codable, Equatable, Sendable {
+    public var model: ModelConfiguration
+    public var training: TrainingOptions
+
+    public init(model: ModelConfiguration, training: TrainingOptions) {
+        self.model = model
+        self.training = training
+    }
+
+    /// Why a run of shape `wanted` cannot go on from here; nil if it can.
+    func mismatch(with wanted: ModelConfiguration) -> String? {
+        let pairs: [(String, Int, Int)] = [
+            ("vocabulary", model.vocabularySize, wanted.vocabularySize), ("context", model.context, wanted.context),
+            ("width", model.width, wanted.width), ("heads", model.heads, wanted.heads),
+            ("layers", model.layers, wanted.layers),
+        ]
+        let different = pairs.filter { $0.1 != $0.2 }
+        if different.isEmpty { return nil }
+        return "it holds a model with " + different.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+            + " where this run asks for " + different.map { "\($0.2)" }.joined(separator: ", ")
+    }
+}
+
+/// Which text a run reads: `/data/source`.
+public struct SavedCorpus: Codable, Equatable, Sendable {
+    public var path: String
+    public var sourceHash: String
+    public var tokenizerHash: String
+    public var tokens: Int
+
+    public init(path: String, sourceHash: String, tokenizerHash: String, tokens: Int) {
+        self.path = path
+        self.sourceHash = sourceHash
+        self.tokenizerHash = tokenizerHash
+        self.tokens = tokens
+    }
+}

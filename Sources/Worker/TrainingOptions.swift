@@ -1,0 +1,55 @@
+import Transformer
+
+/// What decides a training step, besides the model and the data.
+public struct TrainingOptions: Codable, Equatable, Sendable {
+    /// Sequences a step, over all replicas.
+    public var batch: Int
+    /// Sequences that go through a stage at once.
+    public var microBatch: Int
+    /// Learning rate by step.
+    public var learningRate: LearningRate
+    public var optimizer: AdamW
+    /// Largest global norm of the gradient; 0 leaves it as it is.
+    public var clip: Float
+    /// Decides weights, sample order and dropout.
+    public var seed: UInt64
+
+    public init(
+        batch: Int, microBatch: Int, learningRate: LearningRate, optimizer: AdamW, clip: Float, seed: UInt64
+    ) {
+        self.batch = batch
+        self.microBatch = microBatch
+        self.learningRate = learningRate
+        self.optimizer = optimizer
+        self.clip = clip
+        self.seed = seed
+    }
+}
+
+/// What a step did; the same on every rank.
+public struct StepReport: Sendable {
+    /// Number of the step, from 1.
+    public let step: Int
+    /// Mean negative log-likelihood of the batch's targets, in nats, before the update.
+    public let loss: Double
+    public let learningRate: Float
+    /// Global norm of the gradient, before clipping.
+    public let gradientNorm: Double
+    /// Longest time any rank waited for gradient sums that the backward pass did not hide.
+    public let exposedSeconds: Double
+    /// Time of the whole step.
+    public let seconds: Double
+    /// Whether any rank was asked to stop.
+    public let stopRequested: Bool
+}
+
+/// A loss or gradient that is not a number, before it could touch the weights.
+public struct NonFiniteError: Error, CustomStringConvertible {
+    public let step: Int
+    public let rank: Int
+    public let what: String
+    public var description: String {
+        "step \(step): \(what) on rank \(rank) is not finite; nothing was updated. "
+            + "Resume from the last checkpoint with a lower --lr, a longer --warmup or a smaller --clip"
+    }
+}
