@@ -8,7 +8,7 @@ import Kernels
 enum Seal {
     static let byteCount = 512
     private static let title = "drrl checkpoint"
-    private static let slab = 4 << 20
+    private static let slab = 1 << 20
 
     /// Reads everything after the seal and writes the seal for it.
     static func write(on file: borrowing OpenFile) throws(CheckpointError) {
@@ -59,7 +59,7 @@ enum Seal {
     }
 
     private static func digest(of file: borrowing OpenFile, length: Int) throws(CheckpointError) -> UInt64 {
-        let buffer = Buffer<UInt8>(uninitialized: slab)
+        let buffer = Buffer<UInt8>(uninitialized: min(slab, length))
         var hash = XXH64()
         var offset = byteCount
         while offset < length {
