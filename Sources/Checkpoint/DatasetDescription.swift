@@ -48,9 +48,9 @@ public struct DatasetDescription: Codable, Equatable, Sendable {
     /// The shape of the dataset in HDF5, where a text is a scalar.
     var storedShape: [Int] { type == .text ? [] : shape }
 
-    /// Chunks of about 256 KiB, at least one row.
+    /// Chunks of about 32 KiB, at least one row: a short trace stays small.
     var chunk: [Int] {
-        let rows = (256 << 10) / max(rowSize * type.byteCount, 1)
+        let rows = (32 << 10) / max(rowSize * type.byteCount, 1)
         return [max(rows, 1)] + shape.dropFirst()
     }
 
