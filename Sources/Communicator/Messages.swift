@@ -22,7 +22,8 @@ extension Communicator {
 
     /// Waits for the message that `source` sent with `tag` and writes it to `buffer`.
     ///
-    /// Throws `MPIError`, also when the message is longer or shorter than the buffer.
+    /// Throws `MPIError`, also when the message is longer or shorter than the buffer. (Open MPI 4.1 cuts
+    /// too long a message from a rank to itself without an error.)
     public func receive<Element: MPIElement>(
         into buffer: Buffer<Element>, from source: Int, tag: Int
     ) throws(MPIError) {

@@ -47,7 +47,8 @@ extension Communicator {
     /// Begins to receive the message that `source` sends with `tag`; the buffer must not be touched until
     /// the request has finished.
     ///
-    /// Throws `MPIError`; a message longer or shorter than the buffer is an error of `test` or `wait`.
+    /// Throws `MPIError`; a message longer or shorter than the buffer is an error of `test` or `wait`, as
+    /// in `receive`.
     public func ireceive<Element: MPIElement>(
         into buffer: Buffer<Element>, from source: Int, tag: Int, name: String
     ) throws(MPIError) -> Request {

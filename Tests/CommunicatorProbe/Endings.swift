@@ -29,10 +29,9 @@ func unfinishedQueue(_ world: borrowing Communicator) throws {
 
 /// Giving up traps nowhere, by hand, by scope and after an error of MPI's.
 func abandonedRequests(_ world: borrowing Communicator) throws {
-    let rank = world.rank
+    if world.rank == 1 { return try world.send(Buffer<Float>(count: 2, repeating: 0), to: 0, tag: 4) }
     func endless(_ name: String, tag: Int) throws(MPIError) -> Request {
-        try world.ireceive(
-            into: Buffer<Float>(count: 1, repeating: 0), from: rank, tag: tag, name: name)
+        try world.ireceive(into: Buffer<Float>(count: 1, repeating: 0), from: 1, tag: tag, name: name)
     }
     try endless("by hand", tag: 1).abandon()
 
@@ -49,7 +48,6 @@ func abandonedRequests(_ world: borrowing Communicator) throws {
     var queue = RequestQueue()
     queue.add(try endless("beside a failing one", tag: 3))
     queue.add(try endless("failing", tag: 4))
-    try world.send(Buffer<Float>(count: 2, repeating: 0), to: rank, tag: 4)
     do {
         while try !queue.progress() {}
         throw Mismatch(description: "a message that is too long was taken")

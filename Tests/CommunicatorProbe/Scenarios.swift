@@ -16,6 +16,7 @@ let scenarios: [String: Scenario] = [
     "nonblocking-messages": nonblockingMessages,
     "nonblocking-barrier": nonblockingBarrier,
     "scrambled-completion": scrambledCompletion,
+    "splitting": splitting,
     "derived": derived,
     "many-splits": manySplits,
     "refused-arguments": refusedArguments,

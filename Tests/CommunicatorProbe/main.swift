@@ -1,7 +1,7 @@
 import Communicator
 
 // Started as `communicator-probe SCENARIO`, alone or under mpirun. Each scenario checks what it got and
-// throws on a mismatch; the job then ends with status 1 and a line that names the rank.
+// throws on a mismatch; the job then ends with status 3 and a line that names the rank.
 
 let name = CommandLine.arguments.dropFirst().first ?? ""
 guard let scenario = scenarios[name] else {
@@ -16,5 +16,5 @@ do {
     if name == "after-finalize" { try checkAfterFinalize(world) }
     if world.rank == 0 { print("passed \(name)") }
 } catch {
-    MPISession.abort(code: 1, reason: "\(error)")
+    MPISession.abort(code: 3, reason: "\(error)")
 }

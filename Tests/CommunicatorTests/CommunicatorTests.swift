@@ -76,7 +76,7 @@ struct RequestTests {
     }
 
     @Test func abandonedRequests() async throws {
-        try await expectPassed("abandoned-requests", ranks: 1)
+        try await expectPassed("abandoned-requests", ranks: 2)
     }
 
     @Test(arguments: [("unfinished-request", "bucket 42"), ("unfinished-queue", "bucket 43")])
@@ -92,6 +92,10 @@ struct RequestTests {
 struct CommunicatorTests {
     @Test(arguments: [1, 2, 3, 4]) func derived(ranks: Int) async throws {
         try await expectPassed("derived", ranks: ranks)
+    }
+
+    @Test func longOperationsGoInPieces() async throws {
+        try await expectPassed("splitting", ranks: 2)
     }
 
     @Test func manySplitsDoNotRunOut() async throws {

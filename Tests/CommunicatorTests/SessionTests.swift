@@ -32,7 +32,7 @@ struct SessionTests {
     func failingRankEndsTheJob() async throws {
         let outcome = try await probe("failing-rank", ranks: 4)
         #expect(!outcome.timedOut)
-        #expect(outcome.status == 1, "\(outcome)")
+        #expect(outcome.status == 3, "\(outcome)")
         #expect(outcome.errors.contains("rank 2: out of luck at step 17\n"), "\(outcome)")
         #expect(!outcome.output.contains("passed"))
     }

@@ -54,7 +54,17 @@ public final class RunningCommand: @unchecked Sendable {
         process.standardError = try Self.newFile(directory.appendingPathComponent("errors"))
         process.terminationHandler = { [ended] _ in ended.signal() }
         deadline = Date(timeIntervalSinceNow: timeout)
-        try process.run()
+        try Self.withSignalsUnblocked { try process.run() }
+    }
+
+    /// Dispatch blocks signals on its threads, and a new process inherits that: mpirun would hear of none.
+    private static func withSignalsUnblocked(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     deinit { try? FileManager.default.removeItem(at: directory) }
