@@ -1,0 +1,20 @@
+/// Reproducible test inputs from a generator of their own: SplitMix64 (Steele, Lea & Flood 2014).
+struct SampleValues: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// Uniform in (−1, 1).
+    static func uniform(_ count: Int, seed: UInt64) -> [Float] {
+        var generator = SampleValues(seed: seed)
+        return (0..<count).map { _ in Float.random(in: -1..<1, using: &generator) }
+    }
+}
