@@ -50,6 +50,9 @@ public struct Head: Sendable {
             let tile = Matrix(logits, rows: rows.count, columns: vocabulary)
             team.gemm(x.rows(rows), embedding.transposed, into: tile)
             let targets = targets[rows]
+            for i in 0..<rows.count {
+                precondition(Int(targets[i]) < vocabulary, "target \(targets[i]) of \(vocabulary)")
+            }
             team.split(rows.count) { r in
                 drrl_cross_entropy(
                     losses.pointer + r.lowerBound, tile.pointer + r.lowerBound * vocabulary,
