@@ -1,0 +1,60 @@
+import Foundation
+import Kernels
+import Testing
+import Transformer
+
+/// Nothing grows with L², and no logits with rows × vocabulary.
+@Suite struct MemoryTests {
+    /// Lengths of all buffers that `value` holds, private ones included.
+    private static func bufferCounts(_ value: Any) -> [Int] {
+        if let floats = value as? Buffer<Float> { return [floats.count] }
+        if let doubles = value as? Buffer<Double> { return [doubles.count] }
+        return Mirror(reflecting: value).children.flatMap { bufferCounts($0.value) }
+    }
+
+    private static func counts(_ configuration: ModelConfiguration, length: Int) -> [Int] {
+        let stage = TransformerStage(
+            configuration, placement: .whole(configuration), rows: length, team: Team(threads: 2))
+        return bufferCounts(stage) + bufferCounts(stage.makeActivations())
+    }
+
+    @Test func buffersGrowWithTheLengthAtMost() throws {
+        func total(_ length: Int) throws -> Int {
+            let configuration = try ModelConfiguration(
+                vocabularySize: 7, context: length, width: 8, heads: 2, layers: 2)
+            let counts = Self.counts(configuration, length: length)
+            #expect(counts.count > 50, "the search found the buffers")
+            #expect(counts.allSatisfy { $0 < length * length })
+            return counts.reduce(0, +)
+        }
+        let sizes = try [1024, 2048, 4096].map(total)
+        #expect(sizes[2] - sizes[1] <= 2 * (sizes[1] - sizes[0]) + 64)
+    }
+
+    @Test func logitsExistOneTileAtATime() throws {
+        let configuration = try ModelConfiguration(
+            vocabularySize: 50_257, context: 2048, width: 8, heads: 2, layers: 1)
+        let counts = Self.counts(configuration, length: 2048)
+        #expect(4 * (counts.max() ?? .max) <= 32 << 20, "the largest takes 32 MiB at most")
+    }
+
+    /// A whole pass, with what it allocates on the way: at this length one L×L matrix of floats would be 1 GiB.
+    @Test func aLongPassStaysSmall() throws {
+        let length = 16_384
+        let configuration = try ModelConfiguration(
+            vocabularySize: 16, context: length, width: 8, heads: 1, layers: 1)
+        let run = try StageRun(
+            configuration, weights: ModelWeights.random(configuration, seed: 1), rows: length, threads: 2)
+        let batch = SampleValues.microBatch(sequences: 1, length: length, vocabulary: 16, seed: 2)
+        #expect(run.pass(batch, dropout: Dropout(rate: 0.1, seed: 1, step: 1)).isFinite)
+        let peak = try #require(Self.peakKilobytes())
+        #expect(peak < 768 << 10, "\(peak) kB at the most")
+    }
+
+    /// The process's high-water mark, from /proc/self/status.
+    private static func peakKilobytes() -> Int? {
+        let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return line?.split(whereSeparator: { " \t".contains($0) }).dropFirst().first.flatMap { Int($0) }
+    }
+}

@@ -1,0 +1,74 @@
+import Kernels
+import Transformer
+
+/// A model cut into stages, run by hand on one process.
+struct StageRun {
+    let configuration: ModelConfiguration
+    let stages: [TransformerStage]
+    private let activations: [Activations]
+
+    init(
+        _ configuration: ModelConfiguration, weights: [String: [Float]], stages count: Int = 1, rows: Int,
+        threads: Int = 1, forTraining: Bool = true
+    ) throws {
+        self.configuration = configuration
+        let team = Team(threads: threads)
+        stages = try StagePlacement.split(configuration, stages: count).map { placement in
+            let stage = TransformerStage(
+                configuration, placement: placement, rows: rows, team: team, forTraining: forTraining)
+            ModelWeights.load(weights, into: stage.parameters)
+            return stage
+        }
+        activations = stages.map { $0.makeActivations() }
+        // No pass may rest on what memory held before.
+        for (stage, own) in zip(stages, activations) {
+            stage.streamGradient.fill(.nan)
+            own.output.fill(.nan)
+            stage.input(of: own).fill(.nan)
+        }
+    }
+
+    func forward(_ batch: MicroBatch, dropout: Dropout? = nil) {
+        let count = batch.rows * configuration.width
+        for i in stages.indices {
+            if i > 0 {
+                stages[i].input(of: activations[i])[0..<count].copy(from: activations[i - 1].output[0..<count])
+            }
+            stages[i].forward(batch, activations[i], dropout: dropout)
+        }
+    }
+
+    func logits(_ batch: MicroBatch) -> [Float] {
+        stages[stages.count - 1].logits(batch, activations[stages.count - 1]).array
+    }
+
+    func negativeLogLikelihood(_ batch: MicroBatch) -> [Double] {
+        let nll = Buffer<Double>(count: batch.rows, repeating: .nan)
+        stages[stages.count - 1].negativeLogLikelihood(batch, activations[stages.count - 1], into: nll)
+        return nll.array
+    }
+
+    /// Forward, loss and backward; gradients are added to the stages' arenas. Returns Σ nll.
+    @discardableResult
+    func pass(
+        _ batch: MicroBatch, dropout: Dropout? = nil, scale: Float = 1, finished: (Int?) -> Void = { _ in }
+    ) -> Double {
+        forward(batch, dropout: dropout)
+        let count = batch.rows * configuration.width, last = stages.count - 1
+        let loss = stages[last].loss(batch, activations[last], scale: scale)
+        for i in stages.indices.reversed() {
+            if i < last {
+                stages[i].streamGradient[0..<count].copy(from: stages[i + 1].streamGradient[0..<count])
+            }
+            stages[i].backward(batch, activations[i], dropout: dropout, finished: finished)
+        }
+        return loss
+    }
+
+    /// Gradients of all stages; the shared embedding's are summed.
+    var gradients: [String: [Float]] {
+        stages.map { ModelWeights.gradients(of: $0.parameters) }.reduce(into: [:]) { all, own in
+            all.merge(own) { a, b in zip(a, b).map { $0 + $1 } }
+        }
+    }
+}
