@@ -9,7 +9,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
@@ -39,10 +38,8 @@ let package = Package(
         .target(
             name: "Trainer",
             dependencies: [
-                "Worker", "Checkpoint", "Corpus", "Transformer", "Communicator", "Kernels", "CKernels",
-                "Yams",
+                "Worker", "Checkpoint", "Corpus", "Transformer", "Communicator", "Kernels", "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),
 

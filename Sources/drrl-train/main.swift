@@ -1,2 +1,4 @@
+import Foundation
 import Trainer
-print("drrl")
+
+exit(TrainProgram.main(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,77 @@
+import Foundation
+import Worker
+
+/// What rank 0 tells a person: one live line on a terminal, plain lines elsewhere.
+final class Progress {
+    private let isTerminal = isatty(STDOUT_FILENO) == 1
+    private let steps: Int
+    private let interval: Int
+    private var lineIsOpen = false
+    private var timed = (steps: 0, seconds: 0.0)
+
+    init(steps: Int) {
+        self.steps = steps
+        interval = max(1, steps / 40)
+    }
+
+    /// A line that stays.
+    func say(_ text: String) {
+        closeLine()
+        print(text)
+        flush()
+    }
+
+    /// A step, in place on a terminal, every few steps elsewhere.
+    func step(_ line: MetricsLine) {
+        timed.steps += 1
+        timed.seconds += line.seconds
+        guard isTerminal || line.step % interval == 0 || line.step == steps || timed.steps == 1 else { return }
+        let left = Double(steps - line.step) * timed.seconds / Double(timed.steps)
+        let text = "step \(padded("\(line.step)", "\(steps)".count))/\(steps)  loss \(fixed(line.loss, 4))"
+            + "  \(padded(grouped(line.tokens_per_second), 7)) tokens/s  \(padded(percent(line.sgemm_share), 4)) of SGEMM"
+            + "  ETA \(duration(left))"
+        if isTerminal {
+            print("\r\u{1B}[K" + text, terminator: "")
+            lineIsOpen = true
+        } else {
+            print(text)
+        }
+        flush()
+    }
+
+    private func closeLine() {
+        if lineIsOpen { print() }
+        lineIsOpen = false
+    }
+
+    // What cannot be shown is not worth stopping a run for.
+    private func flush() { _ = fflush(nil) }
+
+    private func padded(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+}
+
+/// `x` with that many digits after the point.
+func fixed(_ x: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", x) }
+
+func percent(_ share: Double) -> String { "\(Int((100 * share).rounded()))%" }
+
+/// A whole number with thousands apart.
+func grouped(_ x: Double) -> String {
+    let digits = Array(String(Int(x.rounded())))
+    var text = ""
+    for (i, digit) in digits.enumerated() {
+        if i > 0, (digits.count - i) % 3 == 0, digits[i - 1] != "-" { text.append(",") }
+        text.append(digit)
+    }
+    return text
+}
+
+/// Seconds as `42s`, `3m 05s` or `2h 07m`.
+func duration(_ seconds: Double) -> String {
+    let s = Int(max(0, seconds).rounded())
+    if s < 60 { return "\(s)s" }
+    if s < 3600 { return String(format: "%dm %02ds", s / 60, s % 60) }
+    return String(format: "%dh %02dm", s / 3600, s / 60 % 60)
+}

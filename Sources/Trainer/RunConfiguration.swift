@@ -1,0 +1,145 @@
+import Transformer
+import Worker
+
+/// Every option of a run, resolved: command line over file over default.
+public struct RunConfiguration: Sendable, Equatable {
+    /// What to go on from.
+    public enum Resume: Sendable, Equatable {
+        case auto, none
+        case path(String)
+    }
+
+    public var train: String?
+    public var valid: String?
+    public var tokenizer: String?
+    public var vocabularySize: Int
+    public var layers, heads, width, context: Int
+    public var dropout: Float
+    public var steps, batch: Int
+    public var microBatch: Int?
+    public var learningRate: LearningRate
+    public var weightDecay, clip: Float
+    public var seed: UInt64
+    public var layerShards: Int
+    public var threads: Int?
+    public var runDirectory: String
+    public var evalEvery, checkpointEvery, keep: Int
+    public var resume: Resume
+
+    /// Resolves `arguments` (without the program's name), reading `--config` where it is given.
+    ///
+    /// Throws `ConfigurationError` for a value that cannot be, and ArgumentParser's errors, a request for help among them.
+    public init(arguments: [String]) throws {
+        var options = try TrainOptions.parse(arguments)
+        if let file = options.config {
+            options = try TrainOptions.parse(ConfigurationFile.arguments(of: file) + arguments)
+        }
+        try self.init(options)
+    }
+
+    init(_ options: TrainOptions) throws(ConfigurationError) {
+        let (text, model, step, run) = (options.text, options.model, options.training, options.run)
+        train = text.train
+        valid = text.valid
+        tokenizer = text.tokenizer
+        vocabularySize = text.vocabSize ?? 4096
+        layers = model.layers ?? 4
+        heads = model.heads ?? 4
+        width = model.width ?? 256
+        context = model.context ?? 256
+        dropout = model.dropout ?? 0
+        steps = step.steps ?? 400
+        batch = step.batch ?? 8
+        microBatch = step.microBatch
+        let peak = step.lr ?? 1e-3
+        learningRate = LearningRate(
+            peak: peak, floor: step.minLr ?? peak / 10, warmup: step.warmup ?? max(1, steps / 20), steps: steps)
+        weightDecay = step.weightDecay ?? 0.1
+        clip = step.clip ?? 1
+        seed = step.seed ?? 1
+        layerShards = options.grid.layerShards ?? 1
+        threads = options.grid.threads
+        runDirectory = run.runDir ?? "runs/drrl"
+        evalEvery = run.evalEvery ?? 100
+        checkpointEvery = run.checkpointEvery ?? 100
+        keep = run.keep ?? 3
+        switch run.resume ?? "auto" {
+        case "auto": resume = .auto
+        case "none": resume = .none
+        case let path: resume = .path(path)
+        }
+        try check(text)
+    }
+
+    private func check(_ text: TextOptions) throws(ConfigurationError) {
+        let atLeast: [(String, Int, Int)] = [
+            ("--steps", steps, 1), ("--batch", batch, 1), ("--micro-batch", microBatch ?? 1, 1),
+            ("--warmup", learningRate.warmup, 0), ("--layer-shards", layerShards, 1), ("--threads", threads ?? 1, 1),
+            ("--eval-every", evalEvery, 0), ("--checkpoint-every", checkpointEvery, 0), ("--keep", keep, 1),
+        ]
+        for (name, value, least) in atLeast where value < least {
+            throw ConfigurationError("\(name) is \(value); it must be at least \(least)")
+        }
+        guard learningRate.peak > 0, learningRate.peak.isFinite else {
+            throw ConfigurationError("--lr is \(learningRate.peak); it must be above 0")
+        }
+        guard learningRate.floor >= 0, learningRate.floor <= learningRate.peak else {
+            throw ConfigurationError(
+                "--min-lr is \(learningRate.floor); it must lie between 0 and --lr \(learningRate.peak)")
+        }
+        guard learningRate.warmup <= steps else {
+            throw ConfigurationError("--warmup \(learningRate.warmup) is longer than --steps \(steps)")
+        }
+        for (name, value) in [("--weight-decay", weightDecay), ("--clip", clip)] where !(value >= 0 && value.isFinite) {
+            throw ConfigurationError("\(name) is \(value); it must be at least 0")
+        }
+        guard !runDirectory.isEmpty else { throw ConfigurationError("--run-dir is empty") }
+        guard valid == nil || train != nil else {
+            throw ConfigurationError("--valid needs --train: the generated corpus has its own held-out text")
+        }
+        guard tokenizer == nil || text.vocabSize == nil else {
+            throw ConfigurationError("--tokenizer and --vocab-size exclude each other: a given tokenizer has its own size")
+        }
+        // Shape errors are found before any text is read; the vocabulary's true size is checked with the tokenizer.
+        _ = try model(vocabularySize: max(1, vocabularySize))
+    }
+
+    /// The model for a tokenizer of this many entries. Throws `ConfigurationError`.
+    public func model(vocabularySize: Int) throws(ConfigurationError) -> ModelConfiguration {
+        try ModelConfiguration(
+            vocabularySize: vocabularySize, context: context, width: width, heads: heads, layers: layers,
+            dropout: dropout)
+    }
+
+    /// What decides each step, on `replicas` replicas.
+    public func training(replicas: Int) -> TrainingOptions {
+        let share = (batch + replicas - 1) / replicas
+        return TrainingOptions(
+            batch: batch, microBatch: microBatch ?? (layerShards > 1 ? 1 : share), learningRate: learningRate,
+            optimizer: AdamW(weightDecay: weightDecay), clip: clip, seed: seed)
+    }
+
+    /// The same options as a configuration file.
+    public var yaml: String {
+        var lines: [(String, String?)] = [
+            ("train", train), ("valid", valid), ("tokenizer", tokenizer),
+            ("vocab-size", tokenizer == nil ? "\(vocabularySize)" : nil),
+            ("layers", "\(layers)"), ("heads", "\(heads)"), ("width", "\(width)"), ("context", "\(context)"),
+            ("dropout", "\(dropout)"), ("steps", "\(steps)"), ("batch", "\(batch)"),
+            ("micro-batch", microBatch.map { "\($0)" }), ("lr", "\(learningRate.peak)"),
+            ("min-lr", "\(learningRate.floor)"), ("warmup", "\(learningRate.warmup)"),
+            ("weight-decay", "\(weightDecay)"), ("clip", "\(clip)"), ("seed", "\(seed)"),
+            ("layer-shards", "\(layerShards)"), ("threads", threads.map { "\($0)" }),
+            ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"), ("keep", "\(keep)"),
+        ]
+        lines.append(("run-dir", runDirectory))
+        let texts: Set = ["train", "valid", "tokenizer", "run-dir"]
+        return lines.compactMap { name, value in
+            value.map { texts.contains(name) ? "\(name): \(quoted($0))" : "\(name): \($0)" }
+        }.joined(separator: "\n") + "\n"
+    }
+
+    private func quoted(_ text: String) -> String {
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+}

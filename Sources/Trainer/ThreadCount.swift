@@ -1,0 +1,21 @@
+import Communicator
+import Foundation
+
+/// How many threads a rank gets.
+struct ThreadCount {
+    let threads: Int
+    /// Cores this rank may use, ranks on its node, and what follows, for the start-up lines.
+    let explanation: String
+
+    /// Collective. The number asked for; or all cores of a rank that is bound to some; or this rank's share of the node.
+    ///
+    /// Throws `MPIError`, and `ProcessError` where the affinity mask cannot be read.
+    init(asked: Int?, world: borrowing Communicator) throws {
+        let usable = try Affinity.usableCores()
+        let neighbours = try world.splitShared().size
+        let isBound = usable < ProcessInfo.processInfo.processorCount
+        threads = asked ?? max(1, isBound ? usable : usable / neighbours)
+        explanation = "\(usable) usable core\(usable == 1 ? "" : "s")\(isBound ? " (bound)" : ""), "
+            + "\(neighbours) rank\(neighbours == 1 ? "" : "s") on the node"
+    }
+}

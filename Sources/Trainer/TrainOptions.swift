@@ -1,0 +1,108 @@
+import ArgumentParser
+
+/// The command line of `drrl-train`. A configuration file's keys are these options' names.
+struct TrainOptions: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drrl-train",
+        abstract: "Trains a GPT-2-style language model over MPI ranks.",
+        usage: "[mpirun -n RANKS] drrl-train [--config FILE] [options]",
+        discussion: """
+            Started alone it is a grid of one rank. With no --train it generates a corpus and trains on that. \
+            A run that stopped goes on where it stopped when started again with the same --run-dir; SIGUSR1 to mpirun \
+            or to any rank saves at the next step and exits 0.
+            """)
+
+    @Option(help: ArgumentHelp("YAML file of these options, e.g. `steps: 400`; the command line wins.", valueName: "file"))
+    var config: String?
+
+    @OptionGroup(title: "Text") var text: TextOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Training") var training: StepOptions
+    @OptionGroup(title: "Grid") var grid: GridOptions
+    @OptionGroup(title: "Run") var run: RunOptions
+}
+
+struct TextOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Training text: WikiText (.tokens, .raw) or plain UTF-8. Default: generated.", valueName: "file"))
+    var train: String?
+
+    @Option(help: ArgumentHelp("Held-out text. Default: generated if --train is; else no evaluation.", valueName: "file"))
+    var valid: String?
+
+    @Option(help: ArgumentHelp("Directory of encoder.json and vocab.bpe. Default: trained on the training text.", valueName: "dir"))
+    var tokenizer: String?
+
+    @Option(help: ArgumentHelp("Entries of the tokenizer to train (default: 4096).", valueName: "n"))
+    var vocabSize: Int?
+}
+
+struct ModelOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Layers (default: 4).", valueName: "n"))
+    var layers: Int?
+
+    @Option(help: ArgumentHelp("Attention heads a layer; they divide the width (default: 4).", valueName: "n"))
+    var heads: Int?
+
+    @Option(help: ArgumentHelp("Width of the residual stream (default: 256).", valueName: "n"))
+    var width: Int?
+
+    @Option(help: ArgumentHelp("Tokens in a sequence (default: 256).", valueName: "n"))
+    var context: Int?
+
+    @Option(help: ArgumentHelp("Probability of dropping an element (default: 0).", valueName: "p"))
+    var dropout: Float?
+}
+
+struct StepOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Optimizer steps in all (default: 400).", valueName: "n"))
+    var steps: Int?
+
+    @Option(help: ArgumentHelp("Sequences a step, over all replicas (default: 8).", valueName: "n"))
+    var batch: Int?
+
+    @Option(help: ArgumentHelp("Sequences through a stage at once (default: a replica's share; 1 with layer shards).", valueName: "n"))
+    var microBatch: Int?
+
+    @Option(help: ArgumentHelp("Highest learning rate (default: 0.001).", valueName: "rate"))
+    var lr: Float?
+
+    @Option(help: ArgumentHelp("Learning rate at the end (default: a tenth of --lr).", valueName: "rate"))
+    var minLr: Float?
+
+    @Option(help: ArgumentHelp("Steps of linear warm-up (default: a twentieth of --steps).", valueName: "n"))
+    var warmup: Int?
+
+    @Option(help: ArgumentHelp("AdamW's decay of matrices (default: 0.1).", valueName: "x"))
+    var weightDecay: Float?
+
+    @Option(help: ArgumentHelp("Largest norm of the gradient; 0 for no limit (default: 1).", valueName: "norm"))
+    var clip: Float?
+
+    @Option(help: ArgumentHelp("Decides weights, sample order and dropout (default: 1).", valueName: "n"))
+    var seed: UInt64?
+}
+
+struct GridOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Stages that share the layers; replicas = ranks / shards (default: 1).", valueName: "p"))
+    var layerShards: Int?
+
+    @Option(help: ArgumentHelp("Threads a rank (default: its share of the cores it may use).", valueName: "n"))
+    var threads: Int?
+}
+
+struct RunOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Where checkpoints, metrics, tokenizer and tokens go (default: runs/drrl).", valueName: "dir"))
+    var runDir: String?
+
+    @Option(help: ArgumentHelp("Steps between evaluations; 0 for the end only (default: 100).", valueName: "n"))
+    var evalEvery: Int?
+
+    @Option(help: ArgumentHelp("Steps between checkpoints; 0 for the end only (default: 100).", valueName: "n"))
+    var checkpointEvery: Int?
+
+    @Option(help: ArgumentHelp("Checkpoints to keep (default: 3).", valueName: "n"))
+    var keep: Int?
+
+    @Option(help: ArgumentHelp("auto: the newest good checkpoint of --run-dir, if any; none: start over; or a file (default: auto).", valueName: "auto|none|path"))
+    var resume: String?
+}

@@ -1,0 +1,147 @@
+import ArgumentParser
+import Communicator
+import Corpus
+import Foundation
+import Kernels
+import Transformer
+import Worker
+
+/// `drrl-train` from start to end on one rank.
+public enum TrainProgram {
+    /// A user's mistake, or a file that cannot be read or written.
+    static let mistakeCode: Int32 = 2
+    /// Anything else that stops a run.
+    static let failureCode: Int32 = 1
+
+    /// Runs with the process's arguments and returns its exit code; a failure that other ranks do not know of ends the
+    /// whole job at once instead.
+    public static func main(_ arguments: [String]) -> Int32 {
+        do {
+            // Before MPI starts: SIGUSR1's default action kills.
+            try StopSignal.install()
+            let session = try MPISession()
+            let code = try run(arguments, session)
+            try session.finalize()
+            return code
+        } catch {
+            MPISession.abort(code: failureCode, reason: "\(error)")
+        }
+    }
+
+    private static func run(_ arguments: [String], _ session: borrowing MPISession) throws -> Int32 {
+        let rank = session.world.rank
+        do {
+            let run = try agreed(on: session.world) { try parse(arguments, isRoot: rank == 0) }
+            if let run { try train(run, session) }
+            return 0
+        } catch let error as AgreedError {
+            return stop(error, mistakeCode, rank)
+        } catch let error as NonFiniteError {
+            return stop(error, failureCode, rank)
+        }
+    }
+
+    /// One line from one rank; every rank leaves with the same code.
+    private static func stop(_ error: any Error, _ code: Int32, _ rank: Int) -> Int32 {
+        if rank == 0 { FileHandle.standardError.write(Data("drrl-train: \(oneLine("\(error)"))\n".utf8)) }
+        return code
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
+    private static func parse(_ arguments: [String], isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
+        do {
+            return try RunConfiguration(arguments: arguments)
+        } catch let error as ConfigurationError {
+            throw error
+        } catch {
+            if TrainOptions.exitCode(for: error) == .success {
+                if isRoot { print(TrainOptions.fullMessage(for: error)) }
+                return nil
+            }
+            throw ConfigurationError("\(oneLine(TrainOptions.message(for: error))); see drrl-train --help")
+        }
+    }
+
+    /// Collective. Throws `AgreedError`, `NonFiniteError` and `MPIError`.
+    private static func train(_ run: RunConfiguration, _ session: borrowing MPISession) throws {
+        let isRoot = session.world.rank == 0
+        let progress = isRoot ? Progress(steps: run.steps) : nil
+        let say: (String) -> Void = { progress?.say($0) }
+        let directory = RunDirectory(run.runDirectory)
+        let topology = try agreed(on: session.world) {
+            try Topology(rank: session.world.rank, worldSize: session.world.size, stages: run.layerShards)
+        }
+        var lock: RunLock?
+        try agreed(on: session.world) {
+            // Whether shapes and grid fit is known before any text is read.
+            _ = try StagePlacement.split(run.model(vocabularySize: run.vocabularySize), stages: run.layerShards)
+            guard isRoot else { return }
+            try directory.create()
+            lock = try RunLock(directory)
+        }
+        let count = try ThreadCount(asked: run.threads, world: session.world)
+        say("grid       \(topology.replicas) replica\(topology.replicas == 1 ? "" : "s") × \(topology.stages) "
+            + "stage\(topology.stages == 1 ? "" : "s"), \(count.threads) thread\(count.threads == 1 ? "" : "s") a rank; "
+            + count.explanation)
+
+        let corpus = try PreparedCorpus.prepare(run, directory, world: session.world, say: say)
+        let team = Team(threads: count.threads)
+        let grid = try Grid(topology, world: session.world)
+        let worker = try grid.agree {
+            let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
+            return try Worker(
+                grid: grid, configuration: model, options: run.training(replicas: topology.replicas),
+                source: BatchSource(shard: corpus.train, context: run.context, seed: run.seed), team: team)
+        }
+        let rate = try sgemmRate(team, grid)
+        let model = worker.configuration
+        say("model      \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
+            + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
+        say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(openBLASCore) kernels")
+        say("run        \(run.runDirectory): checkpoints, metrics.jsonl, run.yaml, tokenizer, tokens")
+
+        try resume(run, directory, worker, corpus, say)
+        var metrics: MetricsFile?
+        try grid.agree {
+            guard isRoot else { return }
+            try directory.write(run.yaml, to: directory.configuration)
+            metrics = try MetricsFile(directory, after: worker.step)
+        }
+        try TrainingLoop(worker: worker, run: run, corpus: corpus, sgemmRate: rate, progress: progress)
+            .train(into: metrics)
+        _ = consume lock
+    }
+
+    /// Collective: takes up the checkpoint that `--resume` names, and sets aside what lies after it.
+    private static func resume(
+        _ run: RunConfiguration, _ directory: RunDirectory, _ worker: Worker, _ corpus: PreparedCorpus,
+        _ say: (String) -> Void
+    ) throws {
+        let grid = worker.grid
+        let isRoot = grid.topology.rank == 0
+        let found = try grid.agree { isRoot ? try run.checkpointToResume(in: directory, say: say) ?? "" : "" }
+        let path = try grid.world.broadcast(found, root: 0)
+        if !path.isEmpty {
+            let saved = try worker.restore(from: path, tokenizerHash: corpus.tokenizer.hash)
+            say("resume     step \(worker.step) from \(path)")
+            if let saved, saved.sourceHash != corpus.train.sidecar.sourceHash {
+                say("resume     note: that run read another text, \(saved.path)")
+            }
+        }
+        try grid.agree {
+            if isRoot, let aside = try directory.setAside(after: worker.step) {
+                say("resume     moved what was there to \(aside)")
+            }
+        }
+    }
+
+    /// Collective: the SGEMM rate of all ranks at once, in FLOP/s.
+    private static func sgemmRate(_ team: Team, _ grid: Grid) throws -> Double {
+        try grid.world.barrier()
+        return try grid.world.allreduce(team.measureSGEMM(now: monotonicSeconds), .sum)
+    }
+}

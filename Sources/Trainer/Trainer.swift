@@ -1,4 +1,0 @@
-import Kernels
-import ArgumentParser
-import Yams
-import Logging

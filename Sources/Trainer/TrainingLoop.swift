@@ -1,0 +1,85 @@
+import Communicator
+import Kernels
+import Transformer
+import Worker
+
+/// The loop: step → evaluate → log → checkpoint, until the steps are done or a signal asks to stop.
+final class TrainingLoop {
+    private let worker: Worker
+    private let run: RunConfiguration
+    private let corpus: PreparedCorpus
+    /// SGEMM rate of all ranks together, FLOP/s.
+    private let sgemmRate: Double
+    /// Rank 0 only.
+    private let progress: Progress?
+    private var savedStep: Int
+
+    init(worker: Worker, run: RunConfiguration, corpus: PreparedCorpus, sgemmRate: Double, progress: Progress?) {
+        self.worker = worker
+        self.run = run
+        self.corpus = corpus
+        self.sgemmRate = sgemmRate
+        self.progress = progress
+        savedStep = worker.step
+    }
+
+    /// Collective. Throws `AgreedError` where a file could not be written, `NonFiniteError` and `MPIError`.
+    func train(into metrics: borrowing MetricsFile?) throws {
+        let start = monotonicSeconds()
+        var first: MetricsLine?
+        var last: MetricsLine?
+        while worker.step < run.steps {
+            let report = try worker.trainStep(stopRequested: StopSignal.isRaised)
+            var line = metricsLine(report)
+            if report.step == run.steps || isDue(report.step, every: run.evalEvery) { try evaluate(&line) }
+            try worker.grid.agree { try metrics?.append(line) }
+            progress?.step(line)
+            first = first ?? line
+            last = line
+            if report.stopRequested || report.step == run.steps || isDue(report.step, every: run.checkpointEvery) {
+                try save()
+            }
+            if report.stopRequested {
+                progress?.say("stopped    at step \(report.step), as a signal asked; start again to go on")
+                return
+            }
+        }
+        if let first, let last {
+            progress?.say("done       \(run.steps) steps in \(duration(monotonicSeconds() - start)); loss "
+                + "\(fixed(first.loss, 4)) at step \(first.step), \(fixed(last.loss, 4)) at step \(last.step)")
+        } else {
+            progress?.say("done       step \(worker.step) of \(run.steps) was reached before; raise --steps to go on")
+        }
+    }
+
+    private func isDue(_ step: Int, every interval: Int) -> Bool { interval > 0 && step % interval == 0 }
+
+    private func metricsLine(_ report: StepReport) -> MetricsLine {
+        let length = worker.configuration.context
+        let rate = Double(worker.options.batch * length) / report.seconds
+        return MetricsLine(
+            step: report.step, loss: report.loss, lr: Double(report.learningRate), grad_norm: report.gradientNorm,
+            tokens_per_second: rate,
+            sgemm_share: worker.configuration.trainingFLOPs(perTokenOfLength: length) * rate / sgemmRate,
+            exposed_comm_seconds: report.exposedSeconds, seconds: report.seconds)
+    }
+
+    private func evaluate(_ line: inout MetricsLine) throws {
+        guard let valid = corpus.valid else { return }
+        let report = try worker.evaluate(valid)
+        line.valid_perplexity = report.perplexity
+        line.valid_word_perplexity = report.wordPerplexity
+        line.valid_bits_per_byte = report.bitsPerByte
+        progress?.say("valid      step \(line.step): perplexity \(fixed(report.perplexity, 3)) a token, "
+            + "\(fixed(report.wordPerplexity, 2)) a word; \(fixed(report.bitsPerByte, 4)) bits a byte  "
+            + "[context and stride \(worker.configuration.context), tokenizer \(corpus.tokenizer.hash.prefix(12))]")
+    }
+
+    private func save() throws {
+        if savedStep == worker.step { return }
+        let path = try worker.save(
+            in: run.runDirectory, keep: run.keep, corpus: corpus.saved, tokenizer: corpus.savedTokenizer)
+        savedStep = worker.step
+        if let path { progress?.say("saved      \(path)") }
+    }
+}
