@@ -61,7 +61,10 @@ let package = Package(
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
         .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
-        .testTarget(name: "CorpusTests", dependencies: ["Corpus", "Kernels"], exclude: ["Golden"]),
+        .testTarget(
+            name: "CorpusTests",
+            dependencies: ["Corpus", "Kernels", .product(name: "Crypto", package: "swift-crypto")],
+            exclude: ["Golden"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels"],
             exclude: ["Golden"]),

@@ -69,7 +69,7 @@ public struct BPETrainer {
         }
         var idOfByte = [UInt16](repeating: 0, count: 256)
         for (id, byte) in ByteAlphabet.order.enumerated() { idOfByte[Int(byte)] = UInt16(id) }
-        symbols = table.storage.map { idOfByte[Int($0)] }
+        symbols = table.bytes.map { idOfByte[Int($0)] }
         for number in 0..<table.count {
             let range = table.range(of: number)
             words.append(

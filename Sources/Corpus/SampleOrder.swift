@@ -8,6 +8,8 @@ public struct SampleOrder: Sendable {
     public let sampleCount: Int
 
     private static let rounds: UInt64 = 8
+    /// Networks over fewer bits favour some permutations by a per cent.
+    private static let fewestHalfBits: UInt64 = 3
     private let halfBits: UInt64
     private let halfMask: UInt64
 
@@ -17,7 +19,7 @@ public struct SampleOrder: Sendable {
         self.seed = seed
         self.sampleCount = sampleCount
         let bits = UInt64(Int.bitWidth - (sampleCount - 1).leadingZeroBitCount)
-        halfBits = max(1, (bits + 1) / 2)
+        halfBits = max(Self.fewestHalfBits, (bits + 1) / 2)
         halfMask = 1 << halfBits - 1
     }
 

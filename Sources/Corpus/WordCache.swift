@@ -6,7 +6,7 @@ struct WordCache: Sendable {
 
     /// Longer pieces are rare, and would fill the cache for nothing.
     private static let longestWord = 64
-    /// At this size the cache starts anew, so that any text can be encoded in bounded memory.
+    /// At this size in bytes the cache starts anew, so that any text can be encoded in bounded memory.
     private static let largest = 16 << 20
 
     /// Appends the tokens of `word` to `ids`.
@@ -21,6 +21,6 @@ struct WordCache: Sendable {
             ends.append(tokens.count)
         }
         for i in (number == 0 ? 0 : ends[number - 1])..<ends[number] { ids.append(tokens[i]) }
-        if words.byteCount > Self.largest { self = WordCache() }
+        if words.bytes.count > Self.largest { self = WordCache() }
     }
 }

@@ -8,20 +8,15 @@ struct WordTable: Sendable {
     }
 
     private var slots = [Slot](repeating: Slot(tag: 0, word: -1), count: 1024)
-    private var bytes: [UInt8] = []
+    /// All words, one after the other.
+    private(set) var bytes: [UInt8] = []
     private var ends: [Int] = []
 
     /// Number of words.
     var count: Int { ends.count }
 
-    /// Number of bytes in all words.
-    var byteCount: Int { bytes.count }
-
-    /// Where word `i` lies in `storage`.
+    /// Where word `i` lies in `bytes`.
     func range(of i: Int) -> Range<Int> { (i == 0 ? 0 : ends[i - 1])..<ends[i] }
-
-    /// The words' bytes, one after the other.
-    var storage: [UInt8] { bytes }
 
     /// The number of `word`, or nil.
     func find(_ word: Span<UInt8>) -> Int? {

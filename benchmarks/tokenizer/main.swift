@@ -2,12 +2,7 @@
 //
 //     swift run -c release tokenizer-benchmark TEXT [TOKENIZER-DIRECTORY]
 import Corpus
-
-let arguments = CommandLine.arguments.dropFirst()
-guard let textPath = arguments.first else {
-    print("usage: tokenizer-benchmark TEXT [TOKENIZER-DIRECTORY]")
-    throw CorpusError.emptyText(path: "no TEXT given")
-}
+import Foundation
 
 /// Runs `body`, prints its time, and its rate where it handles `bytes`.
 func timed<Result>(_ what: String, bytes: Int? = nil, _ body: () throws -> Result) rethrows -> Result {
@@ -22,24 +17,39 @@ func timed<Result>(_ what: String, bytes: Int? = nil, _ body: () throws -> Resul
 
 func tenths(_ value: Double) -> Double { (value * 10).rounded() / 10 }
 
-let text = try timed("read, check and cut the text") { try Text(contentsOf: textPath) }
-print("\(text.byteCount) bytes, \(text.wordCount) words, \(text.articles.count) articles")
+/// Measures reading, loading, training and encoding.
+func measure(_ textPath: String, tokenizerDirectory: String?) throws {
+    let text = try timed("read, check and cut the text") { try Text(contentsOf: textPath) }
+    print("\(text.byteCount) bytes, \(text.wordCount) words, \(text.articles.count) articles")
 
-var tokenizers: [(name: String, tokenizer: ByteLevelBPE)] = []
-if let directory = arguments.dropFirst().first {
-    let loaded = try timed("load \(directory)") { try ByteLevelBPE(directory: directory) }
-    tokenizers.append((directory, loaded))
-}
-let trained = try timed("train 4,096 entries") {
-    try BPETrainer.train(on: text, vocabularySize: 4096)
-}
-tokenizers.append(("own 4,096", trained))
-
-for (name, tokenizer) in tokenizers {
-    for pass in ["empty cache", "warm cache"] {
-        let ids = timed("encode with \(name), \(pass)", bytes: text.byteCount) {
-            tokenizer.encode(text.bytes)
-        }
-        if pass == "warm cache" { print("\(ids.count) tokens") }
+    var tokenizers: [(name: String, tokenizer: ByteLevelBPE)] = []
+    if let directory = tokenizerDirectory {
+        let loaded = try timed("load \(directory)") { try ByteLevelBPE(directory: directory) }
+        tokenizers.append((directory, loaded))
     }
+    let trained = try timed("train 4,096 entries") {
+        try BPETrainer.train(on: text, vocabularySize: 4096)
+    }
+    tokenizers.append(("own 4,096", trained))
+
+    for (name, tokenizer) in tokenizers {
+        for pass in ["empty cache", "warm cache"] {
+            let ids = timed("encode with \(name), \(pass)", bytes: text.byteCount) {
+                tokenizer.encode(text.bytes)
+            }
+            if pass == "warm cache" { print("\(ids.count) tokens") }
+        }
+    }
+}
+
+let arguments = CommandLine.arguments.dropFirst()
+guard (1...2).contains(arguments.count), let textPath = arguments.first else {
+    print("usage: tokenizer-benchmark TEXT [TOKENIZER-DIRECTORY]")
+    exit(2)
+}
+do {
+    try measure(textPath, tokenizerDirectory: arguments.dropFirst().first)
+} catch {
+    print(error)
+    exit(2)
 }

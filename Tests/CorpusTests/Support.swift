@@ -1,0 +1,80 @@
+import Corpus
+import Crypto
+import Foundation
+import Testing
+
+/// Files that are shared by developers and not committed.
+enum SharedData {
+    static let directory =
+        ProcessInfo.processInfo.environment["DRRL_DATA"] ?? packageRoot + "/../shared/data"
+
+    static func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+    static var hasGPT2: Bool {
+        ["gpt2/encoder.json", "gpt2/vocab.bpe"].allSatisfy { exists($0) }
+    }
+
+    static var hasWikiText: Bool {
+        ["valid", "test"].allSatisfy { exists("wikitext-2/wiki.\($0).tokens") }
+    }
+
+    private static func exists(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: path(name))
+    }
+}
+
+/// …/Tests/CorpusTests/Support.swift, three steps up.
+let packageRoot = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+/// A directory that goes with its owner.
+final class TemporaryDirectory {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    @discardableResult
+    func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
+        return file(name)
+    }
+
+    @discardableResult
+    func write(_ text: String, to name: String) throws -> String {
+        try write(Array(text.utf8), to: name)
+    }
+
+    var names: [String] {
+        get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+    }
+}
+
+func readBytes(_ path: String) throws -> [UInt8] {
+    Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+}
+
+/// SHA-256 of ids as little-endian uint16, as golden.py takes it.
+func digest(_ ids: [UInt16]) -> String {
+    let bytes = ids.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+    return SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+}
+
+/// A text in memory.
+func plainText(_ text: String) throws -> Text {
+    try Text(bytes: Array(text.utf8), name: "test text", kind: .plain)
+}
+
+/// A tokenizer of few merges, quickly trained.
+func smallTokenizer(vocabularySize: Int = 300) throws -> ByteLevelBPE {
+    let text = try Text(
+        bytes: EmbeddedCorpus(seed: 5, byteCount: 20_000).bytes(), name: "generated",
+        kind: .wikiTextTokens)
+    return try BPETrainer.train(on: text, vocabularySize: vocabularySize)
+}

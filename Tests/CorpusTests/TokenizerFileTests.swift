@@ -1,0 +1,103 @@
+import Corpus
+import Testing
+
+struct TokenizerFileTests {
+    let good: ByteLevelBPE
+
+    init() throws { good = try smallTokenizer() }
+
+    private var encoder: String { String(decoding: good.encoderFile, as: UTF8.self) }
+    private var merges: String { String(decoding: good.mergesFile, as: UTF8.self) }
+
+    /// Expects the files to be refused with exactly this problem.
+    private func refuse(
+        encoder: String? = nil, merges: String? = nil, _ problem: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let file = merges == nil ? "encoder.json" : "vocab.bpe"
+        #expect(
+            throws: CorpusError.malformedTokenizer(path: file, problem: problem),
+            sourceLocation: sourceLocation
+        ) {
+            try ByteLevelBPE(
+                encoderFile: Array((encoder ?? self.encoder).utf8),
+                mergesFile: Array((merges ?? self.merges).utf8))
+        }
+    }
+
+    @Test func savedFilesGiveTheSameTokenizer() throws {
+        let directory = try TemporaryDirectory()
+        try good.save(to: directory.file("run/tokenizer"))
+        let loaded = try ByteLevelBPE(directory: directory.file("run/tokenizer"))
+        #expect(loaded.hash == good.hash)
+        #expect(loaded.encode("The river , and the tower .") == good.encode("The river , and the tower ."))
+        #expect(try TemporaryDirectory().names == [])
+    }
+
+    @Test func huggingFaceNamesAreTaken() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write(good.encoderFile, to: "vocab.json")
+        try directory.write(good.mergesFile, to: "merges.txt")
+        #expect(try ByteLevelBPE(directory: directory.path).hash == good.hash)
+    }
+
+    @Test func missingFiles() throws {
+        let directory = try TemporaryDirectory()
+        let empty = #expect(throws: CorpusError.self) { try ByteLevelBPE(directory: directory.path) }
+        #expect("\(try #require(empty))".contains("no tokenizer here"))
+        try directory.write(good.encoderFile, to: "encoder.json")
+        let half = #expect(throws: CorpusError.self) { try ByteLevelBPE(directory: directory.path) }
+        #expect("\(try #require(half))".hasPrefix("\(directory.path)/vocab.bpe: cannot read"))
+    }
+
+    @Test func saveIntoAFileIsRefused() throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write("x", to: "file")
+        #expect(throws: CorpusError.self) { try good.save(to: file) }
+    }
+
+    @Test func encoderContents() {
+        let object = "not a JSON object from tokens to integer ids"
+        refuse(encoder: "", object)
+        refuse(encoder: "[1, 2]", object)
+        refuse(encoder: String(encoder.dropLast()), object)
+        refuse(encoder: encoder.replacing("\"A\": 32", with: "\"A\": \"x\""), "the id of \"A\" is not an integer")
+        refuse(encoder: encoder.replacing("\"A\": 32", with: "\"A\": 33"), "\"A\" and \"B\" have the same id, 33")
+        refuse(
+            encoder: encoder.replacing("\"A\": 32, ", with: ""),
+            "no entry has the id 32; ids must run from 0 without a gap")
+        refuse(encoder: encoder.replacing("\"A\": 32", with: "\"A\": -1"), "\"A\" has the id -1; ids start at 0")
+        refuse(
+            encoder: encoder.replacing("\"A\": 32", with: "\"Axe\": 32"),
+            "no entry for byte 65, spelled \"A\"")
+        refuse(
+            encoder: encoder.replacing("<|endoftext|>", with: "<|end|>"), "no entry for <|endoftext|>")
+    }
+
+    @Test func tooManyEntries() {
+        let entries = (0...65_536).map { "\"x\($0)\": \($0)" }.joined(separator: ",")
+        refuse(encoder: "{\(entries)}", "65537 entries; ids of 16 bits allow 65536")
+    }
+
+    @Test func mergesContents() {
+        let form = "a merge is two tokens with one space between them"
+        let lines = merges.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        func with(line number: Int, _ text: String) -> String {
+            var lines = lines
+            lines[number - 1] = text
+            return lines.joined(separator: "\n")
+        }
+        refuse(merges: with(line: 3, "abc"), "line 3: \(form)")
+        refuse(merges: with(line: 3, "a b c"), "line 3: \(form)")
+        refuse(merges: with(line: 3, "a "), "line 3: \(form)")
+        refuse(merges: with(line: 3, ""), "line 3: \(form)")
+        refuse(merges: with(line: 4, "qq z"), "line 4: \"qq\" is not in the vocabulary")
+        refuse(merges: with(line: 4, "q z"), "line 4: \"qz\" is not in the vocabulary")
+        refuse(merges: with(line: 4, lines[1]), "line 4: the same merge as number 1")
+        #expect(throws: Never.self) {
+            try ByteLevelBPE(
+                encoderFile: good.encoderFile,
+                mergesFile: Array(lines.dropFirst().joined(separator: "\r\n").utf8))
+        }
+    }
+}
