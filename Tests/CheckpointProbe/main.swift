@@ -29,6 +29,12 @@ func save(step: Int, in directory: String, dyingAt death: String = "") throws {
 /// Saves under every file size limit from 0 on until one is enough; each failure must be a clean one.
 func starve(in directory: String) throws {
     try save(step: 1, in: directory)
+    // Exceeding the limit must be deadly here, whatever this process has inherited.
+    var byDefault = sigaction()
+    var none = sigset_t()
+    precondition(
+        sigaction(SIGXFSZ, &byDefault, nil) == 0 && sigemptyset(&none) == 0
+            && pthread_sigmask(SIG_SETMASK, &none, nil) == 0)
     var limit = rlim_t(0)
     var failures = 0
     while true {
