@@ -34,13 +34,15 @@ extension CheckpointError: CustomStringConvertible {
         case .system(let action, let path, let code):
             "cannot \(action) \(path): \(String(cString: strerror(code)))\(Self.remedy(code))"
         case .noRoom(let path, let needed, let available):
-            "no room for a checkpoint of \(needed) bytes at \(path): \(available) bytes are free; free space or choose another directory"
+            "no room for a checkpoint of \(needed) bytes at \(path): \(available) bytes are free; "
+                + "free space or choose another directory"
         case .busy(let path):
             "\(path) is locked by another process; stop that process or choose another directory"
         case .notACheckpoint(let path, let reason):
             "\(path) is not a drrl checkpoint: \(reason); choose another file"
         case .unsupportedFormat(let path, let found, let supported):
-            "\(path) has checkpoint format \(found), this program reads format \(supported); use the version that wrote it"
+            "\(path) has checkpoint format \(found), this program reads format \(supported); "
+                + "use the version that wrote it"
         case .damaged(let path, let reason):
             "\(path) is damaged: \(reason); use another checkpoint"
         case .malformed(let path, let object, let reason):

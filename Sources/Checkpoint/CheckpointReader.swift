@@ -97,7 +97,9 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads a text and decodes it as the JSON form of `Value`.
-    public func json<Value: Decodable>(_ name: String, as type: Value.Type = Value.self) throws(CheckpointError) -> Value {
+    public func json<Value: Decodable>(
+        _ name: String, as type: Value.Type = Value.self
+    ) throws(CheckpointError) -> Value {
         let text = try text(name)
         do {
             return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
@@ -110,14 +112,17 @@ public struct CheckpointReader: ~Copyable {
     /// this also goes through HDF5, as reading will.
     public func verify() throws(CheckpointError) {
         for description in datasets {
-            let slab = Buffer<UInt8>(uninitialized: description.slabRows * description.rowSize * description.type.byteCount)
+            let rowBytes = description.rowSize * description.type.byteCount
+            let slab = Buffer<UInt8>(uninitialized: description.slabRows * rowBytes)
             try slab.withBytes { bytes throws(CheckpointError) in
                 try forEachSlab(of: description) { _ in bytes }
             }
         }
     }
 
-    private func find(_ name: String, _ type: ElementType, shape: [Int]? = nil) throws(CheckpointError) -> DatasetDescription {
+    private func find(
+        _ name: String, _ type: ElementType, shape: [Int]? = nil
+    ) throws(CheckpointError) -> DatasetDescription {
         guard let description = byName[name] else { throw .missing(path: path, name: name) }
         guard description.type == type, shape == nil || description.shape == shape else {
             let expected = shape.map { "\(type.rawValue) \($0)" } ?? type.rawValue

@@ -12,7 +12,8 @@ enum DiskSpace {
             guard errno == EINTR else { throw .system(action: "inspect", path: directory, code: errno) }
         }
         let blocks = geteuid() == 0 ? status.f_bfree : status.f_bavail
-        let available = Int(clamping: UInt64(blocks).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        let (free, overflow) = Int(clamping: blocks).multipliedReportingOverflow(by: Int(clamping: status.f_frsize))
+        let available = overflow ? Int.max : free
         // Some file systems do not count their blocks.
         guard status.f_blocks == 0 || bytes <= available else {
             throw .noRoom(path: directory, needed: bytes, available: available)

@@ -15,10 +15,10 @@ extension Handle where Kind == DataspaceKind {
 
     /// The extents as stored, unchecked; nil for a null dataspace.
     func extents() throws(HDF5Error) -> [hsize_t]? {
-        let kind = H5S_class_t(try HDF5.call("H5Sget_simple_extent_type", place) { H5Sget_simple_extent_type(id).rawValue })
+        let kind = try HDF5.call("H5Sget_simple_extent_type", place) { H5Sget_simple_extent_type(id).rawValue }
         switch kind {
-        case H5S_SCALAR: return []
-        case H5S_SIMPLE: break
+        case H5S_SCALAR.rawValue: return []
+        case H5S_SIMPLE.rawValue: break
         default: return nil
         }
         let rank = try HDF5.call("H5Sget_simple_extent_ndims", place) { H5Sget_simple_extent_ndims(id) }
