@@ -74,11 +74,12 @@ public struct Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
         start.update(from: source.start, count: count)
     }
 
-    /// The first element's address, for kernels and shims.
+    /// The first element's address, for kernels and shims; good while a variable holds the buffer, so take it of
+    /// a variable and never of a temporary.
     @inlinable
     public var pointer: UnsafeMutablePointer<Element> { start }
 
-    /// The bytes, for files and checksums.
+    /// The bytes, for files and checksums; good while a variable holds the buffer.
     public var bytes: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: start, count: count * MemoryLayout<Element>.stride)
     }

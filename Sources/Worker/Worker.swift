@@ -65,7 +65,8 @@ public final class Worker {
                 if let layer { try exchange.start(layer: layer) } else { try exchange.startRest() }
             }
             try exchange.finish()
-            let sums = try grid.world.allreduce([nll, squaresOwned()], .sum)
+            let sums = Buffer([nll, squaresOwned()])
+            try grid.world.allreduce(sums, .sum)
             let (loss, norm) = (sums[0] / Double(targets), sums[1].squareRoot())
             try requireFinite(loss: loss, norm: norm, ownLoss: nll, step: number)
             let rate = options.learningRate[number]
@@ -74,8 +75,8 @@ public final class Worker {
             options.optimizer.update(
                 stage.parameters, reduced: exchange.gradients, step: number, learningRate: rate,
                 gradientScale: Float(clip), on: team)
-            let worst = try grid.world.allreduce(
-                [exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start], .max)
+            let worst = Buffer([exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start])
+            try grid.world.allreduce(worst, .max)
             step = number
             cursor += options.batch
             return StepReport(

@@ -54,8 +54,10 @@ public func layerNormBackward(
             dy.pointer + first * width, x.pointer + first * width, mean.pointer + first, rstd.pointer + first,
             gamma.pointer, count, width)
     }
-    for task in 0..<team.threads {
-        drrl_add(dgamma.pointer, shares.pointer + 2 * task * width, width)
-        drrl_add(dbeta.pointer, shares.pointer + (2 * task + 1) * width, width)
+    withExtendedLifetime(shares) {
+        for task in 0..<team.threads {
+            drrl_add(dgamma.pointer, shares.pointer + 2 * task * width, width)
+            drrl_add(dbeta.pointer, shares.pointer + (2 * task + 1) * width, width)
+        }
     }
 }
