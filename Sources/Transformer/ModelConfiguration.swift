@@ -38,6 +38,16 @@ public struct ModelConfiguration: Codable, Equatable, Sendable {
         }
     }
 
+    /// Checks what it reads as `init` does, since a checkpoint's text may say anything.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        try self.init(
+            vocabularySize: values.decode(Int.self, forKey: .vocabularySize),
+            context: values.decode(Int.self, forKey: .context), width: values.decode(Int.self, forKey: .width),
+            heads: values.decode(Int.self, forKey: .heads), layers: values.decode(Int.self, forKey: .layers),
+            dropout: values.decode(Float.self, forKey: .dropout))
+    }
+
     /// d, the width of one head.
     public var headWidth: Int { width / heads }
 

@@ -45,4 +45,11 @@ import Transformer
         let data = try JSONEncoder().encode(configuration)
         #expect(try JSONDecoder().decode(ModelConfiguration.self, from: data) == configuration)
     }
+
+    @Test func whatCannotBeIsRefusedFromJSONToo() {
+        let json = #"{"vocabularySize":10,"context":8,"width":12,"heads":5,"layers":2,"dropout":0}"#
+        #expect(throws: ConfigurationError.self) {
+            try JSONDecoder().decode(ModelConfiguration.self, from: Data(json.utf8))
+        }
+    }
 }
