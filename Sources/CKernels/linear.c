@@ -31,8 +31,3 @@ DRRL_KERNEL
 void drrl_add(float *y, const float *x, long count) {
     for (long i = 0; i < count; i++) y[i] += x[i];
 }
-
-DRRL_KERNEL
-void drrl_scale(float *y, float factor, long count) {
-    for (long i = 0; i < count; i++) y[i] *= factor;
-}

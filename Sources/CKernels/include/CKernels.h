@@ -33,7 +33,6 @@ void drrl_residual_forward(float *out, const float *residual, const float *y, co
 // sum[c] += sum over rows of x[r * ld + c].
 void drrl_column_sum(float *sum, const float *x, long rows, long columns, long ld);
 void drrl_add(float *y, const float *x, long count);
-void drrl_scale(float *y, float factor, long count);
 
 // --- Attention tiles (Dao et al. 2022). Row r of a tile sees its first min(columns, valid + r) columns.
 // Scores -> exp(score - running maximum), zero where masked; `out` (rows x width) is rescaled to the new maximum.
