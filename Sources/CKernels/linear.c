@@ -6,11 +6,22 @@ void drrl_broadcast_row(float *y, const float *bias, long rows, long columns) {
 }
 
 DRRL_KERNEL
+void drrl_add_row(float *y, const float *bias, long rows, long columns) {
+    for (long r = 0; r < rows; r++)
+        for (long c = 0; c < columns; c++) y[r * columns + c] += bias[c];
+}
+
+DRRL_KERNEL
 void drrl_residual_forward(float *out, const float *residual, const float *y, const float *bias,
                            long rows, long columns) {
-    for (long r = 0; r < rows; r++)
-        for (long c = 0; c < columns; c++)
-            out[r * columns + c] = residual[r * columns + c] + y[r * columns + c] + bias[c];
+    for (long r = 0; r < rows; r++) {
+        float *o = out + r * columns;
+        const float *a = residual + r * columns, *b = y + r * columns;
+        if (bias)
+            for (long c = 0; c < columns; c++) o[c] = a[c] + b[c] + bias[c];
+        else
+            for (long c = 0; c < columns; c++) o[c] = a[c] + b[c];
+    }
 }
 
 DRRL_KERNEL

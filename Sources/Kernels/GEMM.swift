@@ -4,8 +4,12 @@ extension Team {
     /// C ← alpha · A · B + beta · C, A and B possibly transposed (BLAS level 3, SGEMM).
     ///
     /// The larger side of C is cut into one panel a thread. With `beta` 0, C is written without being read.
-    public func gemm(_ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0) {
+    /// Its FLOPs are counted as work of `kind`.
+    public func gemm(
+        _ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0, _ kind: FlopKind = .feedForward
+    ) {
         let m = a.rows, k = a.columns, n = b.columns
+        flops.product(m, n, k, kind)
         precondition(
             b.rows == k && c.rows == m && c.columns == n && !c.isTransposed,
             "\(m)×\(k) · \(b.rows)×\(n) into \(c.rows)×\(c.columns)")

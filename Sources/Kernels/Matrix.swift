@@ -39,6 +39,21 @@ public struct Matrix: Sendable {
         return Matrix(elements[first..<elements.count], rows: range.count, columns: columns, stride: stride)
     }
 
+    /// Columns `range` of a matrix that is not a transpose.
+    public func columns(_ range: Range<Int>) -> Matrix {
+        precondition(
+            !isTransposed && range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
+        let first = min(range.lowerBound, elements.count)
+        return Matrix(elements[first..<elements.count], rows: rows, columns: range.count, stride: stride)
+    }
+
+    /// Sets every element to `value`.
+    public func fill(_ value: Float) {
+        for row in 0..<(isTransposed ? columns : rows) {
+            (elements.pointer + row * stride).update(repeating: value, count: isTransposed ? rows : columns)
+        }
+    }
+
     /// The first element's address, for kernels.
     public var pointer: UnsafeMutablePointer<Float> { elements.pointer }
 

@@ -9,10 +9,13 @@ import Synchronization
 public struct Team: Sendable {
     /// Number of threads, at least 1.
     public let threads: Int
+    /// What the team's products executed.
+    public let flops: FlopCounter
 
-    public init(threads: Int) {
+    public init(threads: Int, flops: FlopCounter = FlopCounter()) {
         precondition(threads >= 1, "a team of \(threads) threads")
         self.threads = threads
+        self.flops = flops
         openblas_set_num_threads(1)
     }
 

@@ -5,7 +5,7 @@ import Kernels
 /// What a stage's forward pass leaves for its backward pass, for one micro-batch: 10 D floats a token and layer.
 ///
 /// LayerNorm outputs and GELU outputs are computed again instead of kept. For inference one layer's buffers serve all.
-public final class Activations: Sendable {
+public final class Activations {
     /// What one layer keeps.
     struct Layer: Sendable {
         /// [M, D] the residual stream before attention.
@@ -25,6 +25,8 @@ public final class Activations: Sendable {
     }
 
     let layers: [Layer]
+    /// The levels at which each layer attended; nil where it attended in full.
+    var levels: [SegmentLevels?]
     /// [M, D] the residual stream after the stage's last layer.
     public let output: Buffer<Float>
     /// [M] statistics of the final norm.
@@ -48,6 +50,7 @@ public final class Activations: Sendable {
         } else {
             layers = Array(repeating: layer(), count: layerCount)
         }
+        levels = Array(repeating: nil, count: layerCount)
         // In inference a layer writes its output over its own input.
         output = forTraining ? floats(D) : layers[0].input
         finalMean = floats(1)

@@ -70,45 +70,60 @@ struct Block: Sendable {
         Matrix(buffer, rows: batch.rows, columns: columns)
     }
 
-    /// Reads `saved.input`, writes `output`, and fills the rest of `saved`.
-    func forward(_ saved: Activations.Layer, into output: Buffer<Float>, batch: MicroBatch, dropout: Dropout?) {
+    /// Reads `saved.input`, writes `output`, and fills the rest of `saved`. Attention is full without `lowRank`.
+    func forward(
+        _ saved: Activations.Layer, into output: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
+        lowRank: LowRankLayer?
+    ) {
         let p = parameters, s = scratch, D = width, M = batch.rows
+        let x = matrix(s.narrow, batch, D), branch = matrix(s.branch, batch, D)
         layerNormForward(saved.input, gamma: p.norm1Gain, beta: p.norm1Bias, into: s.narrow,
             mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
-        linearForward(matrix(s.narrow, batch, D), weight: p.attention, bias: p.attentionBias, into: saved.qkv, on: team)
-        attention.forward(
-            qkv: saved.qkv, out: saved.attended, lse: saved.lse, batch: batch, dropout: dropout, layer: layer, on: team)
-        project(saved.attended, p.attentionProjection, p.attentionProjectionBias, residual: saved.input,
-            into: saved.middle, batch, dropout, .attentionProjection)
+        if let lowRank {
+            lowRank.forward(
+                x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch, batch: batch,
+                dropout: dropout, layer: layer)
+        } else {
+            linearForward(x, weight: p.attention, bias: p.attentionBias, into: saved.qkv, .projections, on: team)
+            attention.forward(
+                qkv: saved.qkv, out: saved.attended, lse: saved.lse, batch: batch, dropout: dropout, layer: layer,
+                on: team)
+            team.gemm(matrix(saved.attended, batch, D), p.attentionProjection, into: branch, .projections)
+        }
+        addBranch(p.attentionProjectionBias, residual: saved.input, into: saved.middle, batch, dropout,
+            .attentionProjection)
 
         layerNormForward(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
             mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)
-        team.gemm(matrix(s.narrow, batch, D), p.feedForward, into: matrix(saved.hidden, batch, 4 * D))
+        team.gemm(x, p.feedForward, into: matrix(saved.hidden, batch, 4 * D))
         geluForward(saved.hidden, bias: p.feedForwardBias, into: s.wide, rows: M, on: team)
-        project(s.wide, p.feedForwardProjection, p.feedForwardProjectionBias, residual: saved.middle,
-            into: output, batch, dropout, .feedForwardProjection)
+        team.gemm(matrix(s.wide, batch, 4 * D), p.feedForwardProjection, into: branch)
+        addBranch(p.feedForwardProjectionBias, residual: saved.middle, into: output, batch, dropout,
+            .feedForwardProjection)
     }
 
-    /// output = residual + dropout(x W + bias).
-    private func project(
-        _ x: Buffer<Float>, _ weight: Matrix, _ bias: Buffer<Float>, residual: Buffer<Float>,
-        into output: Buffer<Float>, _ batch: MicroBatch, _ dropout: Dropout?, _ site: Dropout.Site
+    /// output = residual + dropout(branch + bias).
+    private func addBranch(
+        _ bias: Buffer<Float>, residual: Buffer<Float>, into output: Buffer<Float>, _ batch: MicroBatch,
+        _ dropout: Dropout?, _ site: Dropout.Site
     ) {
         let branch = scratch.branch, D = width
         if let dropout {
-            linearForward(matrix(x, batch, weight.rows), weight: weight, bias: bias, into: branch, on: team)
+            addBias(bias, to: branch, rows: batch.rows, on: team)
             dropout.apply(to: branch, width: D, batch: batch, layer: layer, site: site, on: team)
-            let none = Buffer<Float>(count: D, repeating: 0)
-            residualForward(branch, bias: none, residual: residual, into: output, rows: batch.rows, on: team)
-        } else {
-            team.gemm(matrix(x, batch, weight.rows), weight, into: matrix(branch, batch, D))
-            residualForward(branch, bias: bias, residual: residual, into: output, rows: batch.rows, on: team)
         }
+        residualForward(
+            branch, bias: dropout == nil ? bias : nil, residual: residual, into: output, width: D, rows: batch.rows,
+            on: team)
     }
 
-    /// dx: [M, D], the gradient of the layer's output, becomes that of its input; parameters' gradients are added to.
-    func backward(_ saved: Activations.Layer, dx: Buffer<Float>, batch: MicroBatch, dropout: Dropout?) {
+    /// dx: [M, D], the gradient of the layer's output, becomes that of its input; parameters' gradients are added to,
+    /// those of folded weights where the forward pass used them.
+    func backward(
+        _ saved: Activations.Layer, dx: Buffer<Float>, batch: MicroBatch, dropout: Dropout?, lowRank: LowRankLayer?
+    ) {
         let p = parameters, g = gradients, s = scratch, D = width, M = batch.rows
+        let x = matrix(s.narrow, batch, D)
 
         let dBranch2 = branchGradient(dx, batch, dropout, .feedForwardProjection)
         let dHidden = matrix(s.wideGradient, batch, 4 * D)
@@ -118,22 +133,35 @@ struct Block: Sendable {
             dweight: g.feedForwardProjection, dbias: g.feedForwardProjectionBias, dx: nil, on: team)
         layerNormAgain(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
             mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)
-        linearBackward(dy: dHidden, x: matrix(s.narrow, batch, D), weight: p.feedForward,
+        linearBackward(dy: dHidden, x: x, weight: p.feedForward,
             dweight: g.feedForward, dbias: g.feedForwardBias, dx: matrix(s.branch, batch, D), on: team)
         layerNormBackward(dy: s.branch, x: saved.middle, gamma: p.norm2Gain, mean: saved.mean2, rstd: saved.rstd2,
             dx: dx, dgamma: g.norm2Gain, dbeta: g.norm2Bias, rows: M, on: team)
 
         let dBranch1 = branchGradient(dx, batch, dropout, .attentionProjection)
-        linearBackward(dy: dBranch1, x: matrix(saved.attended, batch, D), weight: p.attentionProjection,
-            dweight: g.attentionProjection, dbias: g.attentionProjectionBias, dx: matrix(s.narrow, batch, D), on: team)
-        attention.backward(
-            qkv: saved.qkv, out: saved.attended, lse: saved.lse, dout: s.narrow, dqkv: s.wideGradient, delta: s.delta,
-            batch: batch, dropout: dropout, layer: layer, on: team)
+        // The feed-forward's scratch is free again.
+        let dAttended = s.wide[0..<(M * D)], dNormed = s.wide[(M * D)..<(2 * M * D)]
         layerNormAgain(saved.input, gamma: p.norm1Gain, beta: p.norm1Bias, into: s.narrow,
             mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
-        linearBackward(dy: matrix(s.wideGradient, batch, 3 * D), x: matrix(s.narrow, batch, D), weight: p.attention,
-            dweight: g.attention, dbias: g.attentionBias, dx: matrix(s.branch, batch, D), on: team)
-        layerNormBackward(dy: s.branch, x: saved.input, gamma: p.norm1Gain, mean: saved.mean1, rstd: saved.rstd1,
+        if let lowRank {
+            biasBackward(dy: dBranch1, dbias: g.attentionProjectionBias, on: team)
+            lowRank.backward(
+                dbranch: dBranch1, x: x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse,
+                dattended: dAttended, dqkv: s.wideGradient, delta: s.delta, dx: matrix(dNormed, batch, D),
+                batch: batch, dropout: dropout, layer: layer)
+        } else {
+            linearBackward(
+                dy: dBranch1, x: matrix(saved.attended, batch, D), weight: p.attentionProjection,
+                dweight: g.attentionProjection, dbias: g.attentionProjectionBias, dx: matrix(dAttended, batch, D),
+                .projections, on: team)
+            attention.backward(
+                qkv: saved.qkv, out: saved.attended, lse: saved.lse, dout: dAttended, dqkv: s.wideGradient,
+                delta: s.delta, batch: batch, dropout: dropout, layer: layer, on: team)
+            linearBackward(
+                dy: matrix(s.wideGradient, batch, 3 * D), x: x, weight: p.attention, dweight: g.attention,
+                dbias: g.attentionBias, dx: matrix(dNormed, batch, D), .projections, on: team)
+        }
+        layerNormBackward(dy: dNormed, x: saved.input, gamma: p.norm1Gain, mean: saved.mean1, rstd: saved.rstd1,
             dx: dx, dgamma: g.norm1Gain, dbeta: g.norm1Bias, rows: M, on: team)
     }
 

@@ -57,8 +57,11 @@ public final class TransformerStage: Sendable {
     /// Where the first stage's embedding goes, or where the stage before sends its output: [M, D].
     public func input(of activations: Activations) -> Buffer<Float> { activations.layers[0].input }
 
-    /// Runs the stage's layers; `activations.output` is what the next stage reads.
-    public func forward(_ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil) {
+    /// Runs the stage's layers; `activations.output` is what the next stage reads. Attention is full where `lowRank` is
+    /// nil or names no levels.
+    public func forward(
+        _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil
+    ) {
         precondition(batch.rows <= activations.capacity, "a micro-batch of \(batch.rows) rows")
         if placement.isFirst {
             let x = input(of: activations)
@@ -68,9 +71,28 @@ public final class TransformerStage: Sendable {
             dropout?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
         }
         for (i, block) in blocks.enumerated() {
+            activations.levels[i] = lowRank?.levels(block.layer, activations.layers[i].input, batch)
             block.forward(
-                activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout)
+                activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout,
+                lowRank: layer(i, lowRank, activations.levels[i]))
         }
+    }
+
+    /// Multiplies the bases into the weights; once a step, before its first forward pass.
+    public func fold(_ lowRank: LowRankPass) {
+        for (folded, block) in zip(lowRank.layers, blocks) { folded.fold(block.parameters, on: team) }
+    }
+
+    /// Turns a layer's gradients of folded weights into those of the weights; once a step, when `backward` has finished
+    /// with the layer for the last time.
+    public func unfold(_ lowRank: LowRankPass, layer: Int) {
+        let i = layer - placement.layers.lowerBound
+        lowRank.layers[i].unfold(into: blocks[i].gradients, on: team)
+    }
+
+    private func layer(_ i: Int, _ lowRank: LowRankPass?, _ levels: SegmentLevels?) -> LowRankLayer? {
+        guard let lowRank, let levels else { return nil }
+        return LowRankLayer(lowRank.layers[i], blocks[i].attention, levels, on: team)
     }
 
     /// Last stage: the sum of the negative log-likelihood of the targets, in nats; `streamGradient` becomes the gradient
@@ -104,7 +126,7 @@ public final class TransformerStage: Sendable {
         let logits = Buffer<Float>(uninitialized: batch.rows * configuration.vocabularySize)
         team.gemm(
             x, tokenTable(parameters.values).transposed,
-            into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize))
+            into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize), .head)
         return logits
     }
 
@@ -113,11 +135,13 @@ public final class TransformerStage: Sendable {
     /// `finished` is told of each layer whose gradients are complete for this micro-batch, last layer first, and
     /// finally, on the first stage, of the embedding (nil).
     public func backward<Failure: Error>(
-        _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil,
+        _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil,
         finished: (_ layer: Int?) throws(Failure) -> Void
     ) throws(Failure) {
         for (i, block) in blocks.enumerated().reversed() {
-            block.backward(activations.layers[i], dx: streamGradient, batch: batch, dropout: dropout)
+            block.backward(
+                activations.layers[i], dx: streamGradient, batch: batch, dropout: dropout,
+                lowRank: layer(i, lowRank, activations.levels[i]))
             try finished(block.layer)
         }
         if placement.isFirst {
@@ -131,8 +155,10 @@ public final class TransformerStage: Sendable {
     }
 
     /// `backward` for a caller that need not know when a layer is finished.
-    public func backward(_ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil) {
-        backward(batch, activations, dropout: dropout) { (_) throws(Never) in }
+    public func backward(
+        _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil
+    ) {
+        backward(batch, activations, dropout: dropout, lowRank: lowRank) { (_) throws(Never) in }
     }
 
     private var lastHead: Head {

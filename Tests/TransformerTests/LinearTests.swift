@@ -55,8 +55,8 @@ import Transformer
         let bias = SampleValues.uniform(width, seed: 3)
         let out = Guarded(unwritten: rows * width)
         residualForward(
-            Buffer(y), bias: Buffer(bias), residual: Buffer(residual), into: out.values, rows: rows,
-            on: Team(threads: threads))
+            Buffer(y), bias: Buffer(bias), residual: Buffer(residual), into: out.values, width: width,
+            rows: rows, on: Team(threads: threads))
         let expected = y.indices.map { Double(residual[$0]) + Double(y[$0]) + Double(bias[$0 % width]) }
         #expect(relativeError(out.array, expected) < 1e-6)
         #expect(out.isIntact)

@@ -28,13 +28,14 @@ struct StageRun {
         }
     }
 
-    func forward(_ batch: MicroBatch, dropout: Dropout? = nil) {
+    func forward(_ batch: MicroBatch, dropout: Dropout? = nil, lowRank: LowRankPass? = nil) {
+        if let lowRank { stages[0].fold(lowRank) }
         let count = batch.rows * configuration.width
         for i in stages.indices {
             if i > 0 {
                 stages[i].input(of: activations[i])[0..<count].copy(from: activations[i - 1].output[0..<count])
             }
-            stages[i].forward(batch, activations[i], dropout: dropout)
+            stages[i].forward(batch, activations[i], dropout: dropout, lowRank: lowRank)
         }
     }
 
@@ -51,16 +52,21 @@ struct StageRun {
     /// Forward, loss and backward; gradients are added to the stages' arenas. Returns Σ nll.
     @discardableResult
     func pass(
-        _ batch: MicroBatch, dropout: Dropout? = nil, scale: Float = 1, finished: (Int?) -> Void = { _ in }
+        _ batch: MicroBatch, dropout: Dropout? = nil, lowRank: LowRankPass? = nil, scale: Float = 1,
+        finished: (Int?) -> Void = { _ in }
     ) -> Double {
-        forward(batch, dropout: dropout)
+        precondition(lowRank == nil || stages.count == 1, "a low-rank pass knows one stage's layers")
+        forward(batch, dropout: dropout, lowRank: lowRank)
         let count = batch.rows * configuration.width, last = stages.count - 1
         let loss = stages[last].loss(batch, activations[last], scale: scale)
         for i in stages.indices.reversed() {
             if i < last {
                 stages[i].streamGradient[0..<count].copy(from: stages[i + 1].streamGradient[0..<count])
             }
-            stages[i].backward(batch, activations[i], dropout: dropout, finished: finished)
+            stages[i].backward(batch, activations[i], dropout: dropout, lowRank: lowRank) { layer in
+                if let layer, let lowRank { stages[i].unfold(lowRank, layer: layer) }
+                finished(layer)
+            }
         }
         return loss
     }

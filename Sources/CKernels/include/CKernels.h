@@ -27,7 +27,9 @@ void drrl_gelu_backward(float *y, float *dy, const float *h, long count);
 // --- Linear maps' edges.
 // Every row = bias.
 void drrl_broadcast_row(float *y, const float *bias, long rows, long columns);
-// out = residual + y + bias.
+// Every row of y += bias.
+void drrl_add_row(float *y, const float *bias, long rows, long columns);
+// out = residual + y + bias, or without a bias where it is NULL.
 void drrl_residual_forward(float *out, const float *residual, const float *y, const float *bias,
                            long rows, long columns);
 // sum[c] += sum over rows of x[r * ld + c].

@@ -89,14 +89,17 @@ public struct Attention: Sendable {
                 let columns = min(Self.keyTile, q0 + rows - k0)
                 let k = operands.keys.pointer(row: first + k0, head: h, rank: r)
                 let v = operands.values.pointer(row: first + k0, head: h, rank: rv)
+                team.flops.product(rows, columns, r, .scores)
                 sgemm(CblasNoTrans, CblasTrans, rows, columns, r, scale, q, operands.queries.rowStride,
                     k, operands.keys.rowStride, 0, scores, Self.keyTile)
+                team.flops.exponentials(visible(rows, columns, q0 - k0 + 1))
                 drrl_softmax_tile_forward(
                     scores, Self.keyTile, rows, columns, q0 - k0 + 1, work.rowMax.pointer, work.rowSum.pointer,
                     work.out.pointer, k0 == 0 ? 0 : rv)
                 if let key, let dropout {
                     drrl_dropout(scores, Self.keyTile, rows, columns, key, batch.samples[b], q0, k0, dropout.rate)
                 }
+                team.flops.product(rows, rv, columns, .values)
                 sgemm(CblasNoTrans, CblasNoTrans, rows, rv, columns, 1, scores, Self.keyTile,
                     v, operands.values.rowStride, k0 == 0 ? 0 : 1, work.out.pointer, rv)
             }
@@ -150,6 +153,9 @@ public struct Attention: Sendable {
                     let q = operands.queries.pointer(row: first + q0, head: h, rank: r)
                     let dq = gradients.queries.pointer(row: first + q0, head: h, rank: r)
                     let dO = dout.pointer(row: first + q0, head: h, rank: rv)
+                    team.flops.product(rows, columns, 3 * r, .scores)
+                    team.flops.product(rows, columns, 2 * rv, .values)
+                    team.flops.exponentials(visible(rows, columns, q0 - k0 + 1))
                     sgemm(CblasNoTrans, CblasTrans, rows, columns, r, scale, q, ldq, k, ldk, 0, p, keyTile)
                     sgemm(CblasNoTrans, CblasTrans, rows, columns, rv, 1, dO, dout.rowStride, v, ldv, 0, dp, keyTile)
                     if let key, let dropout {
@@ -204,6 +210,11 @@ extension Attention {
     private func full(_ batch: MicroBatch) -> SegmentLevels {
         .uniform(AttentionLevel(scoreRank: headWidth, valueRank: headWidth), for: batch)
     }
+}
+
+/// Elements of a tile that are not masked, where row i sees its first `valid` + i columns.
+private func visible(_ rows: Int, _ columns: Int, _ valid: Int) -> Int {
+    (0..<rows).reduce(0) { $0 + max(0, min(columns, valid + $1)) }
 }
 
 private func clear(_ x: UnsafeMutablePointer<Float>, _ ld: Int, _ rows: Int, _ columns: Int) {

@@ -33,8 +33,8 @@ public struct Head: Sendable {
         var total = 0.0
         tiles(x, embedding, targets, scale: scale, gradient: true, on: team) { rows, dlogits in
             for row in 0..<rows.count { total += losses[row] }
-            team.gemm(dlogits, embedding, into: dx.rows(rows))
-            team.gemm(dlogits.transposed, x.rows(rows), into: dembedding, beta: 1)
+            team.gemm(dlogits, embedding, into: dx.rows(rows), .head)
+            team.gemm(dlogits.transposed, x.rows(rows), into: dembedding, beta: 1, .head)
         }
         return total
     }
@@ -48,7 +48,7 @@ public struct Head: Sendable {
         for first in stride(from: 0, to: x.rows, by: tileRows) {
             let rows = first..<min(first + tileRows, x.rows)
             let tile = Matrix(logits, rows: rows.count, columns: vocabulary)
-            team.gemm(x.rows(rows), embedding.transposed, into: tile)
+            team.gemm(x.rows(rows), embedding.transposed, into: tile, .head)
             let targets = targets[rows]
             for i in 0..<rows.count {
                 precondition(Int(targets[i]) < vocabulary, "target \(targets[i]) of \(vocabulary)")

@@ -2,35 +2,49 @@ import CKernels
 import Kernels
 
 /// y = x W + bias, W: [in, out] as in Hugging Face's Conv1D; x: [M, in], y: [M, out].
-public func linearForward(_ x: Matrix, weight: Matrix, bias: Buffer<Float>, into y: Buffer<Float>, on team: Team) {
+public func linearForward(
+    _ x: Matrix, weight: Matrix, bias: Buffer<Float>, into y: Buffer<Float>, _ kind: FlopKind = .feedForward,
+    on team: Team
+) {
     let rows = x.rows, columns = weight.columns
     precondition(bias.count == columns && y.count >= rows * columns)
     team.split(rows) { r in
         drrl_broadcast_row(y.pointer + r.lowerBound * columns, bias.pointer, r.count, columns)
     }
-    team.gemm(x, weight, into: Matrix(y, rows: rows, columns: columns), beta: 1)
+    team.gemm(x, weight, into: Matrix(y, rows: rows, columns: columns), beta: 1, kind)
 }
 
-/// out = residual + y + bias; all [M, D].
-public func residualForward(
-    _ y: Buffer<Float>, bias: Buffer<Float>, residual: Buffer<Float>, into out: Buffer<Float>, rows: Int, on team: Team
-) {
+/// y += bias in every row; y: [M, D].
+public func addBias(_ bias: Buffer<Float>, to y: Buffer<Float>, rows: Int, on team: Team) {
     let width = bias.count
+    precondition(y.count >= rows * width)
+    team.split(rows) { r in
+        drrl_add_row(y.pointer + r.lowerBound * width, bias.pointer, r.count, width)
+    }
+}
+
+/// out = residual + y + bias, or without a bias; all [M, D].
+public func residualForward(
+    _ y: Buffer<Float>, bias: Buffer<Float>?, residual: Buffer<Float>, into out: Buffer<Float>, width: Int, rows: Int,
+    on team: Team
+) {
+    precondition(bias == nil || bias?.count == width)
     precondition(y.count >= rows * width && residual.count >= rows * width && out.count >= rows * width)
     team.split(rows) { r in
         let first = r.lowerBound * width
         drrl_residual_forward(
-            out.pointer + first, residual.pointer + first, y.pointer + first, bias.pointer, r.count, width)
+            out.pointer + first, residual.pointer + first, y.pointer + first, bias?.pointer, r.count, width)
     }
 }
 
 /// dW += xᵀ dy, dbias += Σ rows of dy, and dx = dy Wᵀ where it is wanted.
 public func linearBackward(
-    dy: Matrix, x: Matrix, weight: Matrix, dweight: Matrix, dbias: Buffer<Float>, dx: Matrix?, on team: Team
+    dy: Matrix, x: Matrix, weight: Matrix, dweight: Matrix, dbias: Buffer<Float>, dx: Matrix?,
+    _ kind: FlopKind = .feedForward, on team: Team
 ) {
-    team.gemm(x.transposed, dy, into: dweight, beta: 1)
+    team.gemm(x.transposed, dy, into: dweight, beta: 1, kind)
     biasBackward(dy: dy, dbias: dbias, on: team)
-    if let dx { team.gemm(dy, weight.transposed, into: dx) }
+    if let dx { team.gemm(dy, weight.transposed, into: dx, kind) }
 }
 
 /// dbias += Σ rows of dy.

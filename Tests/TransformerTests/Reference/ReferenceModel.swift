@@ -10,6 +10,7 @@ extension Reference {
         let length: Int
         let samples: [UInt64]
         var dropout: Dropout?
+        var lowRank: LowRank?
 
         private var width: Int { configuration.width }
 
@@ -42,7 +43,9 @@ extension Reference {
             var s = Saved(input: x)
             s.norm1 = layerNorm(x, gamma: self[layer, "ln_1.weight"], beta: self[layer, "ln_1.bias"])
             s.qkv = linear(s.norm1, weight: self[layer, "attn.c_attn.weight"], bias: self[layer, "attn.c_attn.bias"])
+            s.qkv = lowRank?.mapQueries(s.qkv, layer, length: length) ?? s.qkv
             s.attended = attention(layer).forward(s.qkv).out
+            s.attended = lowRank?.mapOutputs(s.attended, layer, length: length) ?? s.attended
             let projected = linear(
                 s.attended, weight: self[layer, "attn.c_proj.weight"], bias: self[layer, "attn.c_proj.bias"])
             s.middle = x + dropped(projected, .attentionProjection, layer)
@@ -78,8 +81,11 @@ extension Reference {
                 weight: self[layer, "attn.c_proj.weight"], out: d)
             give("attn.c_proj.weight", projected.dweight)
             give("attn.c_proj.bias", projected.dbias)
+            // The output's map is symmetric.
+            let dout = lowRank?.mapOutputs(projected.dx, layer, length: length) ?? projected.dx
+            let dqkv = attention(layer).backward(dout: dout, qkv: s.qkv)
             let queries = linearBackward(
-                dy: attention(layer).backward(dout: projected.dx, qkv: s.qkv), x: s.norm1,
+                dy: lowRank?.mapQueries(dqkv, layer, length: length, transposed: true) ?? dqkv, x: s.norm1,
                 weight: self[layer, "attn.c_attn.weight"], out: 3 * d)
             give("attn.c_attn.weight", queries.dweight)
             give("attn.c_attn.bias", queries.dbias)
