@@ -73,12 +73,13 @@ struct Block: Sendable {
     /// Reads `saved.input`, writes `output`, and fills the rest of `saved`. Attention is full without `lowRank`.
     func forward(
         _ saved: Activations.Layer, into output: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
-        lowRank: LowRankLayer?
+        lowRank: LowRankLayer?, observe: LowRankPass.Observer?
     ) {
         let p = parameters, s = scratch, D = width, M = batch.rows
         let x = matrix(s.narrow, batch, D), branch = matrix(s.branch, batch, D)
         layerNormForward(saved.input, gamma: p.norm1Gain, beta: p.norm1Bias, into: s.narrow,
             mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
+        observe?(AttentionInput(layer: layer, x: x, weight: p.attention, bias: p.attentionBias))
         if let lowRank {
             lowRank.forward(
                 x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch, batch: batch,

@@ -74,7 +74,7 @@ public final class TransformerStage: Sendable {
             activations.levels[i] = lowRank?.levels(block.layer, activations.layers[i].input, batch)
             block.forward(
                 activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout,
-                lowRank: layer(i, lowRank, activations.levels[i]))
+                lowRank: layer(i, lowRank, activations.levels[i]), observe: lowRank?.observe)
         }
     }
 

@@ -1,18 +1,33 @@
 import Kernels
 
-/// Attention below full rank on one stage: the folded weights of its layers, and who names the levels.
+/// What a layer's attention reads: the norm's output and the weights that make queries, keys and values of it.
+public struct AttentionInput: Sendable {
+    /// The layer's number in the model.
+    public let layer: Int
+    /// [M, D].
+    public let x: Matrix
+    /// [D, 3D].
+    public let weight: Matrix
+    /// [3D].
+    public let bias: Buffer<Float>
+}
+
+/// Attention below full rank on one stage: the folded weights of its layers, who names the levels, and who watches.
 public struct LowRankPass: Sendable {
-    /// One for each of the stage's layers.
-    let layers: [FoldedAttention]
     /// Names the levels of a layer, given its number in the model, its input [M, D] and the micro-batch; nil for full
     /// attention. For a segment's level it must look at earlier segments only.
-    let levels: @Sendable (_ layer: Int, _ input: Buffer<Float>, _ batch: MicroBatch) -> SegmentLevels?
+    public typealias Choice = @Sendable (_ layer: Int, _ input: Buffer<Float>, _ batch: MicroBatch) -> SegmentLevels?
+    /// Sees each layer's attention input in the forward pass; for statistics that later steps use.
+    public typealias Observer = @Sendable (AttentionInput) -> Void
 
-    public init(
-        layers: [FoldedAttention],
-        levels: @escaping @Sendable (_ layer: Int, _ input: Buffer<Float>, _ batch: MicroBatch) -> SegmentLevels?
-    ) {
+    /// One for each of the stage's layers.
+    let layers: [FoldedAttention]
+    let levels: Choice
+    let observe: Observer?
+
+    public init(layers: [FoldedAttention], observe: Observer? = nil, levels: @escaping Choice) {
         self.layers = layers
+        self.observe = observe
         self.levels = levels
     }
 }
