@@ -32,6 +32,7 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
         .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels"]),
+        .target(name: "DynamicRank", dependencies: ["CLAPACKE", "COpenBLAS", "Kernels", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
         .target(name: "Worker", dependencies: ["Communicator", "Corpus", "Transformer", "Checkpoint", "Kernels"]),
@@ -68,6 +69,7 @@ let package = Package(
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels"],
             exclude: ["Golden"]),
+        .testTarget(name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "checkpoint-probe"],
             exclude: ["Python"]),

@@ -1,0 +1,117 @@
+import COpenBLAS
+import Kernels
+
+/// A float64 matrix, row-major and contiguous: element (i, j) is `values[i * columns + j]`.
+///
+/// Copies share their elements, as copies of a buffer do; operations return new matrices.
+public struct DenseMatrix: Sendable {
+    /// Number of rows.
+    public let rows: Int
+    /// Number of columns.
+    public let columns: Int
+    /// The elements, rows × columns of them.
+    public let values: Buffer<Double>
+
+    /// A view of `values`, which holds exactly rows × columns elements.
+    public init(_ values: Buffer<Double>, rows: Int, columns: Int) {
+        precondition(
+            rows >= 0 && columns >= 0 && values.count == rows * columns, "\(values.count) elements for \(rows)×\(columns)")
+        self.rows = rows
+        self.columns = columns
+        self.values = values
+    }
+
+    /// Zeros.
+    public init(rows: Int, columns: Int) {
+        self.init(Buffer(count: rows * columns, repeating: 0), rows: rows, columns: columns)
+    }
+
+    /// The d×d matrix with `diagonal` on its diagonal.
+    public init(diagonal: [Double]) {
+        self.init(rows: diagonal.count, columns: diagonal.count)
+        for (i, value) in diagonal.enumerated() { self[i, i] = value }
+    }
+
+    /// The d×d identity.
+    public static func identity(_ d: Int) -> DenseMatrix { DenseMatrix(diagonal: Array(repeating: 1, count: d)) }
+
+    /// Element (i, j).
+    public subscript(i: Int, j: Int) -> Double {
+        get { values[i * columns + j] }
+        nonmutating set { values[i * columns + j] = newValue }
+    }
+
+    /// A matrix of its own with the same elements.
+    public func copy() -> DenseMatrix {
+        let result = Buffer<Double>(uninitialized: values.count)
+        result.copy(from: values)
+        return DenseMatrix(result, rows: rows, columns: columns)
+    }
+
+    /// The transpose, as a matrix of its own.
+    public var transposed: DenseMatrix {
+        let result = DenseMatrix(Buffer(uninitialized: values.count), rows: columns, columns: rows)
+        let source = values.pointer, target = result.values.pointer
+        for i in 0..<rows {
+            for j in 0..<columns { target[j * rows + i] = source[i * columns + j] }
+        }
+        return result
+    }
+
+    /// The first `count` columns.
+    public func leadingColumns(_ count: Int) -> DenseMatrix {
+        precondition(count >= 0 && count <= columns, "\(count) of \(columns) columns")
+        let result = DenseMatrix(Buffer(uninitialized: rows * count), rows: rows, columns: count)
+        for i in 0..<rows {
+            result.values[(i * count)..<((i + 1) * count)].copy(from: values[(i * columns)..<(i * columns + count)])
+        }
+        return result
+    }
+
+    /// The columns named, in that order.
+    public func columns(_ order: [Int]) -> DenseMatrix {
+        let result = DenseMatrix(Buffer(uninitialized: rows * order.count), rows: rows, columns: order.count)
+        for i in 0..<rows {
+            for (j, column) in order.enumerated() { result[i, j] = self[i, column] }
+        }
+        return result
+    }
+
+    /// op(A) op(B) by DGEMM, where op transposes if asked.
+    public static func product(
+        _ a: DenseMatrix, _ b: DenseMatrix, transposeA: Bool = false, transposeB: Bool = false
+    ) -> DenseMatrix {
+        let m = transposeA ? a.columns : a.rows, k = transposeA ? a.rows : a.columns
+        let n = transposeB ? b.rows : b.columns
+        precondition(k == (transposeB ? b.columns : b.rows), "\(m)×\(k) · \(transposeB ? b.columns : b.rows)×\(n)")
+        let c = DenseMatrix(rows: m, columns: n)
+        cblas_dgemm(
+            CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+            blasint(m), blasint(n), blasint(k), 1, a.values.pointer, blasint(max(a.columns, 1)),
+            b.values.pointer, blasint(max(b.columns, 1)), 0, c.values.pointer, blasint(max(n, 1)))
+        return c
+    }
+
+    /// A − B.
+    public static func - (a: DenseMatrix, b: DenseMatrix) -> DenseMatrix {
+        precondition(a.rows == b.rows && a.columns == b.columns)
+        let c = a.copy()
+        cblas_daxpy(blasint(c.values.count), -1, b.values.pointer, 1, c.values.pointer, 1)
+        return c
+    }
+
+    /// ‖A‖_F.
+    public var frobeniusNorm: Double { cblas_dnrm2(blasint(values.count), values.pointer, 1) }
+
+    /// The diagonal, min(rows, columns) long.
+    public var diagonal: [Double] { (0..<min(rows, columns)).map { self[$0, $0] } }
+
+    /// Whether no element is NaN or infinite.
+    public var isFinite: Bool {
+        let p = values.pointer
+        // A NaN or an infinity anywhere makes this sum NaN: 0·∞ is NaN.
+        var sum = 0.0
+        for i in 0..<values.count { sum += p[i] * 0 }
+        return sum == 0
+    }
+}

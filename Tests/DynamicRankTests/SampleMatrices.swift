@@ -1,0 +1,79 @@
+import DynamicRank
+import Kernels
+
+/// Random matrices from a seed: every case of a test is a pure function of its number.
+struct SampleMatrices {
+    private let generator: Philox
+    private var stream: UInt32 = 0
+
+    init(seed: UInt64) { generator = Philox(key: seed) }
+
+    /// Normal deviates.
+    mutating func normal(_ rows: Int, _ columns: Int) -> DenseMatrix {
+        stream += 1
+        let values = Buffer<Float>(uninitialized: rows * columns)
+        generator.derived(stream).fillNormal(values, deviation: 1)
+        return DenseMatrix(Buffer(values.array.map(Double.init)), rows: rows, columns: columns)
+    }
+
+    /// d×d orthogonal.
+    mutating func orthogonal(_ d: Int) throws -> DenseMatrix { try LAPACK.qr(normal(d, d)).q }
+
+    /// rows×d with singular values of a kind: random, clustered, ill-conditioned (1 … 1e−5), or of rank d/2.
+    mutating func rows(_ rows: Int, _ d: Int, _ kind: Kind) throws -> DenseMatrix {
+        let x = normal(rows, d)
+        let scales = (0..<d).map { i in
+            switch kind {
+            case .random: 1.0
+            case .clustered: i < d / 4 ? 8.0 : i < d / 2 ? 2.0 : 0.5
+            case .illConditioned: 1 / Self.power(10, 5 * Double(i) / Double(max(d - 1, 1)))
+            case .deficient: i < (d + 1) / 2 ? 1.0 : 0.0
+            }
+        }
+        return .product(.product(x, DenseMatrix(diagonal: scales)), try orthogonal(d))
+    }
+
+    /// Symmetric, normal.
+    mutating func symmetric(_ d: Int) -> DenseMatrix {
+        let a = normal(d, d)
+        let sum = a.copy()
+        for i in 0..<d { for j in 0..<d { sum[i, j] = (a[i, j] + a[j, i]) / 2 } }
+        return sum
+    }
+
+    private static func power(_ base: Double, _ exponent: Double) -> Double {
+        var result = 1.0
+        let tenth = 1.2589254117941673 // 10^0.1
+        for _ in 0..<Int((exponent * 10).rounded()) { result *= tenth }
+        return result
+    }
+
+    enum Kind: CaseIterable { case random, clustered, illConditioned, deficient }
+}
+
+/// xᵀ x.
+func gram(_ x: DenseMatrix) -> DenseMatrix { .product(x, x, transposeA: true) }
+
+/// Scores and spectra by the long way: the decomposition of Q Kᵀ itself.
+struct FullScores {
+    let scores: DenseMatrix
+    let sigma: [Double]
+    let u: DenseMatrix
+    let vt: DenseMatrix
+
+    init(_ q: DenseMatrix, _ k: DenseMatrix) throws {
+        scores = .product(q, k, transposeB: true)
+        (u, sigma, vt) = try LAPACK.singularValues(scores)
+    }
+
+    /// ‖A‖_F², and the energy of all but the first r singular values.
+    func tail(_ r: Int) -> Double { sigma.dropFirst(r).reversed().reduce(0) { $0 + $1 * $1 } }
+}
+
+/// Q B_q[:, :r] (K B_k[:, :r])ᵀ.
+func truncated(_ q: DenseMatrix, _ k: DenseMatrix, _ basis: ScoreBasis, _ r: Int) -> DenseMatrix {
+    .product(
+        .product(q, basis.query.leadingColumns(r)), .product(k, basis.key.leadingColumns(r)), transposeB: true)
+}
+
+func square(_ x: Double) -> Double { x * x }
