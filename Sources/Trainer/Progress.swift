@@ -3,7 +3,7 @@ import Worker
 
 /// What rank 0 tells a person: one live line on a terminal, plain lines elsewhere.
 final class Progress {
-    private let isTerminal = isatty(STDOUT_FILENO) == 1
+    private let isTerminal = printsToTerminal()
     private let steps: Int
     private let interval: Int
     private var lineIsOpen = false
