@@ -72,13 +72,17 @@ public struct RunConfiguration: Sendable, Equatable {
     }
 
     private func check(_ text: TextOptions) throws(ConfigurationError) {
-        let atLeast: [(String, Int, Int)] = [
-            ("--steps", steps, 1), ("--batch", batch, 1), ("--micro-batch", microBatch ?? 1, 1),
-            ("--warmup", learningRate.warmup, 0), ("--layer-shards", layerShards, 1), ("--threads", threads ?? 1, 1),
-            ("--eval-every", evalEvery, 0), ("--checkpoint-every", checkpointEvery, 0), ("--keep", keep, 1),
+        // The upper limits keep products of these far from overflow.
+        let many = 1_000_000_000
+        let limits: [(String, Int, ClosedRange<Int>)] = [
+            ("--steps", steps, 1...many), ("--batch", batch, 1...(1 << 20)), ("--micro-batch", microBatch ?? 1, 1...(1 << 20)),
+            ("--warmup", learningRate.warmup, 0...many), ("--layer-shards", layerShards, 1...(1 << 12)),
+            ("--threads", threads ?? 1, 1...(1 << 10)), ("--eval-every", evalEvery, 0...many),
+            ("--checkpoint-every", checkpointEvery, 0...many), ("--keep", keep, 1...many),
         ]
-        for (name, value, least) in atLeast where value < least {
-            throw ConfigurationError("\(name) is \(value); it must be at least \(least)")
+        for (name, value, limit) in limits where !limit.contains(value) {
+            let bound = value < limit.lowerBound ? "at least \(limit.lowerBound)" : "at most \(limit.upperBound)"
+            throw ConfigurationError("\(name) is \(value); it must be \(bound)")
         }
         guard learningRate.peak > 0, learningRate.peak.isFinite else {
             throw ConfigurationError("--lr is \(learningRate.peak); it must be above 0")
