@@ -19,15 +19,24 @@ public struct RunDirectory: Sendable {
     /// Makes the directories that are missing. Throws `ConfigurationError` where it cannot be written to.
     public func create() throws(ConfigurationError) {
         do {
-            for directory in [path, data] {
-                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            }
+            for directory in [path, data] { try Self.makeDirectory(directory) }
             let probe = path + "/.writable"
             try Data().write(to: URL(fileURLWithPath: probe))
             try FileManager.default.removeItem(atPath: probe)
         } catch {
             throw ConfigurationError("--run-dir \(path): cannot be written to (\(Self.reason(error))); name another")
         }
+    }
+
+    /// Makes a directory and those above it. Throws `POSIXError`, whose cause Foundation's own way would lose.
+    private static func makeDirectory(_ path: String) throws {
+        if mkdir(path, 0o777) == 0 || errno == EEXIST { return }
+        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        if errno == ENOENT, parent != path {
+            try makeDirectory(parent)
+            if mkdir(path, 0o777) == 0 { return }
+        }
+        throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
     }
 
     /// Writes a small file whole. Throws `ConfigurationError`.
@@ -66,6 +75,7 @@ public struct RunDirectory: Sendable {
     }
 
     private static func reason(_ error: any Error) -> String {
+        if let error = error as? POSIXError { return String(cString: strerror(error.code.rawValue)) }
         let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
         if let cause, cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
         return error.localizedDescription.split(whereSeparator: \.isNewline).joined(separator: " ")
