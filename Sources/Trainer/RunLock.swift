@@ -18,9 +18,9 @@ struct RunLock: ~Copyable {
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
-            _ = close(descriptor)
             // Some cluster file systems have no locks; there the check is left out.
-            if code == ENOLCK || code == ENOSYS || code == EOPNOTSUPP { throw ConfigurationError("\(path): the file system has no locks; name a --run-dir elsewhere") }
+            if code == ENOLCK || code == ENOSYS || code == EOPNOTSUPP { return }
+            _ = close(descriptor)
             throw ConfigurationError("--run-dir \(directory.path): another job is running in it; wait for it or name another")
         }
     }
