@@ -67,8 +67,9 @@ final class TrainingLoop {
     private func evaluate(_ line: inout MetricsLine) throws {
         guard let valid = corpus.valid else { return }
         let report = try worker.evaluate(valid)
-        line.valid_perplexity = report.perplexity
-        line.valid_word_perplexity = report.wordPerplexity
+        // A text with few spaces has long words, and JSON has no infinity.
+        line.valid_perplexity = report.perplexity.isFinite ? report.perplexity : nil
+        line.valid_word_perplexity = report.wordPerplexity.isFinite ? report.wordPerplexity : nil
         line.valid_bits_per_byte = report.bitsPerByte
         progress?.say("valid      step \(line.step): perplexity \(fixed(report.perplexity, 3)) a token, "
             + "\(fixed(report.wordPerplexity, 2)) a word; \(fixed(report.bitsPerByte, 4)) bits a byte  "
