@@ -3,29 +3,43 @@ import Transformer
 import Worker
 
 /// One line of `metrics.jsonl`. Loss in nats per token; times in seconds.
-struct MetricsLine: Codable, Equatable {
-    var step: Int
-    var loss: Double
-    var lr: Double
-    var grad_norm: Double
-    var tokens_per_second: Double
+public struct MetricsLine: Codable, Equatable, Sendable {
+    public var step: Int
+    public var loss: Double
+    public var lr: Double
+    public var grad_norm: Double
+    public var tokens_per_second: Double
     /// Training FLOPs per second over the measured SGEMM rate of all ranks.
-    var sgemm_share: Double
-    var exposed_comm_seconds: Double
-    var seconds: Double
-    var valid_perplexity: Double?
-    var valid_word_perplexity: Double?
-    var valid_bits_per_byte: Double?
+    public var sgemm_share: Double
+    public var exposed_comm_seconds: Double
+    public var seconds: Double
+    public var valid_perplexity: Double?
+    public var valid_word_perplexity: Double?
+    public var valid_bits_per_byte: Double?
+
+    public init(
+        step: Int, loss: Double, lr: Double, grad_norm: Double, tokens_per_second: Double, sgemm_share: Double,
+        exposed_comm_seconds: Double, seconds: Double
+    ) {
+        self.step = step
+        self.loss = loss
+        self.lr = lr
+        self.grad_norm = grad_norm
+        self.tokens_per_second = tokens_per_second
+        self.sgemm_share = sgemm_share
+        self.exposed_comm_seconds = exposed_comm_seconds
+        self.seconds = seconds
+    }
 }
 
 /// Appends whole lines to `metrics.jsonl`: each goes out in one write, so a killed run leaves no half line.
-struct MetricsFile: ~Copyable {
+public struct MetricsFile: ~Copyable {
     private let descriptor: Int32
     private let path: String
 
     /// Opens the file for a run that goes on after `step`, dropping the lines of later steps and any half line.
     /// Throws `ConfigurationError`.
-    init(_ directory: RunDirectory, after step: Int) throws(ConfigurationError) {
+    public init(_ directory: RunDirectory, after step: Int) throws(ConfigurationError) {
         try Self.dropLines(after: step, directory)
         let descriptor = open(directory.metrics, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -47,7 +61,7 @@ struct MetricsFile: ~Copyable {
     deinit { _ = close(descriptor) }
 
     /// Throws `ConfigurationError` when the line could not be written whole.
-    func append(_ line: MetricsLine) throws(ConfigurationError) {
+    public func append(_ line: MetricsLine) throws(ConfigurationError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let data: Data

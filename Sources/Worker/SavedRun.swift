@@ -11,7 +11,7 @@ public struct SavedRun: Codable, Equatable, Sendable {
     }
 
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.
-    func mismatch(with wanted: ModelConfiguration) -> String? {
+    public func mismatch(with wanted: ModelConfiguration) -> String? {
         let pairs: [(String, Int, Int)] = [
             ("vocabulary", model.vocabularySize, wanted.vocabularySize), ("context", model.context, wanted.context),
             ("width", model.width, wanted.width), ("heads", model.heads, wanted.heads),
