@@ -73,8 +73,10 @@ let package = Package(
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "checkpoint-probe"],
             exclude: ["Python"]),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker"]),
-        .testTarget(name: "TrainerTests", dependencies: ["Trainer", "drrl-train"]),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer"]),
+        .testTarget(
+            name: "TrainerTests",
+            dependencies: ["Trainer", "Worker", "Checkpoint", "Corpus", "Transformer", "TestSupport", "drrl-train"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
