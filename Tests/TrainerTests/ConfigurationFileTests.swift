@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+import Trainer
+import Transformer
+
+@Suite struct ConfigurationFileTests {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    /// Every key with a value that is not its default.
+    private static let values = [
+        ("train", "a.txt"), ("valid", "b.txt"), ("vocab-size", "300"), ("layers", "6"), ("heads", "3"), ("width", "96"),
+        ("context", "32"), ("dropout", "0.25"), ("steps", "77"), ("batch", "12"), ("micro-batch", "2"), ("lr", "0.002"),
+        ("min-lr", "0.0005"), ("warmup", "9"), ("weight-decay", "0.02"), ("clip", "0.5"), ("seed", "18446744073709551615"),
+        ("layer-shards", "3"), ("threads", "2"), ("eval-every", "11"), ("checkpoint-every", "13"), ("keep", "5"),
+        ("run-dir", "elsewhere"), ("resume", "none"),
+    ]
+
+    private func configuration(_ yaml: String, _ arguments: [String] = []) throws -> RunConfiguration {
+        try RunConfiguration(arguments: ["--config", scratch.write(yaml, to: "run.yaml")] + arguments)
+    }
+
+    /// The one line with which a file is refused, without the path and line it begins with.
+    private func refusal(_ yaml: String, line: Int, sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
+        let error = try #require(
+            throws: ConfigurationError.self, sourceLocation: sourceLocation
+        ) { try configuration(yaml) }
+        let text = error.description, start = "--config \(scratch.path)/run.yaml, line \(line): "
+        #expect(!text.contains("\n") && text.hasPrefix(start), "\(text)", sourceLocation: sourceLocation)
+        return String(text.dropFirst(start.count))
+    }
+
+    @Test func everyKeyIsAFlag() throws {
+        let yaml = Self.values.map { "\($0): \($1)\n" }.joined()
+        let byFile = try configuration(yaml)
+        #expect(try byFile == RunConfiguration(arguments: Self.values.flatMap { ["--\($0)", $1] }))
+        for (name, value) in Self.values where !["valid", "layer-shards", "min-lr", "heads"].contains(name) {
+            let one = try configuration("\(name): \(value)\n")
+            #expect(try one == RunConfiguration(arguments: ["--\(name)", value]), "\(name)")
+            #expect(try one != RunConfiguration(arguments: []), "\(name)")
+        }
+        #expect(try configuration("tokenizer: t\n").tokenizer == "t")
+    }
+
+    @Test func theFlagWins() throws {
+        let yaml = Self.values.map { "\($0): \($1)\n" }.joined()
+        let run = try configuration(yaml, ["--steps", "78", "--lr=0.003", "--run-dir", "here", "--resume", "auto"])
+        #expect(run.steps == 78 && run.learningRate.peak == 0.003 && run.runDirectory == "here" && run.resume == .auto)
+        #expect(run.batch == 12 && run.learningRate.warmup == 9)
+    }
+
+    /// What a run leaves as `run.yaml` makes the same run again.
+    @Test func theWrittenFileComesBackWhole() throws {
+        for arguments in [
+            Self.values.flatMap { ["--\($0)", $1] } + ["--resume", "auto"], [],
+            ["--tokenizer", "a \"quoted\" \\ dir: # é", "--train", "null", "--run-dir=- 3"],
+        ] {
+            let run = try RunConfiguration(arguments: arguments)
+            #expect(try configuration(run.yaml) == run, "\(run.yaml)")
+        }
+    }
+
+    @Test func anEmptyFileSetsNothing() throws {
+        for yaml in ["", "# nothing yet\n", "---\n"] {
+            #expect(try configuration(yaml) == RunConfiguration(arguments: []))
+        }
+    }
+
+    @Test(arguments: ["stepz", "Steps", "steps ahead", "help", "h", "train=a.txt", "-steps", "train-file"])
+    func anUnknownKeyIsNamed(key: String) throws {
+        #expect(try refusal("# a run\nlayers: 6\n\(key): 3\n", line: 3) == "unknown key \(key)")
+    }
+
+    @Test(arguments: [
+        ("steps", "many"), ("steps", "4.5"), ("steps", "true"), ("steps", "1e3"), ("lr", "fast"), ("seed", "-1"),
+        ("dropout", "yes"), ("batch", "99999999999999999999"), ("heads", "\"\""),
+    ])
+    func aWrongTypeIsNamed(key: String, value: String) throws {
+        let text = try refusal("layers: 6\n\n\(key): \(value)\n", line: 3)
+        #expect(text.hasPrefix("\(key)"))
+        #expect(text.contains("invalid") || text.contains("needs one value"), "\(text)")
+    }
+
+    @Test(arguments: ["train", "steps", "run-dir"], ["[1, 2]", "{a: 1}", "null", "~", "", "\n  - 1\n  - 2"])
+    func aKeyWithoutOneValueIsNamed(key: String, value: String) throws {
+        #expect(try refusal("layers: 6\n\(key): \(value)\n", line: 2) == "\(key) needs one value")
+    }
+
+    @Test func aKeyThatStandsTwiceIsNamed() throws {
+        #expect(try refusal("layers: 6\nsteps: 3\nsteps: 4\n", line: 2) == "steps stands twice")
+    }
+
+    @Test func aConfigurationFileNamesNoOther() throws {
+        #expect(try refusal("config: other.yaml\n", line: 1) == "config cannot be set in a configuration file")
+    }
+
+    @Test(arguments: ["? [a, b]\n: 3\n", "[a]: 3\n"])
+    func aKeyThatIsNoNameIsRefused(yaml: String) throws {
+        #expect(try refusal(yaml, line: 1) == "a key must be an option's name")
+    }
+
+    @Test(arguments: ["- steps\n- 3\n", "steps\n", "3\n"])
+    func whatIsNoMappingIsRefused(yaml: String) throws {
+        #expect(try refusal(yaml, line: 1) == "a mapping of options is expected, e.g. `steps: 400`")
+    }
+
+    @Test(arguments: [("steps: 3\nlr: [0.1\n", 3), ("steps: 3\n  lr: \"\n", 2), ("a: &x\n\tb", 2), ("steps: *none\n", 1)])
+    func whatIsNoYAMLIsRefused(yaml: String, line: Int) throws {
+        #expect(try refusal(yaml, line: line).hasPrefix("not YAML: "))
+    }
+
+    @Test func whatIsNoUTF8IsRefused() throws {
+        let path = try scratch.write(Data([0x73, 0xFF, 0xFE, 0x3A, 0x20, 0x31]), to: "run.yaml")
+        let error = #expect(throws: ConfigurationError.self) { try RunConfiguration(arguments: ["--config", path]) }
+        #expect(error?.description == "--config \(path): not UTF-8; convert the file")
+    }
+
+    @Test func aMissingFileIsNamed() {
+        let path = scratch.path + "/none.yaml"
+        let error = #expect(throws: ConfigurationError.self) { try RunConfiguration(arguments: ["--config", path]) }
+        #expect(error?.description == "--config \(path): cannot be read; check the path and its permissions")
+    }
+
+    @Test func aValueThatCannotBeIsNamedAsOnTheCommandLine() throws {
+        let error = #expect(throws: ConfigurationError.self) { try configuration("steps: 0\n") }
+        #expect(error?.description == "--steps is 0; it must be at least 1")
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import Testing
+import Trainer
+import Transformer
+
+@Suite struct MetricsFileTests {
+    let scratch: Scratch
+    let directory: RunDirectory
+
+    init() throws {
+        scratch = try Scratch()
+        directory = RunDirectory(scratch.path)
+    }
+
+    private func line(_ step: Int) -> MetricsLine {
+        MetricsLine(
+            step: step, loss: 6 - 0.1 * Double(step), lr: 1e-3, grad_norm: 0.5, tokens_per_second: 1e5, sgemm_share: 0.5,
+            exposed_comm_seconds: 0, seconds: 0.1)
+    }
+
+    private func append(_ steps: ClosedRange<Int>, after step: Int) throws {
+        let file = try MetricsFile(directory, after: step)
+        for step in steps { try file.append(line(step)) }
+    }
+
+    private var content: String { (try? String(contentsOfFile: directory.metrics, encoding: .utf8)) ?? "" }
+
+    private func lines() throws -> [MetricsLine] {
+        try content.split(separator: "\n").map { try JSONDecoder().decode(MetricsLine.self, from: Data($0.utf8)) }
+    }
+
+    @Test func everyLineIsAnObjectWithTheAgreedKeys() throws {
+        var evaluated = line(1)
+        evaluated.valid_perplexity = 20
+        evaluated.valid_word_perplexity = 300
+        evaluated.valid_bits_per_byte = 1.5
+        let file = try MetricsFile(directory, after: 0)
+        try file.append(evaluated)
+        try file.append(line(2))
+        let objects = try content.split(separator: "\n").map {
+            try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        let always: Set = [
+            "step", "loss", "lr", "grad_norm", "tokens_per_second", "sgemm_share", "exposed_comm_seconds", "seconds",
+        ]
+        #expect(Set(objects[1].keys) == always)
+        #expect(
+            Set(objects[0].keys)
+                == always.union(["valid_perplexity", "valid_word_perplexity", "valid_bits_per_byte"]))
+        #expect(content.hasSuffix("\n"))
+    }
+
+    @Test func aRunThatGoesOnAppends() throws {
+        try append(1...5, after: 0)
+        try append(6...7, after: 5)
+        #expect(try lines() == (1...7).map(line))
+    }
+
+    @Test func laterLinesAreDropped() throws {
+        try append(1...9, after: 0)
+        try append(5...6, after: 4)
+        #expect(try lines() == (1...6).map(line))
+        try append(1...2, after: 0)
+        #expect(try lines() == (1...2).map(line))
+    }
+
+    /// Cut at every byte of the last line, as a full disk might.
+    @Test func aHalfLineIsDropped() throws {
+        try append(1...2, after: 0)
+        let two = content
+        try append(3...3, after: 2)
+        let last = content.utf8.count - two.utf8.count
+        for kept in 1..<(last - 1) {
+            let cut = String(content.dropLast(last - kept))
+            try Data(cut.utf8).write(to: URL(fileURLWithPath: directory.metrics))
+            try append(3...3, after: 2)
+            #expect(try lines() == (1...3).map(line), "\(kept) bytes of the last line")
+        }
+    }
+
+    @Test func aLineThatOnlyLacksItsEndIsWholeAgain() throws {
+        try append(1...3, after: 0)
+        try Data(content.utf8.dropLast()).write(to: URL(fileURLWithPath: directory.metrics))
+        try append(4...4, after: 3)
+        #expect(try lines() == (1...4).map(line))
+    }
+
+    @Test func whatCannotBeWrittenIsNamed() throws {
+        let missing = RunDirectory(scratch.path + "/none")
+        let error = #expect(throws: ConfigurationError.self) { _ = try MetricsFile(missing, after: 0) }
+        #expect(error?.description == "\(missing.metrics): cannot be opened (No such file or directory)")
+    }
+
+    @Test func aNumberWithoutJSONFormIsRefused() throws {
+        var endless = line(7)
+        endless.loss = .infinity
+        let file = try MetricsFile(directory, after: 0)
+        let error = #expect(throws: ConfigurationError.self) { try file.append(endless) }
+        #expect(error?.description == "\(directory.metrics): step 7 has no JSON form")
+        #expect(content == "")
+    }
+}
