@@ -6,8 +6,8 @@ public struct HeadBasis: Sendable {
     public let query: DenseMatrix
     public let key: DenseMatrix
     public let value: DenseMatrix
-    private let scoreEnergies: Buffer<Double>
-    private let valueEnergies: Buffer<Double>
+    let scoreEnergies: Buffer<Double>
+    let valueEnergies: Buffer<Double>
 
     /// Number of doubles of one head.
     public static func count(headWidth d: Int) -> Int { 3 * d * d + 2 * d }

@@ -39,6 +39,12 @@ public struct Matrix: Sendable {
         return Matrix(elements[first..<elements.count], rows: range.count, columns: columns, stride: stride)
     }
 
+    /// Every `step`-th row from the first on, of a matrix that is not a transpose.
+    public func strided(by step: Int) -> Matrix {
+        precondition(!isTransposed && step >= 1, "every \(step)-th row")
+        return Matrix(elements, rows: (rows + step - 1) / step, columns: columns, stride: stride * step)
+    }
+
     /// Columns `range` of a matrix that is not a transpose.
     public func columns(_ range: Range<Int>) -> Matrix {
         precondition(

@@ -79,7 +79,7 @@ struct Block: Sendable {
         let x = matrix(s.narrow, batch, D), branch = matrix(s.branch, batch, D)
         layerNormForward(saved.input, gamma: p.norm1Gain, beta: p.norm1Bias, into: s.narrow,
             mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
-        observe?(AttentionInput(layer: layer, x: x, weight: p.attention, bias: p.attentionBias))
+        observe?(AttentionInput(layer: layer, x: x, weight: p.attention, bias: p.attentionBias), batch)
         if let lowRank {
             lowRank.forward(
                 x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch, batch: batch,

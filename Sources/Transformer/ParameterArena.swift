@@ -50,4 +50,5 @@ public enum RandomPurpose {
     public static let weights: UInt32 = 1
     public static let dropout: UInt32 = 2
     public static let sampleOrder: UInt32 = 3
+    public static let levels: UInt32 = 4
 }

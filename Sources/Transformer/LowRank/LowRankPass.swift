@@ -18,7 +18,7 @@ public struct LowRankPass: Sendable {
     /// attention. For a segment's level it must look at earlier segments only.
     public typealias Choice = @Sendable (_ layer: Int, _ input: Buffer<Float>, _ batch: MicroBatch) -> SegmentLevels?
     /// Sees each layer's attention input in the forward pass; for statistics that later steps use.
-    public typealias Observer = @Sendable (AttentionInput) -> Void
+    public typealias Observer = @Sendable (AttentionInput, MicroBatch) -> Void
 
     /// One for each of the stage's layers.
     let layers: [FoldedAttention]

@@ -1,0 +1,58 @@
+import Kernels
+import Transformer
+
+/// Names the levels of one pass: a pure function of the strategy, the bases' spectra and, for `random`, of
+/// (seed, step, sample, layer, segment), so that the grid does not matter and no later token does.
+struct LevelChoice: Sendable {
+    let options: RankOptions
+    /// By layer of the stage, from the first: what the energy rule names.
+    let energyLevels: [Level]
+    let firstLayer: Int
+    let generator: Philox
+
+    init(_ options: RankOptions, bases: BasisSet, firstLayer: Int, seed: UInt64, step: Int) {
+        self.options = options
+        self.firstLayer = firstLayer
+        generator = Philox(key: seed).derived(
+            UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32), 0, RandomPurpose.levels)
+        if case .energy(let threshold) = options.strategy {
+            energyLevels = (0..<bases.layers).map { Self.energyLevel(bases.layer($0), options.levels, threshold) }
+        } else {
+            energyLevels = []
+        }
+    }
+
+    /// The cheapest level that keeps the share `threshold` of the energy of all heads together.
+    private static func energyLevel(_ heads: [HeadBasis], _ levels: [Level], _ threshold: Double) -> Level {
+        func ratio(_ spectra: [Spectrum], _ rank: Int) -> Double {
+            let total = spectra.reduce(0) { $0 + $1.total }
+            return total > 0 ? 1 - spectra.reduce(0) { $0 + $1.tail(rank) } / total : 1
+        }
+        let scores = heads.map(\.scoreSpectrum), values = heads.map(\.valueSpectrum)
+        return levels.first { ratio(scores, $0.scoreRank) >= threshold && ratio(values, $0.valueRank) >= threshold }
+            ?? levels[levels.count - 1]
+    }
+
+    /// The levels of a layer for a micro-batch; nil for full attention.
+    func levels(layer: Int, batch: MicroBatch) -> SegmentLevels? {
+        let segments = (batch.length + options.segment - 1) / options.segment
+        func each(_ level: (_ sequence: Int, _ segment: Int) -> Level) -> SegmentLevels {
+            SegmentLevels(
+                segment: options.segment, segments: segments,
+                levels: (0..<(batch.sequences * segments)).map { level($0 / segments, $0 % segments) })
+        }
+        switch options.strategy {
+        case .full: return nil
+        case .fixed(let level): return each { _, _ in level }
+        case .energy: return each { _, _ in energyLevels[layer - firstLayer] }
+        case .random:
+            return each { sequence, segment in
+                let sample = batch.samples[sequence]
+                let draw = generator.uniform(
+                    UInt32(segment), UInt32(layer), UInt32(truncatingIfNeeded: sample),
+                    UInt32(truncatingIfNeeded: sample >> 32))
+                return options.levels[min(Int(draw * Double(options.levels.count)), options.levels.count - 1)]
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import Kernels
+import Synchronization
+import Transformer
+
+/// Attention below full rank on one stage, from step to step: Grams of what its heads see, bases that follow them, and
+/// the choice of levels.
+///
+/// A step uses the bases that earlier steps left, and gathers Grams for later ones. Until there are bases attention is full.
+public final class RankEngine {
+    /// How Grams and bases are kept.
+    public struct Upkeeping: Sendable {
+        /// Every how many rows of an activation one enters the Grams.
+        public var sampleEvery = 16
+        /// What remains of the Grams after a step.
+        public var decay = 0.95
+        /// Steps between looks at the bases.
+        public var trackEvery = 8
+
+        public init() {}
+    }
+
+    public let options: RankOptions
+    /// What upkeep of the bases has done since the engine was made.
+    public private(set) var upkeep = Upkeep()
+    /// Mean score rank and value rank over the segments of the pass last made, all layers of the stage; d where full.
+    public var meanRanks: (score: Double, value: Double) { tally.mean(full: configuration.headWidth) }
+
+    private let configuration: ModelConfiguration
+    private let layers: Range<Int>
+    private let seed: UInt64
+    private let team: Team
+    private let upkeeping: Upkeeping
+    private let tracker: BasisTracker
+    private let grams: GramSet
+    private let gathered: GramSet
+    private let bases: BasisSet
+    private let attention: [AttentionBasis]
+    private let folded: [FoldedAttention]
+    private let tally = RankTally()
+    private let now: @Sendable () -> Double
+
+    /// For the layers of one stage; `now` gives seconds for `upkeep`.
+    ///
+    /// Throws `LevelError` where the levels are not nested or exceed the head width.
+    public init(
+        _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
+        upkeeping: Upkeeping = Upkeeping(), now: @escaping @Sendable () -> Double
+    ) throws(LevelError) {
+        let d = configuration.headWidth, H = configuration.heads
+        self.configuration = configuration
+        self.layers = layers
+        self.options = options
+        self.seed = seed
+        self.team = team
+        self.upkeeping = upkeeping
+        self.now = now
+        tracker = BasisTracker(levels: try LevelList(options.levels, headWidth: d))
+        grams = GramSet(layers: layers.count, heads: H, headWidth: d)
+        gathered = GramSet(layers: layers.count, heads: H, headWidth: d)
+        bases = BasisSet(layers: layers.count, heads: H, headWidth: d)
+        let attention = layers.map { _ in AttentionBasis.identity(heads: H, headWidth: d) }
+        self.attention = attention
+        folded = options.strategy == .full
+            ? [] : attention.map { FoldedAttention(configuration, levels: options.levels, basis: $0) }
+    }
+
+    /// Whether attention runs below full rank: there are bases, and the strategy wants them.
+    public var isReducing: Bool { !folded.isEmpty && !bases.head(layer: 0, head: 0).isEmpty }
+
+    /// The pass of training step `step`, which also gathers Grams.
+    public func trainingPass(step: Int) -> LowRankPass { pass(step: step, observes: true) }
+
+    /// A pass that gathers nothing.
+    public func evaluationPass() -> LowRankPass { pass(step: 0, observes: false) }
+
+    private func pass(step: Int, observes: Bool) -> LowRankPass {
+        tally.reset()
+        let choice = isReducing
+            ? LevelChoice(options, bases: bases, firstLayer: layers.lowerBound, seed: seed, step: step) : nil
+        return LowRankPass(layers: folded, observe: observes ? observer(step: step) : nil) { [tally] layer, _, batch in
+            let levels = choice?.levels(layer: layer, batch: batch)
+            if let levels { tally.add(levels) }
+            return levels
+        }
+    }
+
+    /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
+    private func observer(step: Int) -> LowRankPass.Observer {
+        let every = upkeeping.sampleEvery, first = layers.lowerBound
+        return { [gathered, team, configuration] input, batch in
+            let D = configuration.width, offset = step % min(every, batch.length)
+            let rows = (batch.length - offset + every - 1) / every
+            let qkv = Buffer<Float>(uninitialized: rows * 3 * D)
+            for sequence in 0..<batch.sequences {
+                let start = sequence * batch.length
+                linearForward(
+                    input.x.rows((start + offset)..<(start + batch.length)).strided(by: every), weight: input.weight,
+                    bias: input.bias, into: qkv, .upkeep, on: team)
+                gathered.accumulate(qkv, rows: rows, layer: input.layer - first, on: team)
+                team.flops.add(
+                    UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth), .upkeep)
+            }
+        }
+    }
+
+    /// Ends training step `step`: `sum` adds what other replicas gathered, then Grams move on and, every few steps, bases.
+    ///
+    /// Throws what `sum` throws, and `LAPACKError`.
+    public func endStep(_ step: Int, sum: (Buffer<Double>) throws -> Void) throws {
+        try sum(gathered.values)
+        grams.average(adding: gathered, decay: upkeeping.decay)
+        gathered.values.fill(0)
+        guard step == 1 || step % upkeeping.trackEvery == 0 else { return }
+        let done = try tracker.update(bases, to: grams, on: team, now: now)
+        team.flops.add(done.checkFLOPs + done.iterationFLOPs + done.decompositionFLOPs, .upkeep)
+        upkeep = upkeep + done
+        useBases()
+    }
+
+    private func useBases() {
+        let d = configuration.headWidth
+        for (i, own) in attention.enumerated() {
+            for (h, head) in bases.layer(i).enumerated() where !head.isEmpty {
+                for (from, to) in [(head.query, own.query), (head.key, own.key), (head.value, own.value)] {
+                    for j in 0..<(d * d) { to[h * d * d + j] = Float(from.values[j]) }
+                }
+            }
+        }
+    }
+}
+
+/// What a checkpoint holds of a layer: `/lowrank/layer_i/…`, all float64.
+extension RankEngine {
+    /// Name and shape of each entry.
+    public static func entries(_ configuration: ModelConfiguration) -> [(name: String, shape: [Int])] {
+        let H = configuration.heads, d = configuration.headWidth
+        return [
+            ("gram", [H, 3, d, d]), ("gram_weight", []), ("query_basis", [H, d, d]), ("key_basis", [H, d, d]),
+            ("value_basis", [H, d, d]), ("score_energy", [H, d]), ("value_energy", [H, d]),
+        ]
+    }
+
+    /// The memory of a layer's entries, in the order of `entries`: each a list of pieces that follow one another.
+    private func pieces(layer: Int) -> [[Buffer<Double>]] {
+        let i = layer - layers.lowerBound, heads = configuration.heads
+        let size = HeadGram.count(headWidth: configuration.headWidth)
+        let own = bases.layer(i)
+        return [
+            [grams.values[(i * heads * size)..<((i + 1) * heads * size)]], [grams.weights[i..<(i + 1)]],
+            own.map(\.query.values), own.map(\.key.values), own.map(\.value.values),
+            own.map(\.scoreEnergies), own.map(\.valueEnergies),
+        ]
+    }
+
+    /// A copy of an entry of a layer of this stage.
+    public func read(entry: Int, layer: Int) -> Buffer<Double> { Buffer(pieces(layer: layer)[entry].flatMap(\.array)) }
+
+    /// Sets an entry of a layer of this stage; `adopt` follows when all are set.
+    public func write(_ values: Buffer<Double>, entry: Int, layer: Int) {
+        var first = 0
+        for piece in pieces(layer: layer)[entry] {
+            piece.copy(from: values[first..<(first + piece.count)])
+            first += piece.count
+        }
+    }
+
+    /// Takes up what was written.
+    public func adopt() { useBases() }
+}
+
+/// Ranks in use, summed over segments; layers report from one thread.
+private final class RankTally: Sendable {
+    private let sums = Mutex((segments: 0, score: 0, value: 0))
+
+    func reset() { sums.withLock { $0 = (0, 0, 0) } }
+
+    func add(_ levels: SegmentLevels) {
+        sums.withLock {
+            $0.segments += levels.levels.count
+            $0.score += levels.levels.reduce(0) { $0 + $1.scoreRank }
+            $0.value += levels.levels.reduce(0) { $0 + $1.valueRank }
+        }
+    }
+
+    func mean(full d: Int) -> (score: Double, value: Double) {
+        let (segments, score, value) = sums.withLock { $0 }
+        if segments == 0 { return (Double(d), Double(d)) }
+        return (Double(score) / Double(segments), Double(value) / Double(segments))
+    }
+}
