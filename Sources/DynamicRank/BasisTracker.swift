@@ -6,12 +6,13 @@ public struct TrackingOptions: Sendable, Equatable {
     /// The share of energy by which a basis may fall short, at any rank of the levels, of the best basis for the Grams,
     /// and by which its NER may be off.
     public var tolerance: Double
-    /// Steps of orthogonal iteration tried before a full decomposition.
+    /// Steps of orthogonal iteration tried before a full decomposition. At d = 64 a step costs a quarter of what the
+    /// decomposition does, and so does the check before it: more than one does not pay.
     public var iterations: Int
     /// See `ScoreBasis`.
     public var ridge: Double
 
-    public init(tolerance: Double = 1e-3, iterations: Int = 2, ridge: Double = ScoreBasis.defaultRidge) {
+    public init(tolerance: Double = 1e-3, iterations: Int = 1, ridge: Double = ScoreBasis.defaultRidge) {
         precondition(tolerance >= 0 && iterations >= 0 && ridge > 0)
         self.tolerance = tolerance
         self.iterations = iterations
@@ -29,9 +30,11 @@ public struct Upkeep: Sendable, Equatable {
     public var decomposed = 0
     /// Steps of orthogonal iteration, those that did not suffice included.
     public var iterations = 0
-    /// Floating-point operations of the drift bounds, of iterations, and of decompositions (`UpkeepFLOPs`).
+    /// Floating-point operations of the checks (`UpkeepFLOPs`).
     public var checkFLOPs = 0
+    /// Of the iterations, those that did not suffice included.
     public var iterationFLOPs = 0
+    /// Of the full decompositions.
     public var decompositionFLOPs = 0
     /// Seconds of the clock, summed over heads.
     public var seconds = 0.0
@@ -54,10 +57,12 @@ public struct Upkeep: Sendable, Equatable {
 
 /// Keeps the bases of a stage's heads close to their Grams at less than the cost of decomposing them each time.
 ///
-/// For each head's newer Grams the energy that the basis held leaves out is computed exactly, and the energy that the best
-/// basis would leave out is bounded from below (`DriftBound.missedEnergy`, Weyl for the gap). At every rank of the levels:
-/// - the difference and the error of the NER held are at most `tolerance`: the basis is kept, bit for bit;
-/// - else up to `iterations` steps of warm orthogonal iteration, if afterwards the difference is within `tolerance`;
+/// For each head's newer Grams the energy that the basis held leaves out is computed exactly, at every rank of the levels:
+/// - what the best basis could gain (`DriftBound.missedEnergy`) and the error of the NER held are at most `tolerance`: the
+///   basis is kept, bit for bit;
+/// - the bound fails where the spectrum is smooth; the best basis's energies are then computed (eigenvalues alone, less
+///   than half of the time with vectors), and the basis is kept if that says so;
+/// - else up to `iterations` steps of warm orthogonal iteration, if they bring it within `tolerance`;
 /// - else a full decomposition.
 /// So a basis left standing is never further than `tolerance` from the best. Davis–Kahan is no criterion here: within a
 /// cluster of equal energies it allows any rotation, and none does harm.
@@ -123,7 +128,7 @@ public struct BasisTracker: Sendable {
         if !basis.isEmpty, scale > 0, let look = try? HeldBasis.score(gq.matrix, gk.matrix, basis: basis) {
             var (held, factor) = look
             upkeep.checkFLOPs += UpkeepFLOPs.scoreCheck(d)
-            if isKept(held, basis.scoreSpectrum, scoreRanks, &upkeep) { return nil }
+            if try isKept(&held, basis.scoreSpectrum, scoreRanks, &upkeep) { return nil }
             if try iterate(&held, scoreRanks, &upkeep) {
                 upkeep.iterationFLOPs += UpkeepFLOPs.scoreTurn(d)
                 let turned = ScoreBasis(
@@ -150,7 +155,7 @@ public struct BasisTracker: Sendable {
         if !basis.isEmpty, gram.value.isFinite {
             var held = HeldBasis.value(gram.value, vectors: basis.value)
             upkeep.checkFLOPs += UpkeepFLOPs.valueCheck(d)
-            if isKept(held, basis.valueSpectrum, valueRanks, &upkeep) { return nil }
+            if try isKept(&held, basis.valueSpectrum, valueRanks, &upkeep) { return nil }
             if try iterate(&held, valueRanks, &upkeep) {
                 upkeep.iterationFLOPs += UpkeepFLOPs.valueTurn(d)
                 upkeep.iterated += 1
@@ -163,10 +168,16 @@ public struct BasisTracker: Sendable {
         return try ValueBasis(gram: gram.value)
     }
 
-    private func isKept(_ held: HeldBasis, _ spectrum: Spectrum, _ ranks: [Int], _ upkeep: inout Upkeep) -> Bool {
-        guard held.missed(ranks: ranks) <= options.tolerance,
-            held.ratioError(of: spectrum, ranks: ranks) <= options.tolerance
-        else { return false }
+    private func isKept(
+        _ held: inout HeldBasis, _ spectrum: Spectrum, _ ranks: [Int], _ upkeep: inout Upkeep
+    ) throws(LAPACKError) -> Bool {
+        guard held.total > 0 || spectrum.total == 0 else { return false }
+        let isStale = held.ratioError(of: spectrum, ranks: ranks) > options.tolerance
+        if isStale || held.missed(ranks: ranks) > options.tolerance {
+            try held.measure()
+            upkeep.checkFLOPs += UpkeepFLOPs.symmetricEigenvalues(held.core.rows)
+            if isStale || held.missed(ranks: ranks) > options.tolerance { return false }
+        }
         upkeep.kept += 1
         return true
     }

@@ -21,28 +21,29 @@ public enum DriftBound {
     }
 
     /// By how much the first r eigenvalues of C may exceed the trace of its leading r×r block C₁₁: the energy that the
-    /// first r coordinates miss and the best r-dimensional subspace would have.
+    /// first r coordinates miss and the best r-dimensional subspace would have. The smaller of two bounds:
     ///
-    /// With C₁₂ the off-diagonal block and g a lower bound on λ_min(C₁₁) − λ_max(C₂₂), a subspace at principal angles
-    /// θ_j from the first r coordinates gains at most Σ_j (c_j sin 2θ_j − g sin²θ_j), c_j ≤ σ_j(C₁₂); its maximum over
-    /// θ_j is ½(√(g² + 4 c_j²) − g), the quadratic residual bound of Li & Li (2005) term by term. Where g > 0 the sum is at
-    /// most ‖C₁₂‖_F² / g, second order in the drift; and it is never above √m ‖C₁₂‖_F + m max(−g, 0), m = min(r, d − r).
-    /// g comes from diagonals and the Frobenius norms of what is beside them (Weyl).
+    /// - Ky Fan's: with E all that is beside the diagonal, the first r eigenvalues of C sum to at most the r largest
+    ///   diagonal elements plus the first r eigenvalues of E, and those to at most √(r (d − r) / d) ‖E‖_F, as tr E = 0.
+    /// - Where g, a lower bound on λ_min(C₁₁) − λ_max(C₂₂), is positive: a subspace at principal angles θ_j from the first
+    ///   r coordinates gains at most Σ_j (c_j sin 2θ_j − g sin²θ_j) with c_j ≤ σ_j(C₁₂), hence at most ‖C₁₂‖_F² / g, second
+    ///   order in the drift (compare Li & Li 2005). g comes from the diagonal and the Frobenius norms beside it (Weyl).
     public static func missedEnergy(_ c: DenseMatrix, rank r: Int) -> Double {
-        let d = c.rows, m = Double(min(r, d - r))
+        let d = c.rows
         guard r > 0, r < d else { return 0 }
-        let p = c.values.pointer
+        let p = c.values.pointer, diagonal = c.diagonal
         var coupling = 0.0, head = 0.0, tail = 0.0
-        var least = Double.infinity, most = -Double.infinity
         for i in 0..<d {
             for j in 0..<i {
                 let square = p[i * d + j] * p[i * d + j]
                 if i < r { head += 2 * square } else if j >= r { tail += 2 * square } else { coupling += square }
             }
-            if i < r { least = min(least, p[i * d + i]) } else { most = max(most, p[i * d + i]) }
         }
+        let unordered = diagonal.sorted(by: >).prefix(r).reduce(0, +) - diagonal.prefix(r).reduce(0, +)
+        let share = Double(r * (d - r)) / Double(d)
+        let linear = max(unordered, 0) + (share * (head + tail + 2 * coupling)).squareRoot()
+        let least = diagonal.prefix(r).min() ?? 0, most = diagonal.dropFirst(r).max() ?? 0
         let gap = (least - head.squareRoot()) - (most + tail.squareRoot())
-        let linear = (m * coupling).squareRoot() + m * max(-gap, 0)
         return gap > 0 ? min(coupling / gap, linear) : linear
     }
 }

@@ -10,6 +10,8 @@ struct HeldBasis {
     /// `tails[r]`: the energy that the first r columns leave out, exactly.
     private(set) var tails: [Double]
     let total: Double
+    /// `best[r]`: the energy that the best basis leaves out, once `measure` has found it.
+    private var best: [Double]?
 
     private init(core: DenseMatrix, tails: [Double]) {
         self.core = core
@@ -57,12 +59,21 @@ struct HeldBasis {
         tails = Self.traces(core)
     }
 
-    /// The most energy, over the ranks given, that another basis could capture beyond this one.
+    /// Finds the energies of the best basis: the core's eigenvalues, which no turn changes.
+    mutating func measure() throws(LAPACKError) {
+        best = Spectrum(energies: try LAPACK.symmetricEigenvalues(core)).tails
+    }
+
+    /// The most energy, over the ranks given, that another basis could capture beyond this one: exact after `measure`,
+    /// before it an upper bound.
     func missed(ranks: [Int]) -> Double {
         guard total > 0 else { return 0 }
         let traces = Self.traces(core)
-        return ranks.map { max(tails[$0] - traces[$0], 0) + DriftBound.missedEnergy(core, rank: $0) }.max().map { $0 / total }
-            ?? 0
+        let missed = ranks.map { r in
+            if let best { return tails[r] - best[r] }
+            return max(tails[r] - traces[r], 0) + DriftBound.missedEnergy(core, rank: r)
+        }
+        return (missed.max() ?? 0) / total
     }
 
     /// The most, over the ranks given, by which the energy ratio of `spectrum` is off on the newer Grams.

@@ -29,6 +29,20 @@ public enum LAPACK {
         return (ascending.array.reversed(), vectors)
     }
 
+    /// The eigenvalues alone of a symmetric A (dsyevd), descending; the lower triangle is read.
+    public static func symmetricEigenvalues(_ a: DenseMatrix) throws(LAPACKError) -> [Double] {
+        let d = a.rows
+        try check(a, "dsyevd", square: true)
+        guard d > 0 else { return [] }
+        let work = a.copy()
+        let ascending = Buffer<Double>(uninitialized: d)
+        let info = LAPACKE_dsyevd(
+            LAPACK_COL_MAJOR, Self.letter("N"), Self.letter("U"), Int32(d), work.values.pointer, Int32(d),
+            ascending.pointer)
+        try check(info, "dsyevd", "the tridiagonal eigenvalue problem did not converge")
+        return ascending.array.reversed()
+    }
+
     /// A = U diag(σ) Vᵀ (dgesdd), m×n, with k = min(m, n) singular values in descending order; U: m×k, Vᵀ: k×n.
     public static func singularValues(
         _ a: DenseMatrix

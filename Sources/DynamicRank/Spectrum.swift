@@ -6,7 +6,7 @@ public struct Spectrum: Sendable, Equatable {
     /// σ_1² ≥ σ_2² ≥ … ≥ σ_d² ≥ 0.
     public let energies: [Double]
     /// `tails[r]` = Σ_{k>r} energies, summed from the smallest up.
-    private let tails: [Double]
+    let tails: [Double]
 
     /// Rounding may leave an energy a little below 0; it counts as 0.
     public init(energies: [Double]) {
