@@ -31,8 +31,9 @@ public struct HeadGram: Sendable {
 /// Everything in it is a sum over tokens, so adding the arrays of two ranks gives the Grams of both ranks' tokens, and
 /// decay commutes with it: G ← decay · G + Σ x xᵀ is the exponential moving average up to a factor that no basis sees.
 public struct GramSet: Sendable {
-    /// Rows a float32 product sums before float64 takes over: the partial sum's rounding stays near 1e-6 of the largest
-    /// eigenvalue, which is what `ScoreBasis.defaultRidge` allows for, at half the time of a float64 product.
+    /// Rows a float32 product sums before float64 takes over, at half the time of a float64 product. Rounding of the
+    /// partial sums stays near 1e-7 of the largest eigenvalue, below the mean one times `ScoreBasis.defaultRidge`
+    /// where that is not over ten times smaller.
     static let tileRows = 256
 
     public let layers: Int

@@ -10,10 +10,11 @@ import Kernels
 /// Bq = L V S⁻¹, Bk = L⁻ᵀ V S, so Bqᵀ Bk = I. This is Gk^½ V, Gk^-½ V with the Cholesky factor in the square root's place,
 /// which turns V and changes neither the products nor their truncations; it costs one eigendecomposition instead of three.
 ///
-/// **Scaling.** S is diagonal and free: rank-r scores do not see it. It is chosen so that ‖Bq_i‖ = ‖Bk_i‖. Equal column
-/// norms bring the condition number of Bq within √d of the best that any scaling reaches (van der Sluis 1969), and that
-/// of Bk at once. S = Σ^½, which gives both sides the energy σ_i, is near it but grows without limit as σ_i → 0; S = I
-/// leaves whitened keys, whose size depends on the number of tokens.
+/// **Scaling.** S is diagonal and free: rank-r scores do not see it, and float32's relative rounding hardly does. It is
+/// chosen so that ‖Bq_i‖ = ‖Bk_i‖. As Bk = Bq⁻ᵀ, this is the scaling of least condition number ‖Bq‖_F ‖Bk‖_F (by Cauchy
+/// and Schwarz, Σ ‖Bq_i‖² Σ ‖Bk_i‖² ≥ (Σ ‖Bq_i‖ ‖Bk_i‖)², which S does not change, with equality here), and every column
+/// norm lies between 1 and the square root of the amplification below. S = Σ^½, which gives both sides the energy σ_i, overflows as
+/// σ_i → 0; S = I leaves whitened keys, whose size depends on the number of tokens.
 ///
 /// **Regularisation.** Each Gram is divided by its mean eigenvalue (trace / d), so no scale matters, and `ridge` is added to
 /// its diagonal. So Bq Bkᵀ = I holds for rank-deficient Grams too: at r = d every score is reproduced, those of

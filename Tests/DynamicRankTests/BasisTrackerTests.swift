@@ -47,11 +47,12 @@ import Testing
     }
 
     /// Whatever the tracker decides, no basis misses more than the tolerance, and the spectra it keeps are that near.
-    @Test(arguments: SampleMatrices.Kind.allCases) func basesStayWithinTolerance(kind: SampleMatrices.Kind) throws {
+    @Test(arguments: SampleMatrices.Kind.allCases, [1, 4])
+    func basesStayWithinTolerance(kind: SampleMatrices.Kind, iterations: Int) throws {
         var total = Upkeep()
         for (number, amount) in [1e-6, 1e-3, 0.01, 0.05, 0.3].enumerated() {
-            for tolerance in [1e-4, 1e-2] {
-                let options = TrackingOptions(tolerance: tolerance)
+            for tolerance in [1e-5, 1e-3, 1e-2] {
+                let options = TrackingOptions(tolerance: tolerance, iterations: iterations)
                 let tracker = BasisTracker(levels: Self.levels, options: options)
                 let basis = BasisSet(layers: 1, heads: 1, headWidth: Self.d).head(layer: 0, head: 0)
                 try Self.drift(kind, amount: amount, steps: 25, seed: UInt64(number)) { grams in
@@ -71,9 +72,10 @@ import Testing
                 }
             }
         }
-        #expect(total.kept + total.iterated + total.decomposed == 5 * 2 * 25 * 2)
+        #expect(total.kept + total.iterated + total.decomposed == 5 * 3 * 25 * 2)
         #expect(total.kept > 0 && total.decomposed > 0, "\(total)")
         if kind != .random { #expect(total.iterated > 0, "\(total)") }
+        if iterations > 1 { #expect(total.iterations > total.iterated + total.decomposed, "several steps in a row") }
     }
 
     @Test func unchangedGramsLeaveBasesBitForBit() throws {
@@ -142,6 +144,8 @@ import Testing
     @Test func flopsAreThoseOfTheShapes() {
         #expect(UpkeepFLOPs.product(2, 3, 4) == 48)
         #expect(UpkeepFLOPs.gram(rows: 10, heads: 2, headWidth: 3) == 3 * 2 * 10 * 12)
+        #expect(UpkeepFLOPs.qr(1) == 9 && UpkeepFLOPs.qr(2) == 40)
+        #expect(UpkeepFLOPs.symmetricEigen(2) == 72 && UpkeepFLOPs.symmetricEigenvalues(3) == 36)
         #expect(UpkeepFLOPs.cholesky(1) == 1 && UpkeepFLOPs.cholesky(2) == 5)
         #expect(UpkeepFLOPs.fold(heads: 1, headWidth: 2, level: Level(scoreRank: 1, valueRank: 2)) == 3 * 4 * 4 + 16)
     }

@@ -114,6 +114,19 @@ import Testing
         }
     }
 
+    /// Equal column norms: no other scaling of the columns has a smaller ‖Bq‖_F ‖Bk‖_F.
+    @Test func scalingIsTheBestConditioned() throws {
+        for number in 0..<100 {
+            let c = try Case(number, ridge: ScoreBasis.defaultRidge)
+            var sample = SampleMatrices(seed: UInt64(number))
+            let scales = sample.normal(1, c.d).values.array.map { abs($0) + 0.1 }
+            let q = DenseMatrix.product(c.basis.query, DenseMatrix(diagonal: scales))
+            let k = DenseMatrix.product(c.basis.key, DenseMatrix(diagonal: scales.map { 1 / $0 }))
+            let best = c.basis.query.frobeniusNorm * c.basis.key.frobeniusNorm
+            #expect(best <= q.frobeniusNorm * k.frobeniusNorm * (1 + 1e-12))
+        }
+    }
+
     @Test func scaleOfTheGramsDoesNotMatter() throws {
         for exponent in [-120, -30, 30, 120] {
             let c = try Case(17), factor = Double(sign: .plus, exponent: exponent, significand: 1)
