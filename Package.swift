@@ -35,11 +35,13 @@ let package = Package(
         .target(name: "DynamicRank", dependencies: ["CLAPACKE", "COpenBLAS", "Kernels", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
-        .target(name: "Worker", dependencies: ["Communicator", "Corpus", "Transformer", "Checkpoint", "Kernels"]),
+        .target(
+            name: "Worker",
+            dependencies: ["Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "Kernels"]),
         .target(
             name: "Trainer",
             dependencies: [
-                "Worker", "Checkpoint", "Corpus", "Transformer", "Communicator", "Kernels", "Yams",
+                "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),

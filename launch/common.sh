@@ -9,11 +9,11 @@ fail() {
     exit 2
 }
 
-# mpirun with what a run here needs: root allowed where we are root (containers), and a minute instead of a second
-# between SIGTERM and SIGKILL, so that a run that is asked to end can save.
+# mpirun with what a run here needs: root allowed where we are root (containers), and time to save after SIGTERM: mpirun
+# hands it on after that many seconds and kills as long again after it, where by default it kills after one.
 run_mpi() {
     if [ "$(id -u)" = 0 ]; then
         export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     fi
-    exec mpirun --mca odls_base_sigkill_timeout 60 "$@"
+    exec mpirun --mca odls_base_sigkill_timeout 10 "$@"
 }

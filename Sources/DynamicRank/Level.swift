@@ -1,15 +1,9 @@
+import Transformer
+
 /// An action of the agent: how many columns of the score basis and of the value basis attention reads.
-public struct Level: Hashable, Codable, Sendable, CustomStringConvertible {
-    /// Rank of the scores, 1 … d.
-    public let scoreRank: Int
-    /// Rank of the values, 1 … d.
-    public let valueRank: Int
+public typealias Level = AttentionLevel
 
-    public init(scoreRank: Int, valueRank: Int) {
-        self.scoreRank = scoreRank
-        self.valueRank = valueRank
-    }
-
+extension AttentionLevel: CustomStringConvertible {
     /// Reads `score:value`, e.g. `8:32`; checks only that both are numbers above 0.
     public init(parsing text: String) throws(LevelError) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)

@@ -42,9 +42,4 @@ public enum UpkeepFLOPs {
     public static func scoreTurn(_ d: Int) -> Int { 4 * product(d, d, d) + triangularSolve(d) }
     /// P turned by an iteration.
     public static func valueTurn(_ d: Int) -> Int { product(d, d, d) }
-    /// `FoldedAttention` at a level: weights, biases and projection of H heads.
-    public static func fold(heads H: Int, headWidth d: Int, level: Level) -> Int {
-        let D = H * d
-        return H * (product(D + 1, 2 * level.scoreRank + level.valueRank, d) + product(level.valueRank, D, d))
-    }
 }

@@ -13,6 +13,13 @@ public struct MetricsLine: Codable, Equatable, Sendable {
     public var sgemm_share: Double
     public var exposed_comm_seconds: Double
     public var seconds: Double
+    /// Below full rank: mean ranks over layers and segments, attention FLOPs executed, upkeep's part of them, and the
+    /// share that full attention would have executed more.
+    public var score_rank: Double?
+    public var value_rank: Double?
+    public var attention_flops: Double?
+    public var upkeep_flops: Double?
+    public var attention_flops_saved: Double?
     public var valid_perplexity: Double?
     public var valid_word_perplexity: Double?
     public var valid_bits_per_byte: Double?

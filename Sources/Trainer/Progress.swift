@@ -29,7 +29,7 @@ final class Progress {
         let left = Double(steps - line.step) * timed.seconds / Double(timed.steps)
         let text = "step \(padded("\(line.step)", "\(steps)".count))/\(steps)  loss \(fixed(line.loss, 4))"
             + "  \(padded(grouped(line.tokens_per_second), 7)) tokens/s  \(padded(percent(line.sgemm_share), 4)) of SGEMM"
-            + "  ETA \(duration(left))"
+            + attention(line) + "  ETA \(duration(left))"
         if isTerminal {
             print("\r\u{1B}[K" + text, terminator: "")
             lineIsOpen = true
@@ -37,6 +37,14 @@ final class Progress {
             print(text)
         }
         flush()
+    }
+
+    /// Mean ranks and what they save, where attention runs below full rank.
+    private func attention(_ line: MetricsLine) -> String {
+        guard let score = line.score_rank, let value = line.value_rank, let saved = line.attention_flops_saved else {
+            return ""
+        }
+        return "  rank \(fixed(score, 1)):\(fixed(value, 1)), \(percent(saved)) of attention FLOPs saved"
     }
 
     private func closeLine() {

@@ -1,3 +1,4 @@
+import DynamicRank
 import Transformer
 import Worker
 
@@ -23,6 +24,8 @@ public struct RunConfiguration: Sendable, Equatable {
     public var layerShards: Int
     public var threads: Int?
     public var runDirectory: String
+    /// Levels, segments and who names them.
+    public var ranks: RankOptions
     public var evalEvery, checkpointEvery, keep: Int
     public var resume: Resume
 
@@ -57,6 +60,11 @@ public struct RunConfiguration: Sendable, Equatable {
         weightDecay = step.weightDecay ?? 0.1
         clip = step.clip ?? 1
         seed = step.seed ?? 1
+        // Shape errors come first: levels depend on the head width.
+        let shape = try ModelConfiguration(
+            vocabularySize: max(1, vocabularySize), context: context, width: width, heads: heads, layers: layers,
+            dropout: dropout)
+        ranks = try RankOptions(options.attention, headWidth: shape.headWidth, context: context)
         layerShards = options.grid.layerShards ?? 1
         threads = options.grid.threads
         runDirectory = run.runDir ?? "runs/drrl"
@@ -104,8 +112,6 @@ public struct RunConfiguration: Sendable, Equatable {
         guard tokenizer == nil || text.vocabSize == nil else {
             throw ConfigurationError("--tokenizer and --vocab-size exclude each other: a given tokenizer has its own size")
         }
-        // Shape errors are found before any text is read; the vocabulary's true size is checked with the tokenizer.
-        _ = try model(vocabularySize: max(1, vocabularySize))
     }
 
     /// The model for a tokenizer of this many entries. Throws `ConfigurationError`.
@@ -136,8 +142,9 @@ public struct RunConfiguration: Sendable, Equatable {
             ("layer-shards", "\(layerShards)"), ("threads", threads.map { "\($0)" }),
             ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"), ("keep", "\(keep)"),
         ]
+        lines += ranks.options.map { ($0, $1) }
         lines.append(("run-dir", runDirectory))
-        let texts: Set = ["train", "valid", "tokenizer", "run-dir"]
+        let texts: Set = ["train", "valid", "tokenizer", "run-dir", "levels", "level"]
         return lines.compactMap { name, value in
             value.map { texts.contains(name) ? "\(name): \(quoted($0))" : "\(name): \($0)" }
         }.joined(separator: "\n") + "\n"

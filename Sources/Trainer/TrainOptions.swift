@@ -18,6 +18,7 @@ struct TrainOptions: ParsableCommand {
     @OptionGroup(title: "Text") var text: TextOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: StepOptions
+    @OptionGroup(title: "Attention") var attention: AttentionOptions
     @OptionGroup(title: "Grid") var grid: GridOptions
     @OptionGroup(title: "Run") var run: RunOptions
 }
@@ -51,6 +52,35 @@ struct ModelOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Probability of dropping an element (default: 0).", valueName: "p"))
     var dropout: Float?
+}
+
+struct AttentionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("full, or low rank: fixed (at --rank or --level), random, energy (default: full).", valueName: "strategy"))
+    var attention: String?
+
+    @Option(help: ArgumentHelp("Nested pairs score rank:value rank, cheapest first (default at head width 64: 4:16,8:16,8:32,16:32,16:64).", valueName: "s:v,…"))
+    var levels: String?
+
+    @Option(help: ArgumentHelp("For fixed: this rank for scores and values.", valueName: "r"))
+    var rank: Int?
+
+    @Option(help: ArgumentHelp("For fixed: a score rank and a value rank.", valueName: "s:v"))
+    var level: String?
+
+    @Option(help: ArgumentHelp("Levels r:r instead, from this rank (default with its like: 16)", valueName: "r"))
+    var rankMin: Int?
+
+    @Option(help: ArgumentHelp("… to this rank (64)", valueName: "r"))
+    var rankMax: Int?
+
+    @Option(help: ArgumentHelp("… in steps (8).", valueName: "r"))
+    var rankStep: Int?
+
+    @Option(help: ArgumentHelp("Tokens that share a level; divides the context (default: 128, or what divides).", valueName: "n"))
+    var segment: Int?
+
+    @Option(help: ArgumentHelp("For energy: share of the spectrum's energy to keep (default: 0.95).", valueName: "share"))
+    var energy: Double?
 }
 
 struct StepOptions: ParsableArguments {

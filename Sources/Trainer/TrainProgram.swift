@@ -94,13 +94,17 @@ public enum TrainProgram {
         let worker = try grid.agree {
             let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
             return try Worker(
-                grid: grid, configuration: model, options: run.training(replicas: topology.replicas),
+                grid: grid, configuration: model, options: run.training(replicas: topology.replicas), ranks: run.ranks,
                 source: BatchSource(shard: corpus.train, context: run.context, seed: run.seed), team: team)
         }
         let rate = try sgemmRate(team, grid)
         let model = worker.configuration
         say("model      \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
             + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
+        if run.ranks.strategy != .full {
+            say("attention  \(run.ranks.strategy.name), levels \(run.ranks.levels.map(\.description).joined(separator: ",")), "
+                + "segments of \(run.ranks.segment) tokens")
+        }
         say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(openBLASCore) kernels")
         say("run        \(run.runDirectory): checkpoints, metrics.jsonl, run.yaml, tokenizer, tokens")
 

@@ -57,11 +57,20 @@ final class TrainingLoop {
     private func metricsLine(_ report: StepReport) -> MetricsLine {
         let length = worker.configuration.context
         let rate = Double(worker.options.batch * length) / report.seconds
-        return MetricsLine(
+        var line = MetricsLine(
             step: report.step, loss: report.loss, lr: Double(report.learningRate), grad_norm: report.gradientNorm,
             tokens_per_second: rate,
             sgemm_share: worker.configuration.trainingFLOPs(perTokenOfLength: length) * rate / sgemmRate,
             exposed_comm_seconds: report.exposedSeconds, seconds: report.seconds)
+        if run.ranks.strategy != .full {
+            let attention = report.attention
+            line.score_rank = attention.scoreRank
+            line.value_rank = attention.valueRank
+            line.attention_flops = attention.flops
+            line.upkeep_flops = attention.upkeepFLOPs
+            line.attention_flops_saved = 1 - attention.flops / attention.fullFLOPs
+        }
+        return line
     }
 
     private func evaluate(_ line: inout MetricsLine) throws {

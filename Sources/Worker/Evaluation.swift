@@ -35,6 +35,8 @@ extension Worker {
         let most = stage.capacity / length
         let nll = Buffer<Double>(uninitialized: stage.capacity)
         var total = 0.0
+        let lowRank = ranks.evaluationPass()
+        if ranks.isReducing { stage.fold(lowRank) }
         for first in stride(from: share.lowerBound, to: share.upperBound, by: most) {
             let count = min(most, share.upperBound - first)
             let tokens = Buffer<Int32>(uninitialized: count * length)
@@ -45,9 +47,9 @@ extension Worker {
             }
             let batch = MicroBatch(
                 sequences: count, length: length, tokens: tokens, targets: targets,
-                samples: Array(repeating: 0, count: count))
+                samples: (first..<(first + count)).map { UInt64($0) })
             do {
-                try pipeline.evaluate(batch, into: nll)
+                try pipeline.evaluate(batch, lowRank: lowRank, into: nll)
             } catch {
                 pipeline.abandon()
                 throw error

@@ -28,7 +28,8 @@ final class Pipeline {
     ///
     /// `finished` is told of each layer (nil: all the rest) whose gradients are complete for the step.
     func train(
-        _ batches: [MicroBatch], dropout: Dropout?, scale: Float, finished: (_ layer: Int?) throws -> Void
+        _ batches: [MicroBatch], dropout: Dropout?, lowRank: LowRankPass, scale: Float,
+        finished: (_ layer: Int?) throws -> Void
     ) throws -> Double {
         let topology = grid.topology
         var total = 0.0
@@ -37,7 +38,7 @@ final class Pipeline {
         for phase in phases {
             switch phase {
             case .forward(let i):
-                try forward(batches[i], number: i, dropout: dropout)
+                try forward(batches[i], number: i, dropout: dropout, lowRank: lowRank)
             case .backward(let i):
                 let batch = batches[i], activations = slots[i % slots.count]
                 if topology.isLastStage {
@@ -47,7 +48,7 @@ final class Pipeline {
                         into: stream(stage.streamGradient, batch), from: topology.stage + 1, tag: 2 * i + 1)
                 }
                 let isLast = i == batches.count - 1
-                try stage.backward(batch, activations, dropout: dropout) { layer in
+                try stage.backward(batch, activations, dropout: dropout, lowRank: lowRank) { layer in
                     if isLast, let layer { try finished(layer) }
                 }
                 try sendGradient(batch, number: i)
@@ -60,8 +61,8 @@ final class Pipeline {
     }
 
     /// Forward pass only; each row's negative log-likelihood on the last stage.
-    func evaluate(_ batch: MicroBatch, into nll: Buffer<Double>) throws {
-        try forward(batch, number: 0, dropout: nil)
+    func evaluate(_ batch: MicroBatch, lowRank: LowRankPass, into nll: Buffer<Double>) throws {
+        try forward(batch, number: 0, dropout: nil, lowRank: lowRank)
         if grid.topology.isLastStage { stage.negativeLogLikelihood(batch, slots[0], into: nll) }
         try forwardSends.waitAll()
     }
@@ -72,13 +73,13 @@ final class Pipeline {
         backwardSends.abandonAll()
     }
 
-    private func forward(_ batch: MicroBatch, number: Int, dropout: Dropout?) throws {
+    private func forward(_ batch: MicroBatch, number: Int, dropout: Dropout?, lowRank: LowRankPass) throws {
         let topology = grid.topology, activations = slots[number % slots.count]
         if !topology.isFirstStage {
             try grid.sameReplica.receive(
                 into: stream(stage.input(of: activations), batch), from: topology.stage - 1, tag: 2 * number)
         }
-        stage.forward(batch, activations, dropout: dropout)
+        stage.forward(batch, activations, dropout: dropout, lowRank: lowRank)
         if !topology.isLastStage {
             // The slot is not written again before the next stage has sent this micro-batch's gradient.
             forwardSends.add(

@@ -1,5 +1,6 @@
 import Checkpoint
 import Communicator
+import DynamicRank
 import Kernels
 import Transformer
 
@@ -13,13 +14,14 @@ extension Worker {
     public func restore(from path: String, tokenizerHash: String) throws -> SavedCorpus? {
         let isRoot = grid.topology.rank == 0
         var reader: CheckpointReader?
-        var progress: [Int64] = [0, 0]
+        var progress: [Int64] = [0, 0, 0]
         var corpus: SavedCorpus?
         try grid.agree {
             guard isRoot else { return }
             let opened = try CheckpointReader(path: path)
             try requireSame(opened, tokenizerHash: tokenizerHash)
-            progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor)]
+            let hasBases = opened.description(of: CheckpointLayout.lowRank("layer_0/gram")) != nil
+            progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0]
             corpus = try opened.json(CheckpointLayout.dataSource)
             reader = consume opened
         }
@@ -40,6 +42,19 @@ extension Worker {
         }
         stage.parameters.gradients.fill(0)
         progress = try grid.world.broadcast(progress, root: 0)
+        if progress[2] == 1 {
+            for layer in 0..<configuration.layers {
+                for (entry, (name, shape)) in RankEngine.entries(configuration).enumerated() {
+                    let elements = Buffer<Double>(uninitialized: shape.reduce(1, *))
+                    try grid.agree {
+                        try reader?.read(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, into: elements)
+                    }
+                    try grid.world.broadcast(elements, root: 0)
+                    if stage.placement.layers.contains(layer) { ranks.write(elements, entry: entry, layer: layer) }
+                }
+            }
+            ranks.adopt()
+        }
         step = Int(progress[0])
         cursor = Int(progress[1])
         return corpus

@@ -1,13 +1,17 @@
+import DynamicRank
 import Transformer
 
 /// What a checkpoint's `/config` holds: enough to know whether a run can go on from it.
 public struct SavedRun: Codable, Equatable, Sendable {
     public var model: ModelConfiguration
     public var training: TrainingOptions
+    /// How attention ran; nil in checkpoints of before there was a choice.
+    public var ranks: RankOptions?
 
-    public init(model: ModelConfiguration, training: TrainingOptions) {
+    public init(model: ModelConfiguration, training: TrainingOptions, ranks: RankOptions? = nil) {
         self.model = model
         self.training = training
+        self.ranks = ranks
     }
 
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.

@@ -1,5 +1,6 @@
 import Checkpoint
 import Communicator
+import DynamicRank
 import Kernels
 import Transformer
 
@@ -33,19 +34,30 @@ extension Worker {
         }
         // A failed write must not leave the senders waiting, so everything is received all the same.
         var failure: (any Error)?
+        func store<Element: CheckpointElement>(_ name: String, _ shape: [Int], _ elements: Buffer<Element>) {
+            guard failure == nil else { return }
+            do {
+                try writer?.write(name, shape: shape, elements)
+            } catch {
+                failure = error
+            }
+        }
         for (array, name) in [
             (stage.parameters.values, CheckpointLayout.parameter),
             (stage.parameters.firstMoment, CheckpointLayout.firstMoment),
             (stage.parameters.secondMoment, CheckpointLayout.secondMoment),
         ] {
             for parameter in whole.parameters {
-                guard let elements = try collect(parameter, from: array) else { continue }
-                guard failure == nil else { continue }
-                do {
-                    try writer?.write(name(parameter.name), shape: parameter.shape, elements)
-                } catch {
-                    failure = error
-                }
+                let own = stage.parameters.layout[parameter.name].map { array[$0.range] }
+                let elements = try collect(own, count: parameter.range.count, from: owner(of: parameter))
+                if let elements { store(name(parameter.name), parameter.shape, elements) }
+            }
+        }
+        for layer in 0..<configuration.layers {
+            for (entry, (name, shape)) in RankEngine.entries(configuration).enumerated() {
+                let own = stage.placement.layers.contains(layer) ? ranks.read(entry: entry, layer: layer) : nil
+                let elements = try collect(own, count: shape.reduce(1, *), from: owner(ofLayer: layer))
+                if let elements { store(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape, elements) }
             }
         }
         return try grid.agree {
@@ -63,7 +75,7 @@ extension Worker {
         let count = whole.parameters.reduce(0) { $0 + $1.range.count }
         var writer = try CheckpointWriter(
             directory: directory, step: step, expectedBytes: 3 * count * MemoryLayout<Float>.size)
-        try writer.write(CheckpointLayout.config, json: SavedRun(model: configuration, training: options))
+        try writer.write(CheckpointLayout.config, json: SavedRun(model: configuration, training: options, ranks: ranks.options))
         try writer.write(CheckpointLayout.dataCursor, scalar: Int64(cursor))
         try writer.write(CheckpointLayout.dataSource, json: corpus)
         try writer.write(CheckpointLayout.randomKey, scalar: options.seed)
@@ -73,19 +85,19 @@ extension Worker {
         return writer
     }
 
-    /// On rank 0 the parameter's elements, from whichever stage of replica 0 holds them; nil elsewhere.
-    private func collect(_ parameter: Parameter, from array: Buffer<Float>) throws -> Buffer<Float>? {
+    /// On rank 0 the `count` elements that stage `owner` of replica 0 holds, which are `own` there; nil elsewhere.
+    private func collect<Element: MPIElement>(
+        _ own: Buffer<Element>?, count: Int, from owner: Int
+    ) throws -> Buffer<Element>? {
         let topology = grid.topology
         guard topology.replica == 0 else { return nil }
-        let owner = try owner(of: parameter)
-        if topology.stage == owner, let own = stage.parameters.layout[parameter.name] {
-            if owner == 0 { return array[own.range] }
-            try grid.sameReplica.send(array[own.range], to: 0, tag: 0)
-        } else if topology.stage == 0 {
-            let elements = Buffer<Float>(uninitialized: parameter.range.count)
+        if topology.stage == 0 {
+            if owner == 0 { return own }
+            let elements = Buffer<Element>(uninitialized: count)
             try grid.sameReplica.receive(into: elements, from: owner, tag: 0)
             return elements
         }
+        if topology.stage == owner, let own { try grid.sameReplica.send(own, to: 0, tag: 0) }
         return nil
     }
 
@@ -94,6 +106,13 @@ extension Worker {
         let placements = try StagePlacement.split(configuration, stages: grid.topology.stages)
         guard let owner = placements.firstIndex(where: { ParameterLayout(configuration, $0)[parameter.name] != nil })
         else { preconditionFailure("\(parameter.name) is on no stage") }
+        return owner
+    }
+
+    private func owner(ofLayer layer: Int) throws -> Int {
+        let placements = try StagePlacement.split(configuration, stages: grid.topology.stages)
+        guard let owner = placements.firstIndex(where: { $0.layers.contains(layer) })
+        else { preconditionFailure("layer \(layer) is on no stage") }
         return owner
     }
 }

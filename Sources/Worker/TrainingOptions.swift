@@ -26,6 +26,18 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     }
 }
 
+/// What attention ran at and executed in a step, over all ranks; FLOPs as the kernels count them.
+public struct AttentionReport: Sendable {
+    /// Projections, scores, values and upkeep of the bases, forward and backward.
+    public let flops: Double
+    /// Of these, Grams, bases and their folding into weights.
+    public let upkeepFLOPs: Double
+    /// What projections, scores and values of full attention would execute in the same tiles.
+    public let fullFLOPs: Double
+    /// Mean ranks over layers and segments.
+    public let scoreRank, valueRank: Double
+}
+
 /// What a step did; the same on every rank.
 public struct StepReport: Sendable {
     /// Number of the step, from 1.
@@ -39,6 +51,7 @@ public struct StepReport: Sendable {
     public let exposedSeconds: Double
     /// Time of the whole step.
     public let seconds: Double
+    public let attention: AttentionReport
     /// Whether any rank was asked to stop.
     public let stopRequested: Bool
 }

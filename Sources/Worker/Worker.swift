@@ -1,5 +1,6 @@
 import Communicator
 import Corpus
+import DynamicRank
 import Kernels
 import Transformer
 
@@ -9,6 +10,8 @@ public final class Worker {
     public let configuration: ModelConfiguration
     public let options: TrainingOptions
     public let stage: TransformerStage
+    /// Bases and levels of this stage's layers.
+    public let ranks: RankEngine
     let source: BatchSource
     let pipeline: Pipeline
     private let exchange: GradientExchange
@@ -22,9 +25,10 @@ public final class Worker {
     /// Makes a rank's part of the model, with its initial weights.
     ///
     /// Throws `ConfigurationError` when the batch has fewer sequences than there are replicas, or there are more stages
-    /// than layers.
+    /// than layers; `LevelError` for levels that are not nested or exceed the head width.
     public init(
-        grid: Grid, configuration: ModelConfiguration, options: TrainingOptions, source: BatchSource, team: Team
+        grid: Grid, configuration: ModelConfiguration, options: TrainingOptions, ranks: RankOptions,
+        source: BatchSource, team: Team
     ) throws {
         let topology = grid.topology
         guard options.batch >= topology.replicas else {
@@ -48,6 +52,9 @@ public final class Worker {
         stage.parameters.initialize(seed: options.seed, layers: configuration.layers)
         pipeline = Pipeline(grid: grid, stage: stage, microBatches: (share + sequences - 1) / sequences)
         exchange = GradientExchange(grid: grid, arena: stage.parameters)
+        self.ranks = try RankEngine(
+            configuration, layers: placement.layers, options: ranks, seed: options.seed, team: team,
+            now: monotonicSeconds)
     }
 
     /// Collective: one optimizer step on the next batch.
@@ -60,9 +67,16 @@ public final class Worker {
         let dropout = configuration.dropout > 0
             ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
         let targets = options.batch * configuration.context
+        let lowRank = ranks.trainingPass(step: number), isReducing = ranks.isReducing
+        team.flops.reset()
         do {
-            let nll = try pipeline.train(microBatches(), dropout: dropout, scale: 1 / Float(targets)) { layer in
-                if let layer { try exchange.start(layer: layer) } else { try exchange.startRest() }
+            if isReducing { stage.fold(lowRank) }
+            let nll = try pipeline.train(
+                microBatches(), dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets)
+            ) { layer in
+                guard let layer else { return try exchange.startRest() }
+                if isReducing { stage.unfold(lowRank, layer: layer) }
+                try exchange.start(layer: layer)
             }
             try exchange.finish()
             let sums = Buffer([nll, squaresOwned()])
@@ -75,13 +89,15 @@ public final class Worker {
             options.optimizer.update(
                 stage.parameters, reduced: exchange.gradients, step: number, learningRate: rate,
                 gradientScale: Float(clip), on: team)
+            try ranks.endStep(number) { try grid.sameStage.allreduce($0, .sum) }
+            let attention = try attentionReport()
             let worst = Buffer([exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start])
             try grid.world.allreduce(worst, .max)
             step = number
             cursor += options.batch
             return StepReport(
                 step: number, loss: loss, learningRate: rate, gradientNorm: norm, exposedSeconds: worst[0],
-                seconds: worst[2], stopRequested: worst[1] > 0)
+                seconds: worst[2], attention: attention, stopRequested: worst[1] > 0)
         } catch {
             pipeline.abandon()
             exchange.abandon()
@@ -91,6 +107,19 @@ public final class Worker {
 
     /// The epoch that the next sample belongs to.
     public var epoch: Int { source.epoch(of: cursor) }
+
+    /// Collective: what attention ran at and executed since the counters were reset, over all ranks.
+    private func attentionReport() throws -> AttentionReport {
+        let flops = team.flops, mean = ranks.meanRanks, layers = Double(stage.placement.layers.count)
+        let sums = Buffer(
+            [.projections, .scores, .values, .upkeep].map { Double(flops[$0]) } + [mean.score * layers, mean.value * layers])
+        try grid.world.allreduce(sums, .sum)
+        let all = Double(configuration.layers * grid.topology.replicas)
+        return AttentionReport(
+            flops: sums[0] + sums[1] + sums[2] + sums[3], upkeepFLOPs: sums[3],
+            fullFLOPs: configuration.fullAttentionFLOPs(sequences: options.batch, length: configuration.context),
+            scoreRank: sums[4] / all, valueRank: sums[5] / all)
+    }
 
     /// This replica's share of the batch, in micro-batches.
     private func microBatches() -> [MicroBatch] {

@@ -147,6 +147,5 @@ import Testing
         #expect(UpkeepFLOPs.qr(1) == 9 && UpkeepFLOPs.qr(2) == 40)
         #expect(UpkeepFLOPs.symmetricEigen(2) == 72 && UpkeepFLOPs.symmetricEigenvalues(3) == 36)
         #expect(UpkeepFLOPs.cholesky(1) == 1 && UpkeepFLOPs.cholesky(2) == 5)
-        #expect(UpkeepFLOPs.fold(heads: 1, headWidth: 2, level: Level(scoreRank: 1, valueRank: 2)) == 3 * 4 * 4 + 16)
     }
 }

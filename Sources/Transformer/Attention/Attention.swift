@@ -176,6 +176,21 @@ public struct Attention: Sendable {
     }
 }
 
+extension ModelConfiguration {
+    /// What full attention executes on `sequences` sequences of `length`, forward and backward, in all layers:
+    /// projections, and scores and values in the kernels' tiles.
+    public func fullAttentionFLOPs(sequences: Int, length: Int) -> Double {
+        let projections = 3 * 2 * 4 * width * width * length
+        var tiles = 0
+        for first in stride(from: 0, to: length, by: Attention.queryTile) {
+            let end = min(first + Attention.queryTile, length)
+            tiles += (end - first) * end
+        }
+        // Scores and values are a product each forward, and 3 and 2 backward.
+        return Double(layers * sequences) * (Double(projections) + 7 * 2 * Double(tiles * width))
+    }
+}
+
 /// Full attention over GPT-2's layout; qkv, dqkv: [B L, 3 D], out, dout: [B L, D].
 extension Attention {
     /// `forward` at level d:d.

@@ -1,0 +1,87 @@
+import DynamicRank
+import Transformer
+
+extension RankOptions {
+    /// From the command line. Throws `ConfigurationError` for a strategy, level or segment that cannot be.
+    init(_ options: AttentionOptions, headWidth d: Int, context: Int) throws(ConfigurationError) {
+        let name = options.attention ?? "full"
+        let segment = try Self.segment(options.segment, context: context)
+        if name != "fixed", options.rank != nil || options.level != nil {
+            throw ConfigurationError("--rank and --level are for --attention fixed, not \(name)")
+        }
+        if name != "energy", options.energy != nil {
+            throw ConfigurationError("--energy is for --attention energy, not \(name)")
+        }
+        do {
+            let levels = try Self.levels(options, headWidth: d)
+            switch name {
+            case "full": self.init(strategy: .full, levels: levels, segment: segment)
+            case "random": self.init(strategy: .random, levels: levels, segment: segment)
+            case "energy":
+                let share = options.energy ?? 0.95
+                guard share > 0, share <= 1 else {
+                    throw ConfigurationError("--energy is \(share); it must be above 0 and at most 1")
+                }
+                self.init(strategy: .energy(share), levels: levels, segment: segment)
+            case "fixed":
+                let level = try Self.fixedLevel(options)
+                self.init(strategy: .fixed(level), levels: try LevelList([level], headWidth: d).levels, segment: segment)
+            default:
+                throw ConfigurationError("--attention \(name): choose full, fixed, random or energy")
+            }
+        } catch let error as LevelError {
+            throw ConfigurationError("\(error)")
+        } catch let error as ConfigurationError {
+            throw error
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
+    }
+
+    private static func fixedLevel(_ options: AttentionOptions) throws -> Level {
+        switch (options.rank, options.level) {
+        case (let rank?, nil):
+            guard rank >= 1 else { throw ConfigurationError("--rank is \(rank); it must be at least 1") }
+            return Level(scoreRank: rank, valueRank: rank)
+        case (nil, let level?): return try Level(parsing: level)
+        default: throw ConfigurationError("--attention fixed needs one of --rank R and --level S:V")
+        }
+    }
+
+    private static func levels(_ options: AttentionOptions, headWidth d: Int) throws -> [Level] {
+        let hasRange = options.rankMin != nil || options.rankMax != nil || options.rankStep != nil
+        if let text = options.levels {
+            guard !hasRange else {
+                throw ConfigurationError("--levels excludes --rank-min, --rank-max and --rank-step; give one or the other")
+            }
+            return try LevelList(parsing: text, headWidth: d).levels
+        }
+        guard hasRange else { return defaultLevels(headWidth: d) }
+        return try LevelList(
+            rankMin: options.rankMin ?? 16, rankMax: options.rankMax ?? 64, step: options.rankStep ?? 8, headWidth: d
+        ).levels
+    }
+
+    /// The one asked for, which must divide the context; else the largest of at most 128 that does.
+    private static func segment(_ asked: Int?, context: Int) throws(ConfigurationError) -> Int {
+        guard let asked else { return (1...min(128, context)).last { context % $0 == 0 } ?? context }
+        guard asked >= 1, context % asked == 0 else {
+            let fits = (1...context).filter { context % $0 == 0 && $0 >= 16 }.map(String.init).joined(separator: ", ")
+            throw ConfigurationError("--segment \(asked) does not divide --context \(context); segments that do: \(fits)")
+        }
+        return asked
+    }
+
+    /// The command line's options that give these again, by name.
+    var options: [(String, String?)] {
+        let isFixed: Bool
+        var own: [(String, String?)] = [("attention", strategy.name), ("segment", "\(segment)")]
+        switch strategy {
+        case .fixed(let level): own.append(("level", level.description)); isFixed = true
+        case .energy(let share): own.append(("energy", "\(share)")); isFixed = false
+        case .full, .random: isFixed = false
+        }
+        if !isFixed { own.append(("levels", levels.map(\.description).joined(separator: ","))) }
+        return own
+    }
+}
