@@ -41,12 +41,7 @@ final class SmallRun: Sendable {
         let scratch = try Scratch()
         let path = scratch.path + "/articles.tokens"
         try EmbeddedCorpus(seed: 7, byteCount: 16_000).write(to: path)
-        atexit { SmallRun.removeText() }
         return (scratch, path)
-    }
-
-    private static func removeText() {
-        if let path = try? text.get().scratch.path { try? FileManager.default.removeItem(atPath: path) }
     }
 
     static func textPath() throws -> String { try text.get().path }
@@ -63,15 +58,15 @@ final class SmallRun: Sendable {
         ] + options
     }
 
-    /// Runs it under mpirun to its end.
+    /// Runs it under mpirun, which gets `flags`, to its end.
     @discardableResult
     func train(
-        on grid: GridShape, _ options: [String], timeout: TimeInterval = 120,
+        on grid: GridShape, _ options: [String], flags: [String] = [], timeout: TimeInterval = 120,
         while interaction: (@Sendable (RunningCommand) throws -> Void)? = nil
     ) async throws -> Outcome {
         try await mpirun(
             ranks: grid.ranks, BuiltProduct.url(named: "drrl-train"), arguments(options, stages: grid.stages),
-            timeout: timeout, while: interaction)
+            flags: flags, timeout: timeout, while: interaction)
     }
 
     /// Runs it without mpirun.
