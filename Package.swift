@@ -51,6 +51,14 @@ let package = Package(
         // Prints encoding and training rates.
         .executableTarget(
             name: "tokenizer-benchmark", dependencies: ["Corpus"], path: "benchmarks/tokenizer"),
+        // Times training steps, alone or under mpirun.
+        .executableTarget(
+            name: "throughput-benchmark",
+            dependencies: [
+                "Worker", "Corpus", "Transformer", "Communicator", "Kernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "benchmarks/throughput", exclude: ["run", "pytorch_step.py"]),
 
         // What the multi-rank tests start under mpirun.
         .executableTarget(

@@ -1,0 +1,84 @@
+// Times whole training steps: batch, forward, backward, gradient exchange, clipping and AdamW.
+//
+//     swift run -c release throughput-benchmark --threads 2
+//     mpirun -n 2 .build/release/throughput-benchmark
+import Communicator
+import Foundation
+import Kernels
+import Transformer
+import Worker
+
+/// Collective: the report on rank 0, nil elsewhere.
+func measure(_ options: ThroughputOptions, _ world: consuming Communicator) throws -> ThroughputReport? {
+    let topology = try Topology(rank: world.rank, worldSize: world.size, stages: 1)
+    let grid = try Grid(topology, world: world)
+    let team = Team(threads: options.threads)
+    let model = try ModelConfiguration(
+        vocabularySize: options.vocabulary, context: options.context, width: options.width, heads: options.heads,
+        layers: options.layers)
+    let rounds = options.warmup + options.steps
+    let tokens = RandomTokens(vocabularySize: options.vocabulary)
+    let shard = try tokens.shard(count: rounds * options.batch * options.context)
+    let training = TrainingOptions(
+        batch: options.batch, microBatch: options.batch,
+        learningRate: LearningRate(peak: 1e-4, floor: 1e-4, warmup: 0, steps: rounds), optimizer: AdamW(), clip: 1,
+        seed: 1)
+    let worker = try Worker(
+        grid: grid, configuration: model, options: training,
+        source: BatchSource(shard: shard, context: options.context, seed: 1), team: team)
+
+    func sgemmRate() throws -> Double {
+        try grid.world.barrier()
+        return try grid.world.allreduce(team.measureSGEMM(now: monotonicSeconds), .sum)
+    }
+    for _ in 0..<options.warmup { _ = try worker.trainStep(stopRequested: false) }
+    // The machine's own rate drifts, so it is taken afresh on both sides of every step.
+    var ruler = [try sgemmRate()]
+    var reports: [StepReport] = []
+    for _ in 0..<options.steps {
+        reports.append(try worker.trainStep(stopRequested: false))
+        ruler.append(try sgemmRate())
+    }
+    let memory = try grid.world.gather(peakResidentBytes(), root: 0)
+    guard let memory, let last = reports.last else { return nil }
+
+    let stepTokens = Double(options.batch * options.context)
+    let stepFLOPs = stepTokens * model.trainingFLOPs(perTokenOfLength: options.context)
+    let shares = reports.indices.map { stepFLOPs / reports[$0].seconds / (0.5 * (ruler[$0] + ruler[$0 + 1])) }
+    return ThroughputReport(
+        layers: model.layers, width: model.width, heads: model.heads, context: model.context,
+        vocabulary: model.vocabularySize, batch: options.batch, parameters: model.parameterCount,
+        ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps,
+        openblas_core: openBLASCore, tokenizer: tokens.hash, loss: last.loss,
+        seconds: Spread(reports.map(\.seconds)),
+        tokens_per_second: Spread(reports.map { stepTokens / $0.seconds }),
+        gflops: Spread(reports.map { stepFLOPs / $0.seconds / 1e9 }),
+        sgemm_gflops: Spread(ruler.map { $0 / 1e9 }), sgemm_share: Spread(shares),
+        exposed_comm_seconds: Spread(reports.map(\.exposedSeconds)), peak_rss: memory)
+}
+
+/// This process's highest resident memory so far, by the kernel's count.
+func peakResidentBytes() throws -> Int64 {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    let kilobytes = line?.split(separator: " ").dropFirst().first.flatMap { Int64($0) }
+    guard let kilobytes else { throw ConfigurationError("/proc/self/status names no VmHWM; the benchmark needs Linux") }
+    return kilobytes << 10
+}
+
+func run(_ options: ThroughputOptions) throws {
+    let session = try MPISession()
+    if let report = try measure(options, session.world) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    }
+    try session.finalize()
+}
+
+let options = ThroughputOptions.parseOrExit()
+do {
+    try run(options)
+} catch {
+    MPISession.abort(code: 1, reason: "\(error)")
+}
