@@ -25,16 +25,21 @@ struct Spread: Encodable {
 struct ThroughputReport: Encodable {
     let layers, width, heads, context, vocabulary, batch, parameters: Int
     let ranks, threads_per_rank, steps: Int
-    let openblas_core, tokenizer: String
+    let tokenizer, openblas_core: String
+    /// The environment variable that overrules OpenBLAS's own choice of kernels, where it is set.
+    let openblas_coretype: String?
     /// Negative log-likelihood of the last step, nats a token: ln V at first, since the tokens are random.
     let loss: Double
     let seconds, tokens_per_second: Spread
     /// By the model's FLOPs: nothing recomputed or masked counts.
     let gflops: Spread
-    /// SGEMM on every thread of every rank at once, sampled before and after each step.
+    /// SGEMM on every thread of every rank at once, measured before and after each step.
     let sgemm_gflops: Spread
-    /// Each step's rate over the mean of the two samples around it.
+    /// Each step's rate over the mean of the two measurements around it.
     let sgemm_share: Spread
+    /// The same per second of processor time: what other work on the machine takes does not count, but waiting in MPI
+    /// does, so it is a lower bound with several ranks.
+    let sgemm_share_by_cpu_time: Spread
     let exposed_comm_seconds: Spread
     /// Highest resident memory of each rank, in bytes.
     let peak_rss: [Int64]

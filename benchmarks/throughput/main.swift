@@ -27,33 +27,40 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
         grid: grid, configuration: model, options: training,
         source: BatchSource(shard: shard, context: options.context, seed: 1), team: team)
 
-    func sgemmRate() throws -> Double {
-        try grid.world.barrier()
-        return try grid.world.allreduce(team.measureSGEMM(now: monotonicSeconds), .sum)
-    }
+    let ruler = SGEMMRuler(team: team)
     for _ in 0..<options.warmup { _ = try worker.trainStep(stopRequested: false) }
     // The machine's own rate drifts, so it is taken afresh on both sides of every step.
-    var ruler = [try sgemmRate()]
+    var sgemm = [try ruler.measure(on: grid.world)]
     var reports: [StepReport] = []
+    var cpuSeconds: [Double] = []
     for _ in 0..<options.steps {
+        let before = processorSeconds()
         reports.append(try worker.trainStep(stopRequested: false))
-        ruler.append(try sgemmRate())
+        cpuSeconds.append(try grid.world.allreduce(processorSeconds() - before, .sum))
+        sgemm.append(try ruler.measure(on: grid.world))
     }
     let memory = try grid.world.gather(peakResidentBytes(), root: 0)
     guard let memory, let last = reports.last else { return nil }
 
     let stepTokens = Double(options.batch * options.context)
     let stepFLOPs = stepTokens * model.trainingFLOPs(perTokenOfLength: options.context)
-    let shares = reports.indices.map { stepFLOPs / reports[$0].seconds / (0.5 * (ruler[$0] + ruler[$0 + 1])) }
+    let shares = reports.indices.map { i in
+        stepFLOPs / reports[i].seconds / (0.5 * (sgemm[i].rate + sgemm[i + 1].rate))
+    }
+    let cpuShares = reports.indices.map { i in
+        stepFLOPs / cpuSeconds[i] / (0.5 * (sgemm[i].ratePerCPU + sgemm[i + 1].ratePerCPU))
+    }
     return ThroughputReport(
         layers: model.layers, width: model.width, heads: model.heads, context: model.context,
         vocabulary: model.vocabularySize, batch: options.batch, parameters: model.parameterCount,
-        ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps,
-        openblas_core: openBLASCore, tokenizer: tokens.hash, loss: last.loss,
+        ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps, tokenizer: tokens.hash,
+        openblas_core: openBLASCore,
+        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: last.loss,
         seconds: Spread(reports.map(\.seconds)),
         tokens_per_second: Spread(reports.map { stepTokens / $0.seconds }),
         gflops: Spread(reports.map { stepFLOPs / $0.seconds / 1e9 }),
-        sgemm_gflops: Spread(ruler.map { $0 / 1e9 }), sgemm_share: Spread(shares),
+        sgemm_gflops: Spread(sgemm.map { $0.rate / 1e9 }), sgemm_share: Spread(shares),
+        sgemm_share_by_cpu_time: Spread(cpuShares),
         exposed_comm_seconds: Spread(reports.map(\.exposedSeconds)), peak_rss: memory)
 }
 
