@@ -9,7 +9,9 @@ PYTHON = os.environ.get("PYTHON", "python3")
 
 
 def stop(reason):
-    sys.exit(f"{os.path.basename(os.path.dirname(os.path.abspath(sys.argv[0])))}: {reason}")
+    """Ends the script: it could not measure anything."""
+    print(f"{os.path.basename(os.path.dirname(os.path.abspath(sys.argv[0])))}: {reason}", file=sys.stderr)
+    sys.exit(2)
 
 
 def build(product):

@@ -71,6 +71,8 @@ for step in range(1, o.steps + 1):
     drawn = itertools.islice(order, o.batch)
     batch = torch.stack([train[i * o.context : (i + 1) * o.context + 1] for i in drawn])
     loss = gpt2.train_step(model, optimizer, batch[:, :-1], batch[:, 1:], o.clip)
+    if step % max(1, o.steps // 40) == 0:
+        print(f"PyTorch step {step}/{o.steps}  loss {loss:.4f}", file=sys.stderr, flush=True)
     if step == o.steps or step % o.eval_every == 0:
         line = {"step": step, "loss": loss, **evaluate(model, *valid, o), "seconds": time.monotonic() - start}
         print(json.dumps(line), flush=True)
