@@ -55,7 +55,7 @@ let package = Package(
         .executableTarget(
             name: "throughput-benchmark",
             dependencies: [
-                "Worker", "Corpus", "Transformer", "Communicator", "Kernels",
+                "Worker", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/throughput", exclude: ["run", "pytorch_step.py"]),

@@ -3,6 +3,7 @@
 //     swift run -c release throughput-benchmark --threads 2
 //     mpirun -n 2 .build/release/throughput-benchmark
 import Communicator
+import DynamicRank
 import Foundation
 import Kernels
 import Transformer
@@ -25,6 +26,8 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
         seed: 1)
     let worker = try Worker(
         grid: grid, configuration: model, options: training,
+        ranks: RankOptions(
+            strategy: .full, levels: RankOptions.defaultLevels(headWidth: model.headWidth), segment: options.context),
         source: BatchSource(shard: shard, context: options.context, seed: 1), team: team)
 
     let ruler = SGEMMRuler(team: team)
