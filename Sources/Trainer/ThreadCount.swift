@@ -4,6 +4,8 @@ import Foundation
 /// How many threads a rank gets.
 struct ThreadCount {
     let threads: Int
+    /// Ranks on this node, this one among them.
+    let neighbours: Int
     /// Cores this rank may use, ranks on its node, and what follows, for the start-up lines.
     let explanation: String
 
@@ -12,7 +14,7 @@ struct ThreadCount {
     /// Throws `MPIError`, and `ProcessError` where the affinity mask cannot be read.
     init(asked: Int?, world: borrowing Communicator) throws {
         let usable = try Affinity.usableCores()
-        let neighbours = try world.splitShared().size
+        neighbours = try world.splitShared().size
         let isBound = usable < ProcessInfo.processInfo.processorCount
         threads = asked ?? max(1, isBound ? usable : usable / neighbours)
         explanation = "\(usable) usable core\(usable == 1 ? "" : "s")\(isBound ? " (bound)" : ""), "

@@ -93,6 +93,7 @@ public enum TrainProgram {
         let grid = try Grid(topology, world: session.world)
         let worker = try grid.agree {
             let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
+            try MemoryEstimate(model, run.training(replicas: topology.replicas), topology).requireFit(ranks: count.neighbours)
             return try Worker(
                 grid: grid, configuration: model, options: run.training(replicas: topology.replicas), ranks: run.ranks,
                 source: BatchSource(shard: corpus.train, context: run.context, seed: run.seed), team: team)
