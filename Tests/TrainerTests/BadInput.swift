@@ -79,6 +79,9 @@ struct BadInput: Sendable, CustomTestStringConvertible {
                 "--resume", try await ReferenceRuns.shared.run(on: GridShape(1, 1)).checkpoint(20),
             ]
         },
+        BadInput(
+            "a model larger than memory", naming: ["GiB", "--micro-batch"], "--width", "16384", "--heads", "256",
+            "--layers", "96"),
         BadInput("a run directory below a file", naming: ["--run-dir %/file/run", "Not a directory"]) { scratch in
             ["--run-dir", try scratch.write("", to: "file") + "/run"]
         },
