@@ -25,10 +25,6 @@ public enum CheckpointLayout {
     /// Text: the tokenizer's hash, as printed beside perplexities.
     public static let tokenizerHash = "/tokenizer/hash"
 
-    /// Entry `name` of the rank policy.
-    public static func policy(_ name: String) -> String { "/policy/" + name }
     /// Entry `name` of the low-rank bases and spectra.
     public static func lowRank(_ name: String) -> String { "/lowrank/" + name }
-    /// Trace `name`: an extendible dataset with named axes and units.
-    public static func trace(_ name: String) -> String { "/traces/" + name }
 }

@@ -47,6 +47,11 @@ final class TrainingLoop {
         if let first, let last {
             progress?.say("done       \(run.steps) steps in \(duration(monotonicSeconds() - start)); loss "
                 + "\(fixed(first.loss, 4)) at step \(first.step), \(fixed(last.loss, 4)) at step \(last.step)")
+            if let perplexity = last.valid_perplexity {
+                let entries = grouped(Double(worker.configuration.vocabularySize))
+                progress?.say("learnt     held-out perplexity \(fixed(perplexity, 2)) a token, where guessing among "
+                    + "\(entries) entries gives \(entries)")
+            }
         } else {
             progress?.say("done       step \(worker.step) of \(run.steps) was reached before; raise --steps to go on")
         }
