@@ -110,21 +110,27 @@ public final class Worker {
 
     /// Collective: what attention ran at and executed since the counters were reset, over all ranks.
     private func attentionReport() throws -> AttentionReport {
-        let flops = team.flops, mean = ranks.meanRanks, layers = Double(stage.placement.layers.count)
+        let flops = team.flops, mean = ranks.meanRanks
+        // Every sequence has as many segments in every layer; replicas may differ in sequences.
+        let own = Double(stage.placement.layers.count * share.count)
         let sums = Buffer(
-            [.projections, .scores, .values, .upkeep].map { Double(flops[$0]) } + [mean.score * layers, mean.value * layers])
+            [.projections, .scores, .values, .upkeep].map { Double(flops[$0]) } + [mean.score * own, mean.value * own])
         try grid.world.allreduce(sums, .sum)
-        let all = Double(configuration.layers * grid.topology.replicas)
+        let all = Double(configuration.layers * options.batch)
         return AttentionReport(
             flops: sums[0] + sums[1] + sums[2] + sums[3], upkeepFLOPs: sums[3],
             fullFLOPs: configuration.fullAttentionFLOPs(sequences: options.batch, length: configuration.context),
             scoreRank: sums[4] / all, valueRank: sums[5] / all)
     }
 
+    /// This replica's sequences of the batch.
+    private var share: Range<Int> {
+        Topology.share(of: options.batch, part: grid.topology.replica, of: grid.topology.replicas)
+    }
+
     /// This replica's share of the batch, in micro-batches.
     private func microBatches() -> [MicroBatch] {
-        let topology = grid.topology
-        let share = Topology.share(of: options.batch, part: topology.replica, of: topology.replicas)
+        let share = share
         return stride(from: share.lowerBound, to: share.upperBound, by: options.microBatch).map { first in
             source.microBatch(
                 first: cursor + first, count: min(options.microBatch, share.upperBound - first))
