@@ -79,14 +79,14 @@ let package = Package(
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels"],
             exclude: ["Golden"]),
-        .testTarget(name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels"]),
+        .testTarget(name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels", "Transformer"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "checkpoint-probe"],
             exclude: ["Python"]),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer"]),
         .testTarget(
             name: "TrainerTests",
-            dependencies: ["Trainer", "Worker", "Checkpoint", "Corpus", "Transformer", "TestSupport", "drrl-train"]),
+            dependencies: ["Trainer", "Worker", "Checkpoint", "Corpus", "Kernels", "Transformer", "TestSupport", "drrl-train"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

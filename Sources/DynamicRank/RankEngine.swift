@@ -41,12 +41,20 @@ public final class RankEngine {
 
     /// For the layers of one stage; `now` gives seconds for `upkeep`.
     ///
-    /// Throws `LevelError` where the levels are not nested or exceed the head width.
+    /// Throws `LevelError` where the levels are not nested or exceed the head width, a fixed level is none of them, or
+    /// segments are empty.
     public init(
         _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
         upkeeping: Upkeeping = Upkeeping(), now: @escaping @Sendable () -> Double
     ) throws(LevelError) {
         let d = configuration.headWidth, H = configuration.heads
+        let list = try LevelList(options.levels, headWidth: d)
+        if case .fixed(let level) = options.strategy, !options.levels.contains(level) {
+            throw LevelError(description: "fixed level \(level) is not among the levels; give it as the only one")
+        }
+        guard options.segment >= 1 else {
+            throw LevelError(description: "segment is \(options.segment); it must be 1 or more")
+        }
         self.configuration = configuration
         self.layers = layers
         self.options = options
@@ -54,7 +62,7 @@ public final class RankEngine {
         self.team = team
         self.upkeeping = upkeeping
         self.now = now
-        tracker = BasisTracker(levels: try LevelList(options.levels, headWidth: d))
+        tracker = BasisTracker(levels: list)
         grams = GramSet(layers: layers.count, heads: H, headWidth: d)
         gathered = GramSet(layers: layers.count, heads: H, headWidth: d)
         bases = BasisSet(layers: layers.count, heads: H, headWidth: d)

@@ -1,0 +1,70 @@
+import DynamicRank
+import Kernels
+import Testing
+import Transformer
+
+/// Changing token t leaves every logit and every chosen level before t bit for bit: for every t of a sequence of four
+/// segments, in training and in evaluation.
+@Suite struct CausalityTests {
+    private static let nested = [(1, 2), (2, 4), (4, 8), (8, 8)].map(EngineRun.level)
+
+    static let options = [
+        RankOptions(strategy: .full, levels: nested, segment: 8),
+        RankOptions(strategy: .random, levels: nested, segment: 8),
+        RankOptions(strategy: .energy(0.7), levels: nested, segment: 8),
+        RankOptions(strategy: .energy(0.95), levels: nested, segment: 8),
+    ] + [(1, 1), (2, 8), (4, 5), (8, 3), (8, 8)].map(EngineRun.level).map {
+        RankOptions(strategy: .fixed($0), levels: [$0], segment: 8)
+    }
+
+    /// Two sequences, so that neither may see the other.
+    private static let batch = EngineRun.batch([6, 1 << 33], tokens: 9)
+
+    /// The batch with token t of the second sequence another.
+    private static func changed(_ t: Int) -> MicroBatch {
+        let tokens = Buffer(batch.tokens.array), i = batch.length + t
+        tokens[i] = (tokens[i] + 1) % Int32(EngineRun.vocabulary)
+        return MicroBatch(
+            sequences: 2, length: batch.length, tokens: tokens, targets: batch.targets, samples: batch.samples)
+    }
+
+    @Test(arguments: options, [true, false])
+    func laterTokensDoNotMatter(options: RankOptions, isTraining: Bool) throws {
+        let run = try EngineRun(options)
+        for step in 1...3 { try run.step(step, [EngineRun.batch([10, 11, 12], tokens: UInt64(step))]) }
+        let dropout = Dropout(rate: 0.1, seed: 5, step: 4)
+        func result(_ batch: MicroBatch) -> (logits: [Float], score: Double, value: Double) {
+            if isTraining {
+                run.forward(batch, step: 4, dropout: dropout)
+            } else {
+                run.forward(batch, run.engine.evaluationPass())
+            }
+            return (run.logits(batch), run.engine.meanRanks.score, run.engine.meanRanks.value)
+        }
+        #expect(run.engine.isReducing == (options.strategy != .full))
+        let base = result(Self.batch), V = EngineRun.vocabulary
+        if options.strategy == .random { #expect(base.score > 1 && base.score < 8) }
+        for t in 0..<Self.batch.length {
+            let after = result(Self.changed(t)), first = (Self.batch.length + t) * V
+            #expect(base.logits[..<first] == after.logits[..<first], "token \(t)")
+            // These strategies never look at tokens, so that all levels stay.
+            #expect(base.score == after.score && base.value == after.value, "token \(t)")
+            #expect(base.logits[first..<(first + V)] != after.logits[first..<(first + V)], "token \(t) is read")
+        }
+    }
+
+    /// The same of the part of a sequence as of the whole.
+    @Test(arguments: options) func aPrefixRunsAsItDoesWithinTheWhole(options: RankOptions) throws {
+        let run = try EngineRun(options)
+        try run.step(1, [EngineRun.batch([10, 11, 12], tokens: 1)])
+        func logits(length: Int) -> [Float] {
+            let batch = EngineRun.batch([6], length: length, tokens: 9)
+            run.forward(batch, run.engine.evaluationPass())
+            return run.logits(batch)
+        }
+        let whole = logits(length: 32), scale = whole.map(abs).max() ?? 0
+        for length in [1, 7, 8, 9, 16, 24, 25, 31] {
+            #expect(zip(logits(length: length), whole).allSatisfy { abs($0 - $1) <= 1e-5 * scale }, "\(length) tokens")
+        }
+    }
+}
