@@ -1,0 +1,71 @@
+import TestSupport
+import Testing
+
+/// Every mistake in how a run is to attend is one line naming it, exit code 2 and no hang, under mpirun and without it.
+@Suite(.serialized, .enabled(if: MPIRun.isInstalled, "mpirun is not installed"))
+struct AttentionBadInputTests {
+    /// Heads have width 32, sequences 64 tokens.
+    static let inputs = [
+        BadInput(
+            "rank-min over rank-max", naming: ["rank-min 24 is above rank-max 8"],
+            "--attention", "random", "--rank-min", "24", "--rank-max", "8"),
+        BadInput(
+            "rank-max over the head width", naming: ["rank-max 33 is above the head width 32"],
+            "--attention", "random", "--rank-min", "8", "--rank-max", "33"),
+        BadInput("rank-min of 0", naming: ["rank-min is 0"], "--attention", "random", "--rank-min", "0", "--rank-max", "8"),
+        BadInput(
+            "rank-step of 0", naming: ["rank-step is 0"],
+            "--attention", "random", "--rank-min", "8", "--rank-max", "16", "--rank-step", "0"),
+        BadInput(
+            "a fixed rank over the head width", naming: ["level 33:33", "head width 32"], "--attention", "fixed", "--rank", "33"),
+        BadInput("a fixed rank of 0", naming: ["--rank is 0"], "--attention", "fixed", "--rank", "0"),
+        BadInput("a level over the head width", naming: ["level 4:64", "head width 32"], "--attention", "energy", "--levels", "4:64"),
+        BadInput("a level that is no pair", naming: ["level \"8\"", "8:32"], "--attention", "fixed", "--level", "8"),
+        BadInput(
+            "levels that are not nested", naming: ["level 4:32 after 8:16 is not nested"],
+            "--attention", "random", "--levels", "8:16,4:32"),
+        BadInput("a level given twice", naming: ["level 8:16 is given twice"], "--attention", "energy", "--levels", "8:16,8:16"),
+        BadInput(
+            "a segment that does not divide the context", naming: ["--segment 24", "--context 64", "16, 32, 64"],
+            "--attention", "random", "--segment", "24"),
+        BadInput("a segment of 0", naming: ["--segment 0", "--context 64"], "--attention", "random", "--segment", "0"),
+        BadInput("a rank for full attention", naming: ["--rank", "--attention fixed", "full"], "--attention", "full", "--rank", "8"),
+        BadInput("a level for random attention", naming: ["--level", "fixed", "random"], "--attention", "random", "--level", "8:8"),
+        BadInput(
+            "a rank and a level", naming: ["--attention fixed", "--rank R", "--level S:V"],
+            "--attention", "fixed", "--rank", "8", "--level", "8:8"),
+        BadInput("a fixed level that is missing", naming: ["--attention fixed", "--rank R", "--level S:V"], "--attention", "fixed"),
+        BadInput(
+            "two lists of levels", naming: ["--levels", "--rank-min"],
+            "--attention", "random", "--levels", "8:8", "--rank-min", "8"),
+        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, random or energy"], "--attention", "sparse"),
+        BadInput("an energy above 1", naming: ["--energy is 1.5"], "--attention", "energy", "--energy", "1.5"),
+        BadInput("an energy of 0", naming: ["--energy is 0"], "--attention", "energy", "--energy", "0"),
+        BadInput("an energy that is no number", naming: ["--energy is nan"], "--attention", "energy", "--energy", "nan"),
+        BadInput("an energy for random attention", naming: ["--energy", "random"], "--attention", "random", "--energy", "0.9"),
+    ]
+
+    @Test(arguments: inputs) func withoutMPIRun(input: BadInput) async throws {
+        let run = try SmallRun()
+        let outcome = try await run.trainAlone(["--steps", "2"] + input.options(run.scratch))
+        expectRefused(outcome, input.named)
+        #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome)")
+    }
+
+    @Test(arguments: inputs) func onTwoRanks(input: BadInput) async throws {
+        let run = try SmallRun()
+        // All ranks leave at once, so mpirun need not wait for any.
+        let flags = ["--mca", "odls_base_sigkill_timeout", "0"]
+        let outcome = try await run.train(on: GridShape(2, 1), ["--steps", "2"] + input.options(run.scratch), flags: flags)
+        expectRefused(outcome, input.named)
+    }
+
+    /// A step wider than any number is a list of one level.
+    @Test func aRankStepBeyondAllRanksIsTheFirstAlone() async throws {
+        let run = try SmallRun()
+        let outcome = try await run.trainAlone([
+            "--steps", "1", "--attention", "random", "--rank-min", "8", "--rank-max", "16", "--rank-step", "\(Int.max)",
+        ])
+        #expect(outcome.succeeded && outcome.output.contains("levels 8:8,"), "\(outcome)")
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A way to attend below full rank, as a run's options.
+struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let options: [String]
+
+    private init(_ name: String, _ options: String...) {
+        testDescription = name
+        self.options = ["--attention", name, "--segment", "16"] + options
+    }
+
+    /// The small model's heads have width 32.
+    static let fixed = LowRankStrategy("fixed", "--level", "4:8")
+    static let random = LowRankStrategy("random", "--levels", "2:8,4:8,4:16,8:16,8:32")
+    static let energy = LowRankStrategy("energy", "--energy", "0.8")
+    static let full = LowRankStrategy("full")
+    static let reduced = [fixed, random, energy]
+}
+
+/// Twelve steps without a stop, checkpoints at 6 and 12, once for each strategy and grid that a test asks for. Bases are
+/// looked at after steps 1 and 8, so a run that goes on from step 6 must have brought the Grams too.
+actor LowRankRuns {
+    static let shared = LowRankRuns()
+    static let options = ["--steps", "12", "--checkpoint-every", "6", "--lr", "0.004"]
+
+    private struct Key: Hashable {
+        let strategy: LowRankStrategy
+        let grid: GridShape
+    }
+
+    private var runs: [Key: Task<SmallRun, any Error>] = [:]
+
+    func run(_ strategy: LowRankStrategy, on grid: GridShape) async throws -> SmallRun {
+        let key = Key(strategy: strategy, grid: grid)
+        let task = runs[key] ?? Task {
+            let run = try SmallRun()
+            let outcome = try await run.train(on: grid, Self.options + strategy.options)
+            guard outcome.succeeded else { throw SupportError("\(grid.testDescription): \(outcome)") }
+            return run
+        }
+        runs[key] = task
+        return try await task.value
+    }
+}
