@@ -6,6 +6,7 @@ let package = Package(
     name: "drrl",
     products: [
         .executable(name: "drrl-train", targets: ["drrl-train"]),
+        .executable(name: "drrl", targets: ["drrl"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -45,6 +46,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),
+        .target(
+            name: "Toolbox",
+            dependencies: [
+                "Trainer", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 
         // How tests start programs, alone or under mpirun.
         .target(name: "TestSupport", path: "Tests/Support"),
@@ -87,6 +95,9 @@ let package = Package(
         .testTarget(
             name: "TrainerTests",
             dependencies: ["Trainer", "Worker", "Checkpoint", "Corpus", "Kernels", "Transformer", "TestSupport", "drrl-train"]),
+        .testTarget(
+            name: "ToolboxTests",
+            dependencies: ["Toolbox", "Trainer", "Checkpoint", "Corpus", "Kernels", "TestSupport", "drrl", "drrl-train"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -3,7 +3,7 @@ import Transformer
 
 extension RankOptions {
     /// From the command line. Throws `ConfigurationError` for a strategy, level or segment that cannot be.
-    init(_ options: AttentionOptions, headWidth d: Int, context: Int) throws(ConfigurationError) {
+    public init(_ options: AttentionOptions, headWidth d: Int, context: Int) throws(ConfigurationError) {
         let name = options.attention ?? "full"
         let segment = try Self.segment(options.segment, context: context)
         if name != "fixed", options.rank != nil || options.level != nil {

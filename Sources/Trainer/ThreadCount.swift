@@ -2,17 +2,17 @@ import Communicator
 import Foundation
 
 /// How many threads a rank gets.
-struct ThreadCount {
-    let threads: Int
+public struct ThreadCount {
+    public let threads: Int
     /// Ranks on this node, this one among them.
-    let neighbours: Int
+    public let neighbours: Int
     /// Cores this rank may use, ranks on its node, and what follows, for the start-up lines.
-    let explanation: String
+    public let explanation: String
 
     /// Collective. The number asked for; or all cores of a rank that is bound to some; or this rank's share of the node.
     ///
     /// Throws `MPIError`, and `ProcessError` where the affinity mask cannot be read.
-    init(asked: Int?, world: borrowing Communicator) throws {
+    public init(asked: Int?, world: borrowing Communicator) throws {
         let usable = try Affinity.usableCores()
         neighbours = try world.splitShared().size
         let isBound = usable < ProcessInfo.processInfo.processorCount

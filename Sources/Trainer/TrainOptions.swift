@@ -54,33 +54,36 @@ struct ModelOptions: ParsableArguments {
     var dropout: Float?
 }
 
-struct AttentionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("full, or low rank: fixed (at --rank or --level), random, energy (default: full).", valueName: "strategy"))
-    var attention: String?
+/// How attention runs, as both programs ask it; `RankOptions.init(_:headWidth:context:)` resolves it.
+public struct AttentionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("full, or low rank: fixed (at --rank or --level), random, energy (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
+    public var attention: String?
 
     @Option(help: ArgumentHelp("Nested pairs score rank:value rank, cheapest first (default at head width 64: 4:16,8:16,8:32,16:32,16:64).", valueName: "s:v,…"))
-    var levels: String?
+    public var levels: String?
 
     @Option(help: ArgumentHelp("For fixed: this rank for scores and values.", valueName: "r"))
-    var rank: Int?
+    public var rank: Int?
 
     @Option(help: ArgumentHelp("For fixed: a score rank and a value rank.", valueName: "s:v"))
-    var level: String?
+    public var level: String?
 
     @Option(help: ArgumentHelp("Levels r:r instead, from this rank (default with its like: 16)", valueName: "r"))
-    var rankMin: Int?
+    public var rankMin: Int?
 
     @Option(help: ArgumentHelp("… to this rank (64)", valueName: "r"))
-    var rankMax: Int?
+    public var rankMax: Int?
 
     @Option(help: ArgumentHelp("… in steps (8).", valueName: "r"))
-    var rankStep: Int?
+    public var rankStep: Int?
 
     @Option(help: ArgumentHelp("Tokens that share a level; divides the context (default: 128, or what divides).", valueName: "n"))
-    var segment: Int?
+    public var segment: Int?
 
     @Option(help: ArgumentHelp("For energy: share of the spectrum's energy to keep (default: 0.95).", valueName: "share"))
-    var energy: Double?
+    public var energy: Double?
+
+    public init() {}
 }
 
 struct StepOptions: ParsableArguments {

@@ -25,8 +25,8 @@ public final class Activations {
     }
 
     let layers: [Layer]
-    /// The levels at which each layer attended; nil where it attended in full.
-    var levels: [SegmentLevels?]
+    /// The levels at which each layer of the stage attended in its last forward pass; nil where it attended in full.
+    public internal(set) var levels: [SegmentLevels?]
     /// [M, D] the residual stream after the stage's last layer.
     public let output: Buffer<Float>
     /// [M] statistics of the final norm.

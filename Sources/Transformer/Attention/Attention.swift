@@ -180,14 +180,25 @@ extension ModelConfiguration {
     /// What full attention executes on `sequences` sequences of `length`, forward and backward, in all layers:
     /// projections, and scores and values in the kernels' tiles.
     public func fullAttentionFLOPs(sequences: Int, length: Int) -> Double {
-        let projections = 3 * 2 * 4 * width * width * length
+        let (projections, product) = fullAttentionParts(length: length)
+        // Scores and values are a product each forward, and 3 and 2 backward.
+        return Double(layers * sequences) * (3 * projections + 7 * product)
+    }
+
+    /// The forward pass's part of `fullAttentionFLOPs`.
+    public func fullAttentionForwardFLOPs(sequences: Int, length: Int) -> Double {
+        let (projections, product) = fullAttentionParts(length: length)
+        return Double(layers * sequences) * (projections + 2 * product)
+    }
+
+    /// One sequence and layer: all projections forward, and one product of the tiles of scores with head width d.
+    private func fullAttentionParts(length: Int) -> (projections: Double, product: Double) {
         var tiles = 0
         for first in stride(from: 0, to: length, by: Attention.queryTile) {
             let end = min(first + Attention.queryTile, length)
             tiles += (end - first) * end
         }
-        // Scores and values are a product each forward, and 3 and 2 backward.
-        return Double(layers * sequences) * (Double(projections) + 7 * 2 * Double(tiles * width))
+        return (Double(2 * 4 * width * width * length), Double(2 * tiles * width))
     }
 }
 

@@ -34,7 +34,7 @@ public struct SegmentLevels: Equatable, Sendable {
     }
 
     /// The level of row `row` of sequence `b`.
-    subscript(sequence b: Int, row row: Int) -> AttentionLevel { levels[b * segments + row / segment] }
+    public subscript(sequence b: Int, row row: Int) -> AttentionLevel { levels[b * segments + row / segment] }
 
     /// The rows of a sequence of `length`, cut at the segments' ends and into pieces of at most `most` rows.
     func tiles(length: Int, most: Int) -> [Range<Int>] {

@@ -1,0 +1,54 @@
+import DynamicRank
+import Trainer
+import Transformer
+import Worker
+
+/// What an evaluation runs at, resolved from the command line and the checkpoint's configuration.
+struct EvaluationPlan {
+    /// Tokens a window.
+    let context: Int
+    /// Tokens that each window but the first predicts.
+    let stride: Int
+    let ranks: RankOptions
+
+    /// Throws `ConfigurationError` for a window, stride, level or strategy that cannot be.
+    init(_ options: EvaluateOptions, _ saved: SavedRun) throws(ConfigurationError) {
+        let most = saved.model.context
+        context = options.context ?? most
+        guard context >= 1, context <= most else {
+            throw ConfigurationError("--context is \(context); it must lie between 1 and the model's context \(most)")
+        }
+        stride = options.stride ?? context
+        guard stride >= 1, stride <= context else {
+            throw ConfigurationError("--stride is \(stride); it must lie between 1 and the window's \(context) tokens")
+        }
+        if let threads = options.threads, !(1...1024).contains(threads) {
+            throw ConfigurationError("--threads is \(threads); it must lie between 1 and 1024")
+        }
+        ranks = try RankOptions(
+            Self.filled(options.attention, from: saved.ranks, context: context), headWidth: saved.model.headWidth,
+            context: context)
+    }
+
+    /// The options asked for, with the checkpoint's own in place of those that were not.
+    private static func filled(_ asked: AttentionOptions, from saved: RankOptions?, context: Int) -> AttentionOptions {
+        guard let saved else { return asked }
+        var options = asked
+        let name = asked.attention ?? saved.strategy.name
+        options.attention = name
+        switch saved.strategy {
+        case .fixed(let level) where name == "fixed" && asked.rank == nil && asked.level == nil:
+            options.level = level.description
+        case .energy(let share) where name == "energy" && asked.energy == nil:
+            options.energy = share
+        default: break
+        }
+        let namesLevels = asked.levels != nil || asked.rankMin != nil || asked.rankMax != nil || asked.rankStep != nil
+        // A run at one fixed level has no list of its own.
+        if case .fixed = saved.strategy {} else if !namesLevels {
+            options.levels = saved.levels.map(\.description).joined(separator: ",")
+        }
+        if asked.segment == nil, saved.segment >= 1, context % saved.segment == 0 { options.segment = saved.segment }
+        return options
+    }
+}

@@ -1,0 +1,93 @@
+import Checkpoint
+import Communicator
+import Corpus
+import DynamicRank
+import Foundation
+import Kernels
+import Transformer
+import Worker
+
+/// A checkpoint opened for use on all ranks. Rank 0 alone reads the file.
+struct SavedModel: ~Copyable {
+    let run: SavedRun
+    let step: Int
+    let tokenizerHash: String
+    /// On rank 0.
+    let tokenizer: ByteLevelBPE?
+    private let reader: CheckpointReader?
+    private let hasBases: Bool
+
+    /// Collective: reads configuration and tokenizer. Throws `AgreedError` for a file that cannot serve, and `MPIError`.
+    init(path: String, world: borrowing Communicator) throws {
+        let isRoot = world.rank == 0
+        var reader: CheckpointReader?
+        var tokenizer: ByteLevelBPE?
+        var texts = ["", ""]
+        var facts: [Int64] = [0, 0]
+        try agreed(on: world) {
+            guard isRoot else { return }
+            let opened = try CheckpointReader(path: path)
+            let model = try opened.json(CheckpointLayout.config, as: SavedRun.self).model
+            let bpe = try ByteLevelBPE(
+                encoderFile: opened.bytes(CheckpointLayout.tokenizerEncoder),
+                mergesFile: opened.bytes(CheckpointLayout.tokenizerMerges),
+                encoderName: path + ": " + CheckpointLayout.tokenizerEncoder,
+                mergesName: path + ": " + CheckpointLayout.tokenizerMerges)
+            guard bpe.vocabularySize == model.vocabularySize else {
+                throw ConfigurationError(
+                    "\(path): its tokenizer has \(bpe.vocabularySize) entries, its model \(model.vocabularySize); "
+                        + "use another checkpoint")
+            }
+            texts = [try opened.text(CheckpointLayout.config), bpe.hash]
+            let hasBases = opened.description(of: CheckpointLayout.lowRank("layer_0/query_basis")) != nil
+            facts = [Int64(opened.step), hasBases ? 1 : 0]
+            tokenizer = bpe
+            reader = consume opened
+        }
+        let configuration = try world.broadcast(texts[0], root: 0)
+        let run = try agreed(on: world) { try JSONDecoder().decode(SavedRun.self, from: Data(configuration.utf8)) }
+        let hash = try world.broadcast(texts[1], root: 0)
+        facts = try world.broadcast(facts, root: 0)
+        self.run = run
+        tokenizerHash = hash
+        step = Int(facts[0])
+        hasBases = facts[1] == 1
+        self.tokenizer = tokenizer
+        self.reader = reader
+    }
+
+    /// Collective: fills the stage's weights, which is the whole model. Throws `AgreedError` and `MPIError`.
+    func readWeights(into stage: TransformerStage, world: borrowing Communicator) throws {
+        for parameter in stage.parameters.layout.parameters {
+            let elements = stage.parameters.values[parameter.range]
+            try agreed(on: world) {
+                try reader?.read(CheckpointLayout.parameter(parameter.name), shape: parameter.shape, into: elements)
+            }
+            try world.broadcast(elements, root: 0)
+        }
+    }
+
+    /// Collective: fills the engine's bases. Throws `AgreedError`, also where the checkpoint has none, and `MPIError`.
+    func readBases(into engine: RankEngine, world: borrowing Communicator) throws {
+        try agreed(on: world) { if !hasBases { throw noBases(engine.options) } }
+        for layer in 0..<run.model.layers {
+            for (entry, (name, shape)) in RankEngine.entries(run.model).enumerated() {
+                let elements = Buffer<Double>(uninitialized: shape.reduce(1, *))
+                try agreed(on: world) {
+                    try reader?.read(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, into: elements)
+                }
+                try world.broadcast(elements, root: 0)
+                engine.write(elements, entry: entry, layer: layer)
+            }
+        }
+        engine.adopt()
+        // Zeros are what a run saves that has not made its bases yet.
+        try agreed(on: world) { if !engine.isReducing { throw noBases(engine.options) } }
+    }
+
+    private func noBases(_ options: RankOptions) -> ConfigurationError {
+        ConfigurationError(
+            "--attention \(options.strategy.name) needs bases, and this checkpoint has none under /lowrank; "
+                + "use --attention full, or a checkpoint of a run that kept them")
+    }
+}

@@ -1,0 +1,78 @@
+import DynamicRank
+import Foundation
+
+/// What `drrl evaluate` found; as JSON under these names.
+public struct TextEvaluation: Codable, Equatable, Sendable {
+    /// Multiply-adds executed (two each), all ranks together; masked elements of a tile count.
+    public struct FLOPs: Codable, Equatable, Sendable {
+        public var projections, scores, values: Double
+        /// Folding the bases into the weights, once on every rank.
+        public var upkeep: Double
+        /// All of these.
+        public var total: Double
+        /// What full attention executes on the same windows.
+        public var full_attention: Double
+        /// Exponentials of softmax, counted apart.
+        public var exponentials: Double
+    }
+
+    public var checkpoint: String
+    public var step: Int
+    public var text: String
+    /// SHA-256.
+    public var text_hash, tokenizer_hash: String
+    public var tokens, predicted_tokens, words, bytes: Int
+    public var context, stride, segment: Int
+    /// Strategy; `levels` are those it chooses from, empty for full attention, and `energy` the share that energy keeps.
+    public var attention: String
+    public var levels: [String]
+    public var energy: Double?
+    /// Processes, and threads of each.
+    public var ranks, threads: Int
+    /// Nats, over all predicted tokens.
+    public var nll: Double
+    /// exp(NLL / token), exp(NLL / word of the original text); nil where it is beyond all numbers.
+    public var token_perplexity, word_perplexity: Double?
+    public var bits_per_byte: Double
+    public var flops: FLOPs
+    /// Of the slowest rank's windows; loading is not in it.
+    public var seconds: Double
+    /// Mean over the predicted tokens, by layer.
+    public var score_rank, value_rank: [Double]
+
+    /// One line, keys sorted. Throws `EncodingError`.
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    /// A few lines for a person.
+    var lines: String {
+        func number(_ x: Double?, _ digits: Int) -> String { x.map { String(format: "%.\(digits)f", $0) } ?? "beyond all numbers" }
+        func giga(_ x: Double) -> String { String(format: "%.3f G", x / 1e9) }
+        let share = flops.full_attention > 0 ? String(format: "%.1f%%", 100 * flops.total / flops.full_attention) : "–"
+        let strategy = attention + (energy.map { " \($0)" } ?? "")
+        var lines = [
+            "checkpoint  \(checkpoint), step \(step), tokenizer \(tokenizer_hash.prefix(12))",
+            "text        \(text), \(text_hash.prefix(12)): \(tokens) tokens, \(words) words, \(bytes) bytes",
+            "windows     context \(context), stride \(stride); \(ranks) rank\(ranks == 1 ? "" : "s"), "
+                + "\(threads) thread\(threads == 1 ? "" : "s") each",
+            levels.isEmpty
+                ? "attention   \(strategy)"
+                : "attention   \(strategy), levels \(levels.joined(separator: ",")), segments of \(segment) tokens",
+            "perplexity  \(number(token_perplexity, 4)) a token, \(number(word_perplexity, 3)) a word; "
+                + "\(number(bits_per_byte, 5)) bits a byte",
+            "FLOPs       \(giga(flops.total)) in attention, \(share) of full attention's \(giga(flops.full_attention))",
+            "            projections \(giga(flops.projections)), scores \(giga(flops.scores)), "
+                + "values \(giga(flops.values)), upkeep \(giga(flops.upkeep)); "
+                + "apart from them \(giga(flops.exponentials)) exponentials",
+            "time        \(number(seconds, 2)) s",
+        ]
+        for (layer, (score, value)) in zip(score_rank, value_rank).enumerated() {
+            lines.append("layer \(layer)".padding(toLength: 12, withPad: " ", startingAt: 0)
+                + "mean score rank \(number(score, 2)), value rank \(number(value, 2))")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

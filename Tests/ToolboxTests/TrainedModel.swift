@@ -1,0 +1,78 @@
+import Corpus
+import Foundation
+import TestSupport
+import Toolbox
+import Trainer
+
+/// A small model that `drrl-train` trained on a generated text, and its held-out text: 2 layers, 2 heads of width 32,
+/// context 64, segments of 16 tokens.
+final class TrainedModel: Sendable {
+    let scratch: Scratch
+    let checkpoint: String
+    let text: String
+    /// The step's line, with the trainer's own evaluation.
+    let metrics: MetricsLine
+
+    private static let fullRun = Task { try await TrainedModel(["--attention", "full"]) }
+    private static let randomRun = Task { try await TrainedModel(["--attention", "random"]) }
+
+    /// Trained with full attention; once for all tests.
+    static func full() async throws -> TrainedModel { try await fullRun.value }
+    /// Trained with random levels; once for all tests.
+    static func random() async throws -> TrainedModel { try await randomRun.value }
+
+    private init(_ options: [String]) async throws {
+        scratch = try Scratch()
+        let directory = RunDirectory(scratch.path + "/run")
+        let train = scratch.path + "/train.tokens"
+        text = scratch.path + "/valid.tokens"
+        try EmbeddedCorpus(seed: 7, byteCount: 16_000).write(to: train)
+        try EmbeddedCorpus(seed: 9, byteCount: 4_000).write(to: text)
+        let arguments = [
+            "--layers", "2", "--width", "64", "--heads", "2", "--context", "64", "--vocab-size", "512", "--segment", "16",
+            "--batch", "8", "--threads", "1", "--steps", "24", "--lr", "0.01", "--dropout", "0.1", "--train", train,
+            "--valid", text, "--run-dir", directory.path, "--eval-every", "0", "--checkpoint-every", "0",
+        ]
+        let outcome = try await run(
+            BuiltProduct.url(named: "drrl-train"), arguments + options, environment: MPIRun.environment, timeout: 120)
+        let lines = try String(contentsOfFile: directory.metrics, encoding: .utf8).split(separator: "\n")
+        guard outcome.succeeded, let last = lines.last else { throw SupportError("\(outcome)") }
+        metrics = try JSONDecoder().decode(MetricsLine.self, from: Data(last.utf8))
+        checkpoint = directory.path + "/checkpoint-00000024.h5"
+    }
+
+    /// `drrl evaluate` on the held-out text, or what `options` name instead; alone, or on `ranks` ranks under mpirun.
+    func evaluate(_ options: [String], ranks: Int? = nil) async throws -> Outcome {
+        let given = options.contains("--text") ? [] : ["--text", text]
+        return try await drrl(["evaluate", "--checkpoint", checkpoint, "--threads", "1"] + given + options, ranks: ranks)
+    }
+
+    /// Its JSON object.
+    func result(_ options: [String], ranks: Int? = nil) async throws -> TextEvaluation {
+        let outcome = try await evaluate(options + ["--json"], ranks: ranks)
+        guard outcome.succeeded, outcome.errors.isEmpty else { throw SupportError("\(outcome)") }
+        return try JSONDecoder().decode(TextEvaluation.self, from: Data(outcome.output.utf8))
+    }
+
+    /// Its per-token lines, the header first.
+    func tokenLines(_ options: [String], ranks: Int? = nil) async throws -> [String] {
+        let path = scratch.path + "/\(UUID().uuidString).csv"
+        _ = try await result(options + ["--per-token", path], ranks: ranks)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        guard text.hasSuffix("\n") else { throw SupportError("half a line ends \(path)") }
+        return text.split(separator: "\n").map(String.init)
+    }
+}
+
+/// Runs `drrl`, alone or under mpirun.
+func drrl(_ arguments: [String], ranks: Int? = nil) async throws -> Outcome {
+    let program = try BuiltProduct.url(named: "drrl")
+    guard let ranks else { return try await run(program, arguments, environment: MPIRun.environment, timeout: 60) }
+    return try await mpirun(ranks: ranks, program, arguments, timeout: 60)
+}
+
+/// |a − b| / |b|.
+func relativeDifference(_ a: Double?, _ b: Double?) -> Double {
+    guard let a, let b else { return .infinity }
+    return abs(a - b) / abs(b)
+}
