@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// What to train, and for how long.
-struct ThroughputOptions: ParsableArguments {
+struct ThroughputOptions: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "throughput-benchmark",
         abstract: "Times whole training steps on random tokens and prints JSON; alone or under mpirun.")
