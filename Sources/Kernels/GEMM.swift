@@ -31,24 +31,30 @@ extension Team {
     }
 
     /// The rate of SGEMM on every thread of this team at once, in FLOP/s: the ruler for everything else.
-    /// The best of a few products of 1024×1024 matrices, about 0.1 s.
+    ///
+    /// The mean over products of 1024×1024 matrices for about 0.3 s, after one to warm up: as long as steps are, so that
+    /// whatever else runs on the machine weighs on both alike. `now` gives seconds.
     public func measureSGEMM(now: () -> Double) -> Double {
         let n = 1024
         let operands = (0..<threads).map { _ in
             (Buffer<Float>(count: n * n, repeating: 0.5), Buffer<Float>(count: n * n, repeating: 0.25),
              Buffer<Float>(count: n * n, repeating: 0))
         }
-        var best = Double.infinity
-        for _ in 0..<4 {
-            let start = now()
+        func round() {
             tasks(threads) { task, _ in
                 let (a, b, c) = operands[task]
                 cblas_sgemm(
                     CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(n), blasint(n), blasint(n), 1,
                     a.pointer, blasint(n), b.pointer, blasint(n), 0, c.pointer, blasint(n))
             }
-            best = min(best, now() - start)
         }
-        return 2 * Double(n * n * n) * Double(threads) / best
+        round()
+        let start = now()
+        var rounds = 0
+        repeat {
+            round()
+            rounds += 1
+        } while now() - start < 0.3
+        return 2 * Double(n * n * n) * Double(threads * rounds) / (now() - start)
     }
 }

@@ -8,9 +8,9 @@ public struct Head: Sendable {
     private let logits: Buffer<Float>
     private let losses: Buffer<Double>
 
-    /// For a vocabulary of V and at most `rows` rows; the tile takes about 32 MB.
+    /// For a vocabulary of V and at most `rows` rows; the tile takes about 96 MB: SGEMM is slower on fewer rows.
     public init(vocabularySize: Int, rows: Int) {
-        tileRows = min(rows, max(64, (32 << 20) / (4 * vocabularySize)))
+        tileRows = min(rows, max(64, (96 << 20) / (4 * vocabularySize) / 64 * 64))
         logits = Buffer(uninitialized: tileRows * vocabularySize)
         losses = Buffer(uninitialized: tileRows)
     }
