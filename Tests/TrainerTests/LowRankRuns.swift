@@ -20,11 +20,14 @@ struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
     static let reduced = [fixed, random, energy]
 }
 
-/// Twelve steps without a stop, checkpoints at 6 and 12, once for each strategy and grid that a test asks for. Bases are
-/// looked at after steps 1 and 8, so a run that goes on from step 6 must have brought the Grams too.
+/// Twelve steps without a stop, checkpoints at 6 and 12, an evaluation at the end, once for each strategy
+/// and grid that a test asks for. Bases are looked at after steps 1 and 8, so a run that goes on from step 6 must have
+/// brought the Grams too.
 actor LowRankRuns {
     static let shared = LowRankRuns()
-    static let options = ["--steps", "12", "--checkpoint-every", "6", "--lr", "0.004"]
+    static func options() throws -> [String] {
+        try ["--steps", "12", "--checkpoint-every", "6", "--lr", "0.004", "--valid", SmallRun.textPath()]
+    }
 
     private struct Key: Hashable {
         let strategy: LowRankStrategy
@@ -37,7 +40,7 @@ actor LowRankRuns {
         let key = Key(strategy: strategy, grid: grid)
         let task = runs[key] ?? Task {
             let run = try SmallRun()
-            let outcome = try await run.train(on: grid, Self.options + strategy.options)
+            let outcome = try await run.train(on: grid, Self.options() + strategy.options)
             guard outcome.succeeded else { throw SupportError("\(grid.testDescription): \(outcome)") }
             return run
         }

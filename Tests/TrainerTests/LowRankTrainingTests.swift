@@ -11,7 +11,7 @@ struct LowRankTrainingTests {
     private static let alone = GridShape(1, 1)
     private static let layers = 4, heads = 2, d = 32
 
-    /// What a run kept of its Grams and spectra: [layer][entry].
+    /// What a run kept of its Grams and spectra: four entries of each layer.
     private func spectra(_ path: String) throws -> [[Double]] {
         let reader = try CheckpointReader(path: path)
         return try (0..<Self.layers).flatMap { layer in
@@ -38,15 +38,18 @@ struct LowRankTrainingTests {
         #expect(difference <= Self.tolerance)
         #expect(metrics.map(\.score_rank) == expected.map(\.score_rank))
         #expect(metrics.map(\.value_rank) == expected.map(\.value_rank))
+        let perplexities = try [metrics, expected].map { try #require($0[11].valid_perplexity) }
+        #expect(abs(perplexities[0] - perplexities[1]) <= Self.tolerance * perplexities[1])
         // What a rank folds and decomposes is its own; what attention executes is the batch's.
         func executed(_ line: MetricsLine) throws -> Double {
             try #require(line.attention_flops) - #require(line.upkeep_flops)
         }
         #expect(try metrics.map(executed) == expected.map(executed))
-        for (own, other) in zip(try spectra(run.checkpoint(12)), try spectra(reference.checkpoint(12))) {
-            let error = zip(own, other).map { abs($0 - $1) }.max() ?? .infinity, scale = other.map(abs).max() ?? 0
-            #expect(error <= 1e-4 * scale)
+        let errors = zip(try spectra(run.checkpoint(12)), try spectra(reference.checkpoint(12))).map { own, other in
+            zip(own, other).map { abs($0 - $1) }.max()! / other.map(abs).max()!
         }
+        print("… and Grams and energies by \(errors.max() ?? .nan) of the largest")
+        #expect(errors.count == 4 * Self.layers && errors.allSatisfy { $0 <= 1e-3 })
     }
 
     /// Shares of 3, 3 and 2 sequences count as many.
@@ -65,7 +68,7 @@ struct LowRankTrainingTests {
         let whole = try await LowRankRuns.shared.run(strategy, on: grid)
         let rest = try SmallRun()
         let outcome = try await rest.train(
-            on: grid, LowRankRuns.options + strategy.options + ["--resume", whole.checkpoint(6)])
+            on: grid, LowRankRuns.options() + strategy.options + ["--resume", whole.checkpoint(6)])
         #expect(outcome.succeeded, "\(outcome)")
         let (expected, metrics) = (try whole.metrics().dropFirst(6), try rest.metrics())
         #expect(metrics.map(\.step) == Array(7...12))
@@ -74,9 +77,10 @@ struct LowRankTrainingTests {
         #expect(metrics.map(\.score_rank) == expected.map(\.score_rank))
         #expect(metrics.map(\.value_rank) == expected.map(\.value_rank))
         #expect(metrics.map(\.attention_flops) == expected.map(\.attention_flops))
+        #expect(metrics.last?.valid_perplexity == expected.last?.valid_perplexity)
         let (first, second) = (try verifiedDatasets(whole.checkpoint(12)), try verifiedDatasets(rest.checkpoint(12)))
         #expect(first.keys.sorted() == second.keys.sorted())
-        for (name, dataset) in first { #expect(second[name] == dataset, "\(name)") }
+        #expect(first.filter { second[$0.key] != $0.value }.keys.sorted() == [])
         #expect(first.keys.count { $0.hasPrefix("/lowrank/") } == 7 * Self.layers)
     }
 
@@ -95,7 +99,7 @@ struct LowRankTrainingTests {
     @Test func fullRankIsFullAttention() async throws {
         let full = try await LowRankRuns.shared.run(.full, on: Self.alone).metrics(), run = try SmallRun()
         let options = ["--attention", "fixed", "--level", "32:32", "--segment", "16"]
-        let outcome = try await run.train(on: Self.alone, LowRankRuns.options + options)
+        let outcome = try await run.train(on: Self.alone, LowRankRuns.options() + options)
         #expect(outcome.succeeded, "\(outcome)")
         let difference = largestDifference(full, try run.metrics())
         print("twelve steps at level d:d against full attention: losses differ by \(difference) at most, relatively")
