@@ -73,8 +73,10 @@ extension Worker {
         in directory: String, whole: ParameterLayout, corpus: SavedCorpus, tokenizer: SavedTokenizer
     ) throws -> CheckpointWriter {
         let count = whole.parameters.reduce(0) { $0 + $1.range.count }
+        let lowRank = configuration.layers * RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
         var writer = try CheckpointWriter(
-            directory: directory, step: step, expectedBytes: 3 * count * MemoryLayout<Float>.size)
+            directory: directory, step: step,
+            expectedBytes: 3 * count * MemoryLayout<Float>.size + lowRank * MemoryLayout<Double>.size)
         try writer.write(CheckpointLayout.config, json: SavedRun(model: configuration, training: options, ranks: ranks.options))
         try writer.write(CheckpointLayout.dataCursor, scalar: Int64(cursor))
         try writer.write(CheckpointLayout.dataSource, json: corpus)
