@@ -22,7 +22,12 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     var table: TokenTable?
     try agreed(on: world) {
         // Before the work, so that a path that cannot be written costs none.
-        if isRoot, let path = options.perToken { table = try TokenTable(path) }
+        guard isRoot, let path = options.perToken else { return }
+        func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+        for input in [options.text, options.checkpoint] where resolved(input) == resolved(path) {
+            throw ConfigurationError("--per-token \(path) would overwrite \(input); name another file")
+        }
+        table = try TokenTable(path)
         try table?.writeHeader(layers: model.layers)
     }
     let threads = try ThreadCount(asked: options.threads, world: world).threads

@@ -7,13 +7,21 @@ import Testing
 /// Every mistake is one clear line from rank 0 and exit code 2, alone and under mpirun.
 @Suite(.serialized, .enabled(if: MPIRun.isInstalled, "mpirun is not installed"))
 struct BadInputTests {
-    /// What is asked, and what the line must name; `%` stands for the scratch directory. Later options win.
-    private static let inputs: [(options: [String], named: [String])] = [
+    /// What is asked, and what the line must name; `%` stands for the scratch directory. One for each place where ranks
+    /// agree whether to go on.
+    private static let onTwoRanks: [(options: [String], named: [String])] = [
+        (["--contxt", "3"], ["--contxt"]),
         (["--checkpoint", "/no/such.h5"], ["/no/such.h5", "No such file"]),
+        (["--context", "65"], ["--context is 65", "64"]),
+        (["--text", "/no/such.txt"], ["/no/such.txt", "No such file"]),
+        (["--per-token", "/no/such/folder.csv"], ["--per-token /no/such/folder.csv", "No such file"]),
+        (["--checkpoint", "%/nobases/checkpoint-00000150.h5", "--attention", "energy"], ["--attention energy", "/lowrank"]),
+    ]
+
+    /// Of the same form; alone it is all of them.
+    private static let inputs: [(options: [String], named: [String])] = onTwoRanks + [
         (["--checkpoint", "%/truncated.h5"], ["truncated.h5", "damaged"]),
         (["--checkpoint", "%/valid.tokens"], ["valid.tokens", "not a drrl checkpoint"]),
-        (["--checkpoint", "%/nobases/checkpoint-00000024.h5", "--attention", "energy"], ["--attention energy", "/lowrank"]),
-        (["--context", "65"], ["--context is 65", "64"]),
         (["--context", "0"], ["--context is 0"]),
         (["--stride", "65"], ["--stride is 65", "64"]),
         (["--stride", "0"], ["--stride is 0"]),
@@ -26,10 +34,8 @@ struct BadInputTests {
         (["--attention", "random", "--levels", "8:8,4:4"], ["4:4", "not nested"]),
         (["--attention", "random", "--segment", "24"], ["--segment 24"]),
         (["--attention", "energy", "--energy", "2"], ["--energy is 2"]),
-        (["--text", "/no/such.txt"], ["/no/such.txt", "No such file"]),
         (["--text", "%/empty.txt"], ["%/empty.txt", "no word"]),
-        (["--per-token", "/no/such/folder.csv"], ["--per-token /no/such/folder.csv", "No such file"]),
-        (["--contxt", "3"], ["--contxt"]),
+        (["--per-token", "%/valid.tokens"], ["--per-token %/valid.tokens", "would overwrite"]),
         (["stray"], ["stray"]),
     ]
 
@@ -40,8 +46,10 @@ struct BadInputTests {
         var arguments = options.map(filled)
         if !options.contains("--checkpoint") { arguments += ["--checkpoint", model.checkpoint] }
         if !options.contains("--text") { arguments += ["--text", model.text] }
-        for ranks in [nil, 2] as [Int?] {
-            let outcome = try await drrl(["evaluate"] + arguments, ranks: ranks)
+        for ranks in index < Self.onTwoRanks.count ? [nil, 2] : [nil] as [Int?] {
+            // All ranks leave at once, so mpirun need not wait for any.
+            let outcome = try await drrl(
+                ["evaluate"] + arguments, ranks: ranks, flags: ["--mca", "odls_base_sigkill_timeout", "0"])
             #expect(!outcome.timedOut && outcome.status == 2 && outcome.output.isEmpty, "\(outcome)")
             let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("drrl: ") }
             #expect(lines.count == 1, "\(outcome)")
@@ -63,7 +71,7 @@ struct BadInputTests {
     @Test func withoutBasesFullAttentionStillRuns() async throws {
         let model = try await TrainedModel.full()
         try await prepare(model)
-        let path = model.scratch.path + "/nobases/checkpoint-00000024.h5"
+        let path = model.scratch.path + "/nobases/checkpoint-00000150.h5"
         let result = try await model.result([])
         let outcome = try await drrl(["evaluate", "--checkpoint", path, "--text", model.text, "--threads", "1"])
         #expect(outcome.succeeded && outcome.output.contains("\(result.tokens) tokens"), "\(outcome)")
@@ -77,7 +85,7 @@ struct BadInputTests {
         try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: folder + "/truncated.h5"))
         try FileManager.default.createDirectory(atPath: folder + "/nobases", withIntermediateDirectories: true)
         let reader = try CheckpointReader(path: model.checkpoint)
-        var writer = try CheckpointWriter(directory: folder + "/nobases", step: 24)
+        var writer = try CheckpointWriter(directory: folder + "/nobases", step: 150)
         try writer.write(CheckpointLayout.config, text: reader.text(CheckpointLayout.config))
         for name in [CheckpointLayout.tokenizerEncoder, CheckpointLayout.tokenizerMerges] {
             try writer.write(name, bytes: reader.bytes(name))

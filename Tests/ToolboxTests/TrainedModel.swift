@@ -30,7 +30,7 @@ final class TrainedModel: Sendable {
         try EmbeddedCorpus(seed: 9, byteCount: 4_000).write(to: text)
         let arguments = [
             "--layers", "2", "--width", "64", "--heads", "2", "--context", "64", "--vocab-size", "512", "--segment", "16",
-            "--batch", "8", "--threads", "1", "--steps", "24", "--lr", "0.01", "--dropout", "0.1", "--train", train,
+            "--batch", "8", "--threads", "1", "--steps", "150", "--lr", "0.01", "--dropout", "0.1", "--train", train,
             "--valid", text, "--run-dir", directory.path, "--eval-every", "0", "--checkpoint-every", "0",
         ]
         let outcome = try await run(
@@ -38,7 +38,7 @@ final class TrainedModel: Sendable {
         let lines = try String(contentsOfFile: directory.metrics, encoding: .utf8).split(separator: "\n")
         guard outcome.succeeded, let last = lines.last else { throw SupportError("\(outcome)") }
         metrics = try JSONDecoder().decode(MetricsLine.self, from: Data(last.utf8))
-        checkpoint = directory.path + "/checkpoint-00000024.h5"
+        checkpoint = directory.path + "/checkpoint-00000150.h5"
     }
 
     /// `drrl evaluate` on the held-out text, or what `options` name instead; alone, or on `ranks` ranks under mpirun.
@@ -65,10 +65,10 @@ final class TrainedModel: Sendable {
 }
 
 /// Runs `drrl`, alone or under mpirun.
-func drrl(_ arguments: [String], ranks: Int? = nil) async throws -> Outcome {
+func drrl(_ arguments: [String], ranks: Int? = nil, flags: [String] = []) async throws -> Outcome {
     let program = try BuiltProduct.url(named: "drrl")
     guard let ranks else { return try await run(program, arguments, environment: MPIRun.environment, timeout: 60) }
-    return try await mpirun(ranks: ranks, program, arguments, timeout: 60)
+    return try await mpirun(ranks: ranks, program, arguments, flags: flags, timeout: 60)
 }
 
 /// |a − b| / |b|.
