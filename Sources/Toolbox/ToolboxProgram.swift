@@ -46,18 +46,18 @@ public enum ToolboxProgram {
     /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
     private static func parse(_ arguments: [String], isRoot: Bool) throws(ConfigurationError) -> EvaluateOptions? {
         do {
-            guard let options = try ToolboxOptions.parseAsRoot(arguments) as? EvaluateOptions else {
-                // What is no tool's own command is the parser's, a request for help.
-                if isRoot { print(ToolboxOptions.helpMessage()) }
-                return nil
-            }
-            return options
+            var command = try ToolboxOptions.parseAsRoot(arguments)
+            if let options = command as? EvaluateOptions { return options }
+            // What is no tool is the parser's own command, which throws the help asked for.
+            try command.run()
+            return nil
         } catch {
             if ToolboxOptions.exitCode(for: error) == .success {
                 if isRoot { print(ToolboxOptions.fullMessage(for: error)) }
                 return nil
             }
-            throw ConfigurationError("\(oneLine(ToolboxOptions.message(for: error))); see drrl --help")
+            let tool = arguments.first == EvaluateOptions.configuration.commandName ? "evaluate " : ""
+            throw ConfigurationError("\(oneLine(ToolboxOptions.message(for: error))); see drrl \(tool)--help")
         }
     }
 }

@@ -10,7 +10,7 @@ struct BadInputTests {
     /// What is asked, and what the line must name; `%` stands for the scratch directory. One for each place where ranks
     /// agree whether to go on.
     private static let onTwoRanks: [(options: [String], named: [String])] = [
-        (["--contxt", "3"], ["--contxt"]),
+        (["--contxt", "3"], ["--contxt", "see drrl evaluate --help"]),
         (["--checkpoint", "/no/such.h5"], ["/no/such.h5", "No such file"]),
         (["--context", "65"], ["--context is 65", "64"]),
         (["--text", "/no/such.txt"], ["/no/such.txt", "No such file"]),

@@ -131,10 +131,13 @@ struct EvaluateTests {
         }
     }
 
-    @Test(arguments: [["--help"], ["evaluate", "--help"], []]) func helpIsPrintedOnce(arguments: [String]) async throws {
+    @Test(arguments: [["--help"], ["evaluate", "--help"], ["help", "evaluate"], []])
+    func helpIsPrintedOnce(arguments: [String]) async throws {
         let outcome = try await drrl(arguments, ranks: 2)
         #expect(outcome.succeeded && outcome.errors.isEmpty, "\(outcome)")
         #expect(outcome.output.split(separator: "\n").count { $0.hasPrefix("USAGE:") } == 1, "\(outcome)")
+        let named = arguments.contains("evaluate") ? ["--per-token <", "--attention <", "--stride <"] : ["  evaluate "]
+        for part in named { #expect(outcome.output.contains(part), "\(part): \(outcome)") }
     }
 }
 
