@@ -50,11 +50,12 @@ extension Team {
         }
         round()
         let start = now()
-        var rounds = 0
+        var rounds = 0, seconds = 0.0
         repeat {
             round()
             rounds += 1
-        } while now() - start < 0.3
-        return 2 * Double(n * n * n) * Double(threads * rounds) / (now() - start)
+            seconds = now() - start
+        } while seconds < 0.3
+        return 2 * Double(n * n * n) * Double(threads * rounds) / seconds
     }
 }

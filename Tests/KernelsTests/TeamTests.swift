@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func theMeasuredRateIsOperationsOverTime() {
-        // A clock that says each of the four products took a quarter of a second.
+        // A clock that says each product took a quarter of a second.
         let clock = Mutex(0.0)
         let rate = Team(threads: 2).measureSGEMM {
             clock.withLock { now in

@@ -42,6 +42,7 @@ struct ProgramTests {
             #"step 2/4  .*"#, #"step 3/4  .*"#, #"saved      .*/checkpoint-00000003\.h5"#, #"valid      step 4: .*"#,
             #"step 4/4  .*ETA 0s"#, #"saved      .*/checkpoint-00000004\.h5"#,
             #"done       4 steps in [\dhms ]+; loss \d\.\d{4} at step 1, \d\.\d{4} at step 4"#,
+            #"learnt     held-out perplexity [\d.]+ a token, where guessing among 512 entries gives 512"#,
         ]
         #expect(lines.count == patterns.count, "\(outcome)")
         for (line, pattern) in zip(lines, patterns) {
