@@ -74,10 +74,10 @@ public struct BasisTracker: Sendable {
     private let valueRanks: [Int]
 
     /// A tracker that answers for the ranks of `levels`.
-    public init(levels: LevelList, options: TrackingOptions = TrackingOptions()) {
+    public init(levels: [Level], options: TrackingOptions = TrackingOptions()) {
         self.options = options
-        scoreRanks = Array(Set(levels.levels.map(\.scoreRank))).sorted()
-        valueRanks = Array(Set(levels.levels.map(\.valueRank))).sorted()
+        scoreRanks = Array(Set(levels.map(\.scoreRank))).sorted()
+        valueRanks = Array(Set(levels.map(\.valueRank))).sorted()
     }
 
     /// Brings every basis up to date with `grams`; `now` gives seconds.

@@ -33,8 +33,12 @@ struct LevelChoice: Sendable {
             ?? levels[levels.count - 1]
     }
 
-    /// The levels of a layer for a micro-batch; nil for full attention.
-    func levels(layer: Int, batch: MicroBatch) -> SegmentLevels? {
+    /// What is decided for a layer and micro-batch; nil for full attention.
+    func decide(_ input: AttentionInput, _ batch: MicroBatch) -> Decisions? {
+        levels(layer: input.layer, batch: batch).map { Decisions(levels: $0) }
+    }
+
+    private func levels(layer: Int, batch: MicroBatch) -> SegmentLevels? {
         let segments = (batch.length + options.segment - 1) / options.segment
         func each(_ level: (_ sequence: Int, _ segment: Int) -> Level) -> SegmentLevels {
             SegmentLevels(
@@ -43,16 +47,29 @@ struct LevelChoice: Sendable {
         }
         switch options.strategy {
         case .full: return nil
-        case .fixed(let level): return each { _, _ in level }
+        case .fixed:
+            let level = options.levels(ofLayer: layer)[0]
+            return each { _, _ in level }
         case .energy: return each { _, _ in energyLevels[layer - firstLayer] }
-        case .random:
+        case .random(let histogram):
+            let shares = histogram?[layer] ?? options.levels.map { _ in 1 }
             return each { sequence, segment in
                 let sample = batch.samples[sequence]
                 let draw = generator.uniform(
                     UInt32(segment), UInt32(layer), UInt32(truncatingIfNeeded: sample),
                     UInt32(truncatingIfNeeded: sample >> 32))
-                return options.levels[min(Int(draw * Double(options.levels.count)), options.levels.count - 1)]
+                return options.levels[Self.index(drawing: draw, from: shares)]
             }
         }
+    }
+
+    /// The index that `draw`, uniform in [0, 1), means where each has its share of the sum.
+    private static func index(drawing draw: Double, from shares: [Double]) -> Int {
+        var left = draw * shares.reduce(0, +)
+        for (i, share) in shares.enumerated() where share > 0 {
+            if left < share { return i }
+            left -= share
+        }
+        return shares.lastIndex { $0 > 0 } ?? 0
     }
 }

@@ -41,20 +41,14 @@ public final class RankEngine {
 
     /// For the layers of one stage; `now` gives seconds for `upkeep`.
     ///
-    /// Throws `LevelError` where the levels are not nested or exceed the head width, a fixed level is none of them, or
-    /// segments are empty.
+    /// Throws `LevelError` where the levels are not nested or exceed the head width, fixed ones are neither one nor one a
+    /// layer, or segments are empty.
     public init(
         _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
         upkeeping: Upkeeping = Upkeeping(), now: @escaping @Sendable () -> Double
     ) throws(LevelError) {
         let d = configuration.headWidth, H = configuration.heads
-        let list = try LevelList(options.levels, headWidth: d)
-        if case .fixed(let level) = options.strategy, !options.levels.contains(level) {
-            throw LevelError(description: "fixed level \(level) is not among the levels; give it as the only one")
-        }
-        guard options.segment >= 1 else {
-            throw LevelError(description: "segment is \(options.segment); it must be 1 or more")
-        }
+        try options.check(configuration)
         self.configuration = configuration
         self.layers = layers
         self.options = options
@@ -62,14 +56,16 @@ public final class RankEngine {
         self.team = team
         self.upkeeping = upkeeping
         self.now = now
-        tracker = BasisTracker(levels: list)
+        tracker = BasisTracker(levels: options.levels)
         grams = GramSet(layers: layers.count, heads: H, headWidth: d)
         gathered = GramSet(layers: layers.count, heads: H, headWidth: d)
         bases = BasisSet(layers: layers.count, heads: H, headWidth: d)
         let attention = layers.map { _ in AttentionBasis.identity(heads: H, headWidth: d) }
         self.attention = attention
         folded = options.strategy == .full
-            ? [] : attention.map { FoldedAttention(configuration, levels: options.levels, basis: $0) }
+            ? [] : zip(layers, attention).map {
+                FoldedAttention(configuration, levels: options.levels(ofLayer: $0), basis: $1)
+            }
     }
 
     /// Whether attention runs below full rank: there are bases, and the strategy wants them.
@@ -85,10 +81,10 @@ public final class RankEngine {
         tally.reset()
         let choice = isReducing
             ? LevelChoice(options, bases: bases, firstLayer: layers.lowerBound, seed: seed, step: step) : nil
-        return LowRankPass(layers: folded, observe: observes ? observer(step: step) : nil) { [tally] layer, _, batch in
-            let levels = choice?.levels(layer: layer, batch: batch)
-            if let levels { tally.add(levels) }
-            return levels
+        return LowRankPass(layers: folded, observe: observes ? observer(step: step) : nil) { [tally] input, batch in
+            let decisions = choice?.decide(input, batch)
+            if let decisions { tally.add(decisions) }
+            return decisions?.levels
         }
     }
 
@@ -182,11 +178,12 @@ private final class RankTally: Sendable {
 
     func reset() { sums.withLock { $0 = (0, 0, 0) } }
 
-    func add(_ levels: SegmentLevels) {
+    func add(_ decisions: Decisions) {
+        let levels = decisions.levels.levels
         sums.withLock {
-            $0.segments += levels.levels.count
-            $0.score += levels.levels.reduce(0) { $0 + $1.scoreRank }
-            $0.value += levels.levels.reduce(0) { $0 + $1.valueRank }
+            $0.segments += levels.count
+            $0.score += levels.reduce(0) { $0 + $1.scoreRank }
+            $0.value += levels.reduce(0) { $0 + $1.valueRank }
         }
     }
 

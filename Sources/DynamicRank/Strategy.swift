@@ -1,11 +1,14 @@
+import Transformer
+
 /// Who names the levels of attention.
 public enum Strategy: Codable, Equatable, Sendable {
     /// Full attention; no level is named.
     case full
-    /// One level everywhere.
-    case fixed(Level)
-    /// Any level of the list with equal probability, drawn for each step, sample, layer and segment.
-    case random
+    /// One level everywhere, or one for each of the model's layers.
+    case fixed([Level])
+    /// A level of the list, drawn for each step, sample, layer and segment: with the probabilities given for each layer
+    /// of the model, [N][levels], or all alike.
+    case random([[Double]]? = nil)
     /// The cheapest level of the list whose score and value NER (Eq. 15) reach the threshold, for each layer.
     case energy(Double)
 
@@ -23,7 +26,7 @@ public enum Strategy: Codable, Equatable, Sendable {
 /// How a run attends: the levels there are, the segments they hold for, and who names them.
 public struct RankOptions: Codable, Equatable, Sendable {
     public var strategy: Strategy
-    /// Cheapest first, nested; a fixed level is the only one.
+    /// Cheapest first, nested; those of `fixed` are as they are.
     public var levels: [Level]
     /// T, tokens a segment.
     public var segment: Int
@@ -32,6 +35,31 @@ public struct RankOptions: Codable, Equatable, Sendable {
         self.strategy = strategy
         self.levels = levels
         self.segment = segment
+    }
+
+    /// The levels that layer `layer` of the model may run at.
+    public func levels(ofLayer layer: Int) -> [Level] {
+        guard case .fixed(let fixed) = strategy else { return levels }
+        return [fixed.count == 1 ? fixed[0] : fixed[layer]]
+    }
+
+    /// Throws `LevelError` where segments are empty, levels are not nested or exceed the head width, or there are not
+    /// as many fixed levels or histograms as layers.
+    func check(_ configuration: ModelConfiguration) throws(LevelError) {
+        guard segment >= 1 else { throw LevelError(description: "segment is \(segment); it must be 1 or more") }
+        let d = configuration.headWidth, N = configuration.layers
+        guard case .fixed(let fixed) = strategy else {
+            let count = try LevelList(levels, headWidth: d).count
+            guard case .random(let histogram?) = strategy else { return }
+            guard histogram.count == N, histogram.allSatisfy({ $0.count == count && $0.reduce(0, +) > 0 }) else {
+                throw LevelError(description: "a histogram needs \(count) shares for each of \(N) layers")
+            }
+            return
+        }
+        guard fixed.count == 1 || fixed.count == N else {
+            throw LevelError(description: "\(fixed.count) fixed levels for \(N) layers; give one, or one a layer")
+        }
+        for level in fixed { _ = try LevelList([level], headWidth: d) }
     }
 
     /// The pairs that the design's measurement at d = 64 suggests, scaled to other head widths.

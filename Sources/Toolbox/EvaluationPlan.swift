@@ -37,8 +37,8 @@ struct EvaluationPlan {
         let name = asked.attention ?? saved.strategy.name
         options.attention = name
         switch saved.strategy {
-        case .fixed(let level) where name == "fixed" && asked.rank == nil && asked.level == nil:
-            options.level = level.description
+        case .fixed(let fixed) where name == "fixed" && asked.rank == nil && asked.level == nil:
+            options.level = fixed.map(\.description).joined(separator: ",")
         case .energy(let share) where name == "energy" && asked.energy == nil:
             options.energy = share
         default: break

@@ -16,7 +16,7 @@ extension RankOptions {
             let levels = try Self.levels(options, headWidth: d)
             switch name {
             case "full": self.init(strategy: .full, levels: levels, segment: segment)
-            case "random": self.init(strategy: .random, levels: levels, segment: segment)
+            case "random": self.init(strategy: .random(), levels: levels, segment: segment)
             case "energy":
                 let share = options.energy ?? 0.95
                 guard share > 0, share <= 1 else {
@@ -24,8 +24,9 @@ extension RankOptions {
                 }
                 self.init(strategy: .energy(share), levels: levels, segment: segment)
             case "fixed":
-                let level = try Self.fixedLevel(options)
-                self.init(strategy: .fixed(level), levels: try LevelList([level], headWidth: d).levels, segment: segment)
+                let fixed = try Self.fixedLevels(options)
+                for level in fixed { _ = try LevelList([level], headWidth: d) }
+                self.init(strategy: .fixed(fixed), levels: fixed, segment: segment)
             default:
                 throw ConfigurationError("--attention \(name): choose full, fixed, random or energy")
             }
@@ -38,12 +39,13 @@ extension RankOptions {
         }
     }
 
-    private static func fixedLevel(_ options: AttentionOptions) throws -> Level {
+    private static func fixedLevels(_ options: AttentionOptions) throws -> [Level] {
         switch (options.rank, options.level) {
         case (let rank?, nil):
             guard rank >= 1 else { throw ConfigurationError("--rank is \(rank); it must be at least 1") }
-            return Level(scoreRank: rank, valueRank: rank)
-        case (nil, let level?): return try Level(parsing: level)
+            return [Level(scoreRank: rank, valueRank: rank)]
+        case (nil, let text?):
+            return try text.split(separator: ",", omittingEmptySubsequences: false).map { try Level(parsing: String($0)) }
         default: throw ConfigurationError("--attention fixed needs one of --rank R and --level S:V")
         }
     }
@@ -77,7 +79,7 @@ extension RankOptions {
         let isFixed: Bool
         var own: [(String, String?)] = [("attention", strategy.name), ("segment", "\(segment)")]
         switch strategy {
-        case .fixed(let level): own.append(("level", level.description)); isFixed = true
+        case .fixed(let fixed): own.append(("level", fixed.map(\.description).joined(separator: ","))); isFixed = true
         case .energy(let share): own.append(("energy", "\(share)")); isFixed = false
         case .full, .random: isFixed = false
         }

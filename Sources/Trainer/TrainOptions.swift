@@ -65,7 +65,7 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("For fixed: this rank for scores and values.", valueName: "r"))
     public var rank: Int?
 
-    @Option(help: ArgumentHelp("For fixed: a score rank and a value rank.", valueName: "s:v"))
+    @Option(help: ArgumentHelp("For fixed: a score rank and a value rank, or such a pair for each layer, apart by commas.", valueName: "s:v"))
     public var level: String?
 
     @Option(help: ArgumentHelp("Levels r:r instead, from this rank (default with its like: 16)", valueName: "r"))

@@ -70,18 +70,21 @@ struct Block: Sendable {
         Matrix(buffer, rows: batch.rows, columns: columns)
     }
 
-    /// Reads `saved.input`, writes `output`, and fills the rest of `saved`. Attention is full without `lowRank`.
+    /// Reads `saved.input`, writes `output`, and fills the rest of `saved`. Attention is full unless there are folded
+    /// weights and `lowRank` names levels, which are returned.
     func forward(
         _ saved: Activations.Layer, into output: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
-        lowRank: LowRankLayer?, observe: LowRankPass.Observer?
-    ) {
+        lowRank: LowRankPass?, folded: FoldedAttention?
+    ) -> SegmentLevels? {
         let p = parameters, s = scratch, D = width, M = batch.rows
         let x = matrix(s.narrow, batch, D), branch = matrix(s.branch, batch, D)
         layerNormForward(saved.input, gamma: p.norm1Gain, beta: p.norm1Bias, into: s.narrow,
             mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
-        observe?(AttentionInput(layer: layer, x: x, weight: p.attention, bias: p.attentionBias), batch)
-        if let lowRank {
-            lowRank.forward(
+        let input = AttentionInput(layer: layer, x: x, weight: p.attention, bias: p.attentionBias)
+        lowRank?.observe?(input, batch)
+        let levels = lowRank?.levels(input, batch)
+        if let folded, let levels {
+            LowRankLayer(folded, attention, levels, on: team).forward(
                 x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch, batch: batch,
                 dropout: dropout, layer: layer)
         } else {
@@ -101,6 +104,7 @@ struct Block: Sendable {
         team.gemm(matrix(s.wide, batch, 4 * D), p.feedForwardProjection, into: branch)
         addBranch(p.feedForwardProjectionBias, residual: saved.middle, into: output, batch, dropout,
             .feedForwardProjection)
+        return folded == nil ? nil : levels
     }
 
     /// output = residual + dropout(branch + bias).

@@ -71,10 +71,9 @@ public final class TransformerStage: Sendable {
             dropout?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
         }
         for (i, block) in blocks.enumerated() {
-            activations.levels[i] = lowRank?.levels(block.layer, activations.layers[i].input, batch)
-            block.forward(
+            activations.levels[i] = block.forward(
                 activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout,
-                lowRank: layer(i, lowRank, activations.levels[i]), observe: lowRank?.observe)
+                lowRank: lowRank, folded: lowRank.flatMap { $0.layers.isEmpty ? nil : $0.layers[i] })
         }
     }
 

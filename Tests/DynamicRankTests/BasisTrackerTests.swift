@@ -53,7 +53,7 @@ import Testing
         for (number, amount) in [1e-6, 1e-3, 0.01, 0.05, 0.3].enumerated() {
             for tolerance in [1e-5, 1e-3, 1e-2] {
                 let options = TrackingOptions(tolerance: tolerance, iterations: iterations)
-                let tracker = BasisTracker(levels: Self.levels, options: options)
+                let tracker = BasisTracker(levels: Self.levels.levels, options: options)
                 let basis = BasisSet(layers: 1, heads: 1, headWidth: Self.d).head(layer: 0, head: 0)
                 try Self.drift(kind, amount: amount, steps: 25, seed: UInt64(number)) { grams in
                     total = total + (try tracker.update(basis, to: grams) { 0 })
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func unchangedGramsLeaveBasesBitForBit() throws {
-        let tracker = BasisTracker(levels: Self.levels, options: TrackingOptions(tolerance: 1e-9))
+        let tracker = BasisTracker(levels: Self.levels.levels, options: TrackingOptions(tolerance: 1e-9))
         try Self.drift(.illConditioned, amount: 0, steps: 1, seed: 5) { grams in
             let bases = BasisSet(layers: 1, heads: 1, headWidth: Self.d), basis = bases.head(layer: 0, head: 0)
             #expect(basis.isEmpty)
@@ -101,7 +101,7 @@ import Testing
                 Philox(key: UInt64(layer)).fillNormal(qkv, deviation: 1)
                 grams.accumulate(qkv, rows: 50, layer: layer, on: team)
             }
-            let tracker = BasisTracker(levels: try LevelList(parsing: "1:2,2:2", headWidth: 4))
+            let tracker = BasisTracker(levels: try LevelList(parsing: "1:2,2:2", headWidth: 4).levels)
             let upkeep = try tracker.update(bases, to: grams, on: Team(threads: threads)) { 0 }
             #expect(upkeep.decomposed == 12)
             #expect(upkeep.decompositionFLOPs
@@ -116,7 +116,7 @@ import Testing
         let qkv = Buffer<Float>(uninitialized: 50 * 24)
         Philox(key: 1).fillNormal(qkv, deviation: 1)
         grams.accumulate(qkv, rows: 50, layer: 0, on: team)
-        let tracker = BasisTracker(levels: try LevelList(parsing: "1:2", headWidth: 4))
+        let tracker = BasisTracker(levels: try LevelList(parsing: "1:2", headWidth: 4).levels)
         _ = try tracker.update(bases, to: grams, on: team) { 0 }
         let before = bases.head(layer: 0, head: 1).query.values.array
         for part in [grams.head(layer: 0, head: 1).value, grams.head(layer: 0, head: 1).key] {
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func secondsComeFromTheClockGiven() throws {
-        let tracker = BasisTracker(levels: Self.levels)
+        let tracker = BasisTracker(levels: Self.levels.levels)
         try Self.drift(.random, amount: 0, steps: 1, seed: 1) { grams in
             var time = 10.0
             let basis = BasisSet(layers: 1, heads: 1, headWidth: Self.d).head(layer: 0, head: 0)

@@ -10,11 +10,11 @@ import Transformer
 
     static let options = [
         RankOptions(strategy: .full, levels: nested, segment: 8),
-        RankOptions(strategy: .random, levels: nested, segment: 8),
+        RankOptions(strategy: .random(), levels: nested, segment: 8),
         RankOptions(strategy: .energy(0.7), levels: nested, segment: 8),
         RankOptions(strategy: .energy(0.95), levels: nested, segment: 8),
     ] + [(1, 1), (2, 8), (4, 5), (8, 3), (8, 8)].map(EngineRun.level).map {
-        RankOptions(strategy: .fixed($0), levels: [$0], segment: 8)
+        RankOptions(strategy: .fixed([$0]), levels: [$0], segment: 8)
     }
 
     /// Two sequences, so that neither may see the other.
@@ -43,7 +43,7 @@ import Transformer
         }
         #expect(run.engine.isReducing == (options.strategy != .full))
         let base = result(Self.batch), V = EngineRun.vocabulary
-        if options.strategy == .random { #expect(base.score > 1 && base.score < 8) }
+        if options.strategy == .random() { #expect(base.score > 1 && base.score < 8) }
         for t in 0..<Self.batch.length {
             let after = result(Self.changed(t)), first = (Self.batch.length + t) * V
             #expect(base.logits[..<first] == after.logits[..<first], "token \(t)")

@@ -13,7 +13,7 @@ import Transformer
         layer: Int? = 0, seed: UInt64 = 5, segment: Int = 1, rows: Int = 256
     ) throws -> EngineRun {
         let run = try EngineRun(
-            RankOptions(strategy: .random, levels: levels, segment: segment), layer: layer, rows: rows,
+            RankOptions(strategy: .random(), levels: levels, segment: segment), layer: layer, rows: rows,
             seed: seed)
         run.plantFlat()
         return run
@@ -121,7 +121,7 @@ import Transformer
     }
 
     @Test func fixedHoldsEverywhere() throws {
-        let run = try EngineRun(RankOptions(strategy: .fixed(Self.levels[1]), levels: [Self.levels[1]], segment: 8))
+        let run = try EngineRun(RankOptions(strategy: .fixed([Self.levels[1]]), levels: [Self.levels[1]], segment: 8))
         run.plantFlat()
         run.forward(EngineRun.batch([1, 2, 3], length: 29), step: 5)
         #expect(run.engine.meanRanks == (2, 1))

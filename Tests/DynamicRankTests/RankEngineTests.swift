@@ -5,11 +5,11 @@ import Transformer
 
 @Suite struct RankEngineTests {
     static let levels = [(2, 3), (4, 5), (8, 8)].map(EngineRun.level)
-    static let random = RankOptions(strategy: .random, levels: levels, segment: 8)
+    static let random = RankOptions(strategy: .random(), levels: levels, segment: 8)
     static let batch = EngineRun.batch([0, 1, 2, 3])
 
     private static func fixed(_ level: Level, segment: Int = 8) -> RankOptions {
-        RankOptions(strategy: .fixed(level), levels: [level], segment: segment)
+        RankOptions(strategy: .fixed([level]), levels: [level], segment: segment)
     }
 
     private struct Stop: Error {}
@@ -215,12 +215,13 @@ import Transformer
     }
 
     @Test(arguments: [
-        (RankOptions(strategy: .random, levels: [], segment: 8), "no levels"),
-        (RankOptions(strategy: .random, levels: [levels[1], levels[0]], segment: 8), "2:3 after 4:5 is not nested"),
+        (RankOptions(strategy: .random(), levels: [], segment: 8), "no levels"),
+        (RankOptions(strategy: .random(), levels: [levels[1], levels[0]], segment: 8), "2:3 after 4:5 is not nested"),
         (RankOptions(strategy: .energy(0.9), levels: [EngineRun.level(4, 9)], segment: 8), "value rank 9"),
         (RankOptions(strategy: .full, levels: [EngineRun.level(9, 4)], segment: 8), "score rank 9"),
-        (RankOptions(strategy: .fixed(EngineRun.level(4, 4)), levels: levels, segment: 8), "4:4 is not among the levels"),
-        (RankOptions(strategy: .random, levels: levels, segment: 0), "segment is 0"),
+        (RankOptions(strategy: .fixed([levels[0], levels[0], levels[0], levels[0], levels[0]]), levels: levels, segment: 8), "5 fixed levels for"),
+        (RankOptions(strategy: .random([[1]]), levels: levels, segment: 8), "a histogram needs"),
+        (RankOptions(strategy: .random(), levels: levels, segment: 0), "segment is 0"),
     ] as [(RankOptions, String)])
     func optionsThatCannotBeAreNamed(options: RankOptions, part: String) {
         let error = #expect(throws: LevelError.self) { _ = try EngineRun(options) }

@@ -71,11 +71,11 @@ import Transformer
     ) throws -> LowRankPass {
         let configuration = try shape.configuration()
         return LowRankPass(layers: bases.map { FoldedAttention(configuration, levels: levels, basis: $0) }) {
-            layer, _, batch in
+            input, batch in
             let segments = (batch.length + segment - 1) / segment
             return SegmentLevels(
                 segment: segment, segments: segments,
-                levels: (0..<(batch.sequences * segments)).map { level(layer, $0 / segments, $0 % segments) })
+                levels: (0..<(batch.sequences * segments)).map { level(input.layer, $0 / segments, $0 % segments) })
         }
     }
 
@@ -161,7 +161,7 @@ import Transformer
         let level = AttentionLevel(scoreRank: 1, valueRank: 2)
         let lowRank = LowRankPass(
             layers: [FoldedAttention(configuration, levels: [level], basis: .identity(heads: 1, headWidth: 2))]
-        ) { _, _, batch in .uniform(level, for: batch) }
+        ) { _, batch in .uniform(level, for: batch) }
         stage.fold(lowRank)
         // Wq and bq at rank 1, Wk and bk likewise, Wv and bv at 2; then Pᵀ Wo.
         #expect(team.flops[.upkeep] == 2 * (2 * (2 * 1 * 2 + 1 * 1 * 2) + (2 * 2 * 2 + 1 * 2 * 2) + 2 * 2 * 2))

@@ -14,13 +14,13 @@ public struct AttentionInput: Sendable {
 
 /// Attention below full rank on one stage: the folded weights of its layers, who names the levels, and who watches.
 public struct LowRankPass: Sendable {
-    /// Names the levels of a layer, given its number in the model, its input [M, D] and the micro-batch; nil for full
-    /// attention. For a segment's level it must look at earlier segments only.
-    public typealias Choice = @Sendable (_ layer: Int, _ input: Buffer<Float>, _ batch: MicroBatch) -> SegmentLevels?
+    /// Names the levels of a layer, given what its attention reads and the micro-batch; nil for full attention. For a
+    /// segment's level it must look at earlier segments only.
+    public typealias Choice = @Sendable (AttentionInput, MicroBatch) -> SegmentLevels?
     /// Sees each layer's attention input in the forward pass; for statistics that later steps use.
     public typealias Observer = @Sendable (AttentionInput, MicroBatch) -> Void
 
-    /// One for each of the stage's layers.
+    /// One for each of the stage's layers; none where attention stays full.
     let layers: [FoldedAttention]
     let levels: Choice
     let observe: Observer?
