@@ -33,7 +33,7 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
         .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels"]),
-        .target(name: "DynamicRank", dependencies: ["CLAPACKE", "COpenBLAS", "Kernels", "Transformer"]),
+        .target(name: "DynamicRank", dependencies: ["CKernels", "CLAPACKE", "COpenBLAS", "Kernels", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
         .target(

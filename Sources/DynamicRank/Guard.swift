@@ -5,7 +5,7 @@ import Darwin
 #endif
 
 /// The guard of Eq. 10 (Erden 2025, arXiv 2512.15973): actions that would change the scores too much are not sampled.
-public struct Guard: Sendable, Equatable {
+public struct Guard: Codable, Sendable, Equatable {
     /// ε_0, the largest ‖ΔA‖_F / ‖A‖_F allowed at step 0.
     public let epsilon: Double
     /// What ε is multiplied by from step to step, in (0, 1].

@@ -41,12 +41,12 @@ public enum PowerIteration {
         }
         func column(_ v: Buffer<Float>) -> Matrix { Matrix(v, rows: v.count, columns: 1) }
         _ = normalise(x)
-        team.gemm(w, column(x), into: column(y))
+        team.gemm(w, column(x), into: column(y), .guard)
         var norm = normalise(y)
         for _ in 0..<steps where norm > 0 {
-            team.gemm(w.transposed, column(y), into: column(x))
+            team.gemm(w.transposed, column(y), into: column(x), .guard)
             _ = normalise(x)
-            team.gemm(w, column(x), into: column(y))
+            team.gemm(w, column(x), into: column(y), .guard)
             norm = normalise(y)
         }
         return norm

@@ -18,10 +18,17 @@ public final class Activations {
         let lse: Buffer<Float>
         /// [M, D] the residual stream before the feed-forward.
         let middle: Buffer<Float>
-        /// [M, 4D] the feed-forward's hidden layer before GELU.
+        /// [M, F] the feed-forward's hidden layer before GELU, F = 4D in GPT-2.
         let hidden: Buffer<Float>
         /// [M] each: statistics of the two norms.
         let mean1, rstd1, mean2, rstd2: Buffer<Float>
+
+        init(width D: Int, heads H: Int, feedForward F: Int, rows: Int) {
+            func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
+            (input, qkv, attended, lse) = (floats(D), floats(3 * D), floats(D), floats(H))
+            (middle, hidden) = (floats(D), floats(F))
+            (mean1, rstd1, mean2, rstd2) = (floats(1), floats(1), floats(1), floats(1))
+        }
     }
 
     let layers: [Layer]
@@ -39,12 +46,7 @@ public final class Activations {
         let D = configuration.width
         capacity = rows
         func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
-        func layer() -> Layer {
-            Layer(
-                input: floats(D), qkv: floats(3 * D), attended: floats(D), lse: floats(configuration.heads),
-                middle: floats(D), hidden: floats(4 * D),
-                mean1: floats(1), rstd1: floats(1), mean2: floats(1), rstd2: floats(1))
-        }
+        func layer() -> Layer { Layer(width: D, heads: configuration.heads, feedForward: 4 * D, rows: rows) }
         if forTraining {
             layers = (0..<layerCount).map { _ in layer() }
         } else {

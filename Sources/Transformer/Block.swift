@@ -6,13 +6,14 @@ import Kernels
 struct BlockParameters: Sendable {
     let norm1Gain, norm1Bias, attentionBias, attentionProjectionBias: Buffer<Float>
     let norm2Gain, norm2Bias, feedForwardBias, feedForwardProjectionBias: Buffer<Float>
-    /// [D, 3D], [D, D], [D, 4D], [4D, D].
+    /// [D, 3D], [D, D], [D, F], [F, D]; F = 4D in GPT-2.
     let attention, attentionProjection, feedForward, feedForwardProjection: Matrix
 
-    init(_ arena: Buffer<Float>, _ layout: ParameterLayout, layer: Int) {
+    /// The parameters that stand in `arena` under `prefix`, e.g. `transformer.h.0.`.
+    init(_ arena: Buffer<Float>, _ layout: ParameterLayout, prefix: String) {
         func parameter(_ name: String) -> Parameter {
-            guard let parameter = layout["transformer.h.\(layer).\(name)"] else {
-                preconditionFailure("layer \(layer) is not on this stage")
+            guard let parameter = layout[prefix + name] else {
+                preconditionFailure("\(prefix)\(name) is not on this stage")
             }
             return parameter
         }
@@ -40,18 +41,17 @@ struct BlockParameters: Sendable {
 struct BlockScratch: Sendable {
     /// [M, D] norm outputs, projection outputs and their gradients.
     let narrow, branch: Buffer<Float>
-    /// [M, 4D] GELU outputs and gradients; the latter also holds dqkv.
+    /// [M, F] GELU outputs and gradients, and room for two [M, D] and for dqkv.
     let wide, wideGradient: Buffer<Float>
     /// [B, H, L].
     let delta: Buffer<Float>
 
-    init(_ configuration: ModelConfiguration, rows: Int, forTraining: Bool) {
-        let D = configuration.width
+    init(width D: Int, heads: Int, feedForward F: Int, rows: Int, forTraining: Bool) {
         narrow = Buffer(uninitialized: rows * D)
         branch = Buffer(uninitialized: rows * D)
-        wide = Buffer(uninitialized: rows * 4 * D)
-        wideGradient = Buffer(uninitialized: forTraining ? rows * 4 * D : 0)
-        delta = Buffer(uninitialized: forTraining ? rows * configuration.heads : 0)
+        wide = Buffer(uninitialized: rows * max(F, forTraining ? 2 * D : 0))
+        wideGradient = Buffer(uninitialized: forTraining ? rows * max(F, 3 * D) : 0)
+        delta = Buffer(uninitialized: forTraining ? rows * heads : 0)
     }
 }
 
@@ -65,6 +65,7 @@ struct Block: Sendable {
     let team: Team
 
     private var width: Int { parameters.norm1Gain.count }
+    private var feedForwardWidth: Int { parameters.feedForward.columns }
 
     private func matrix(_ buffer: Buffer<Float>, _ batch: MicroBatch, _ columns: Int) -> Matrix {
         Matrix(buffer, rows: batch.rows, columns: columns)
@@ -99,9 +100,9 @@ struct Block: Sendable {
 
         layerNormForward(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
             mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)
-        team.gemm(x, p.feedForward, into: matrix(saved.hidden, batch, 4 * D))
+        team.gemm(x, p.feedForward, into: matrix(saved.hidden, batch, feedForwardWidth))
         geluForward(saved.hidden, bias: p.feedForwardBias, into: s.wide, rows: M, on: team)
-        team.gemm(matrix(s.wide, batch, 4 * D), p.feedForwardProjection, into: branch)
+        team.gemm(matrix(s.wide, batch, feedForwardWidth), p.feedForwardProjection, into: branch)
         addBranch(p.feedForwardProjectionBias, residual: saved.middle, into: output, batch, dropout,
             .feedForwardProjection)
         return folded == nil ? nil : levels
@@ -127,14 +128,14 @@ struct Block: Sendable {
     func backward(
         _ saved: Activations.Layer, dx: Buffer<Float>, batch: MicroBatch, dropout: Dropout?, lowRank: LowRankLayer?
     ) {
-        let p = parameters, g = gradients, s = scratch, D = width, M = batch.rows
+        let p = parameters, g = gradients, s = scratch, D = width, F = feedForwardWidth, M = batch.rows
         let x = matrix(s.narrow, batch, D)
 
         let dBranch2 = branchGradient(dx, batch, dropout, .feedForwardProjection)
-        let dHidden = matrix(s.wideGradient, batch, 4 * D)
+        let dHidden = matrix(s.wideGradient, batch, F)
         team.gemm(dBranch2, p.feedForwardProjection.transposed, into: dHidden)
-        geluBackward(h: saved.hidden, y: s.wide, dy: s.wideGradient, count: M * 4 * D, on: team)
-        linearBackward(dy: dBranch2, x: matrix(s.wide, batch, 4 * D), weight: p.feedForwardProjection,
+        geluBackward(h: saved.hidden, y: s.wide, dy: s.wideGradient, count: M * F, on: team)
+        linearBackward(dy: dBranch2, x: matrix(s.wide, batch, F), weight: p.feedForwardProjection,
             dweight: g.feedForwardProjection, dbias: g.feedForwardProjectionBias, dx: nil, on: team)
         layerNormAgain(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
             mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)

@@ -22,6 +22,14 @@ public struct MicroBatch: Sendable {
         self.samples = samples
     }
 
+    /// The shape of a batch of vectors, for an encoder, which reads no tokens.
+    static func vectors(sequences: Int, length: Int) -> MicroBatch {
+        let none = Buffer<Int32>(count: sequences * length, repeating: 0)
+        return MicroBatch(
+            sequences: sequences, length: length, tokens: none, targets: none,
+            samples: Array(repeating: 0, count: sequences))
+    }
+
     /// Rows of every activation matrix.
     public var rows: Int { sequences * length }
 }

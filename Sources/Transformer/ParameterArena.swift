@@ -51,4 +51,6 @@ public enum RandomPurpose {
     public static let dropout: UInt32 = 2
     public static let sampleOrder: UInt32 = 3
     public static let levels: UInt32 = 4
+    /// Rows at which rewards are measured.
+    public static let rewardRows: UInt32 = 5
 }

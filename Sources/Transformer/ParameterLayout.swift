@@ -26,15 +26,15 @@ public struct ParameterLayout: Equatable, Sendable {
 
     public init(_ configuration: ModelConfiguration, _ placement: StagePlacement) {
         let d = configuration.width
-        var list: [(String, [Int])] = []
+        var list: [(name: String, shape: [Int])] = []
         let tokens = (Self.tokenEmbedding, [configuration.vocabularySize, d])
         if placement.isFirst {
             list.append(tokens)
             list.append((Self.positionEmbedding, [configuration.context, d]))
         }
         for layer in placement.layers {
-            for (name, shape) in Self.layerShapes(width: d) {
-                list.append(("transformer.h.\(layer).\(name)", shape))
+            for (name, shape) in Self.layerShapes(width: d, feedForward: 4 * d) {
+                list.append((Self.prefix(ofLayer: layer) + name, shape))
             }
         }
         if placement.isLast {
@@ -42,6 +42,11 @@ public struct ParameterLayout: Equatable, Sendable {
             list.append(("transformer.ln_f.bias", [d]))
             if !placement.isFirst { list.append(tokens) }
         }
+        self.init(list)
+    }
+
+    /// The parameters of `list` in order, by name and shape.
+    public init(_ list: [(name: String, shape: [Int])]) {
         var offset = 0
         var parameters: [Parameter] = []
         var index: [String: Int] = [:]
@@ -56,14 +61,17 @@ public struct ParameterLayout: Equatable, Sendable {
         self.index = index
     }
 
-    static func layerShapes(width d: Int) -> [(String, [Int])] {
+    /// What the names of a layer's parameters begin with.
+    static func prefix(ofLayer layer: Int) -> String { "transformer.h.\(layer)." }
+
+    static func layerShapes(width d: Int, feedForward F: Int) -> [(String, [Int])] {
         [
             ("ln_1.weight", [d]), ("ln_1.bias", [d]),
             ("attn.c_attn.weight", [d, 3 * d]), ("attn.c_attn.bias", [3 * d]),
             ("attn.c_proj.weight", [d, d]), ("attn.c_proj.bias", [d]),
             ("ln_2.weight", [d]), ("ln_2.bias", [d]),
-            ("mlp.c_fc.weight", [d, 4 * d]), ("mlp.c_fc.bias", [4 * d]),
-            ("mlp.c_proj.weight", [4 * d, d]), ("mlp.c_proj.bias", [d]),
+            ("mlp.c_fc.weight", [d, F]), ("mlp.c_fc.bias", [F]),
+            ("mlp.c_proj.weight", [F, d]), ("mlp.c_proj.bias", [d]),
         ]
     }
 
@@ -72,7 +80,7 @@ public struct ParameterLayout: Equatable, Sendable {
 
     /// The arena's elements that belong to a layer, padding included.
     public func range(ofLayer layer: Int) -> Range<Int> {
-        let prefix = "transformer.h.\(layer)."
+        let prefix = Self.prefix(ofLayer: layer)
         let own = parameters.indices.filter { parameters[$0].name.hasPrefix(prefix) }
         guard let first = own.first, let last = own.last else { return 0..<0 }
         let end = last + 1 < parameters.count ? parameters[last + 1].range.lowerBound : count

@@ -36,11 +36,14 @@ public final class TransformerStage: Sendable {
         let arena = ParameterArena(layout)
         parameters = arena
         let attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
-        let scratch = BlockScratch(configuration, rows: rows, forTraining: forTraining)
+        let scratch = BlockScratch(
+            width: configuration.width, heads: configuration.heads, feedForward: 4 * configuration.width, rows: rows,
+            forTraining: forTraining)
         blocks = placement.layers.map { layer in
-            Block(
-                layer: layer, parameters: BlockParameters(arena.values, layout, layer: layer),
-                gradients: BlockParameters(arena.gradients, layout, layer: layer),
+            let prefix = ParameterLayout.prefix(ofLayer: layer)
+            return Block(
+                layer: layer, parameters: BlockParameters(arena.values, layout, prefix: prefix),
+                gradients: BlockParameters(arena.gradients, layout, prefix: prefix),
                 attention: attention, scratch: scratch, team: team)
         }
         streamGradient = Buffer(uninitialized: forTraining ? rows * configuration.width : 0)
@@ -75,6 +78,11 @@ public final class TransformerStage: Sendable {
                 activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout,
                 lowRank: lowRank, folded: lowRank.flatMap { $0.layers.isEmpty ? nil : $0.layers[i] })
         }
+    }
+
+    /// [D, 3D] the weights of queries, keys and values of a layer of this stage.
+    public func attentionWeight(layer: Int) -> Matrix {
+        blocks[layer - placement.layers.lowerBound].parameters.attention
     }
 
     /// Multiplies the bases into the weights; once a step, before its first forward pass.

@@ -62,13 +62,16 @@ public struct Attention: Sendable {
     private var scale: Float { 1 / Float(headWidth).squareRoot() }
 
     /// out = softmax(Q Kᵀ / √d, causal) V for every sequence and head; lse: [B, H, L] keeps each row's log-sum-exp.
+    ///
+    /// - Parameter positions: the queries' positions; all of them unless told.
     public func forward(
-        _ operands: Operands, out: HeadRows, lse: Buffer<Float>, levels: SegmentLevels, batch: MicroBatch,
-        dropout: Dropout?, layer: Int, on team: Team
+        _ operands: Operands, out: HeadRows, lse: Buffer<Float>, levels: SegmentLevels, positions: Range<Int>? = nil,
+        batch: MicroBatch, dropout: Dropout?, layer: Int, on team: Team
     ) {
         let L = batch.length, scale = scale, heads = heads
         precondition(lse.count >= batch.rows * heads)
-        let tiles = levels.tiles(length: L, most: Self.queryTile)
+        let asked = positions ?? 0..<L
+        let tiles = levels.tiles(length: L, most: Self.queryTile).map { $0.clamped(to: asked) }.filter { !$0.isEmpty }
         let heads2 = batch.sequences * heads
         team.tasks(heads2 * tiles.count) { task, thread in
             // Longest tiles first, so that threads finish together.

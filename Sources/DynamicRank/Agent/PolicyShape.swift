@@ -1,0 +1,40 @@
+import Transformer
+
+// D width of the language model, K levels; C pooled pieces of a segment; F facts of a layer.
+
+/// The shape of the policy network: a state of 64 + 32 + 32 = 128 numbers, two layers of Transformer, an MLP.
+public struct PolicyShape: Codable, Equatable, Sendable {
+    /// D, the width of what the language model's layers read.
+    public var inputWidth: Int
+    /// K, the number of actions.
+    public var levels: Int
+
+    public init(inputWidth: Int, levels: Int) {
+        self.inputWidth = inputWidth
+        self.levels = levels
+    }
+
+    /// Channels of the convolution, width of the facts' map and of the previous level's embedding.
+    static let convolved = 64, stated = 32, embedded = 32
+    /// Positions that the convolution sees at once.
+    static let kernel = 3
+    static let encoder = EncoderShape(width: convolved + stated + embedded, heads: 4, layers: 2, feedForward: 256)
+    static let hidden = 128
+    static let encoderPrefix = "encoder."
+
+    /// F: what `LayerFacts` holds, and the segment's place in the sequence.
+    var factCount: Int { LayerFacts.count(levels: levels) + 1 }
+
+    /// Names and shapes of all parameters; weights are [in, out].
+    public var parameters: [(name: String, shape: [Int])] {
+        [
+            ("conv.weight", [Self.kernel * inputWidth, Self.convolved]), ("conv.bias", [Self.convolved]),
+            ("facts.weight", [factCount, Self.stated]), ("facts.bias", [Self.stated]),
+            // Row 0 stands for no previous level.
+            ("level.weight", [levels + 1, Self.embedded]),
+        ] + Self.encoder.parameters(prefix: Self.encoderPrefix) + [
+            ("hidden.weight", [Self.encoder.width, Self.hidden]), ("hidden.bias", [Self.hidden]),
+            ("action.weight", [Self.hidden, levels]), ("action.bias", [levels]),
+        ]
+    }
+}

@@ -1,0 +1,185 @@
+import Kernels
+
+// B sequences of S positions, M = B S rows; D width, H heads, F feed-forward width.
+
+/// The shape of an `Encoder`.
+public struct EncoderShape: Codable, Equatable, Sendable {
+    /// D, H, number of layers, F.
+    public var width, heads, layers, feedForward: Int
+
+    public init(width: Int, heads: Int, layers: Int, feedForward: Int) {
+        precondition(width % heads == 0, "\(heads) heads do not divide width \(width)")
+        self.width = width
+        self.heads = heads
+        self.layers = layers
+        self.feedForward = feedForward
+    }
+
+    /// Names and shapes of an encoder's parameters, each name after `prefix`.
+    public func parameters(prefix: String) -> [(name: String, shape: [Int])] {
+        (0..<layers).flatMap { layer in
+            ParameterLayout.layerShapes(width: width, feedForward: feedForward).map { name, shape in
+                (prefix + "h.\(layer)." + name, shape)
+            }
+        } + [(prefix + "ln_f.weight", [width]), (prefix + "ln_f.bias", [width])]
+    }
+}
+
+/// A causal Transformer over vectors instead of tokens: the language model's blocks and its final norm.
+///
+/// `forward` and `backward` take whole sequences; `EncoderCache.advance` takes one position at a time and gives the same
+/// up to rounding.
+public final class Encoder: Sendable {
+    public let shape: EncoderShape
+    /// Rows of the largest batch.
+    public let capacity: Int
+    let blocks: [Block]
+    let norm: (gain: Buffer<Float>, bias: Buffer<Float>)
+    private let normGradient: (gain: Buffer<Float>, bias: Buffer<Float>)
+    let team: Team
+    private let saved: [Activations.Layer]
+    private let output, normed, mean, rstd: Buffer<Float>
+
+    /// Its parameters are those of `arena` that stand under `prefix`.
+    public init(_ shape: EncoderShape, in arena: ParameterArena, prefix: String, rows: Int, team: Team) {
+        let attention = Attention(heads: shape.heads, headWidth: shape.width / shape.heads, team: team)
+        let scratch = BlockScratch(
+            width: shape.width, heads: shape.heads, feedForward: shape.feedForward, rows: rows, forTraining: true)
+        func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
+        func norm(_ values: Buffer<Float>) -> (gain: Buffer<Float>, bias: Buffer<Float>) {
+            guard let gain = arena.layout[prefix + "ln_f.weight"], let bias = arena.layout[prefix + "ln_f.bias"] else {
+                preconditionFailure("no encoder under \(prefix)")
+            }
+            return (values[gain.range], values[bias.range])
+        }
+        self.shape = shape
+        self.team = team
+        capacity = rows
+        blocks = (0..<shape.layers).map { layer in
+            Block(
+                layer: layer, parameters: BlockParameters(arena.values, arena.layout, prefix: prefix + "h.\(layer)."),
+                gradients: BlockParameters(arena.gradients, arena.layout, prefix: prefix + "h.\(layer)."),
+                attention: attention, scratch: scratch, team: team)
+        }
+        self.norm = norm(arena.values)
+        normGradient = norm(arena.gradients)
+        saved = (0..<shape.layers).map { _ in
+            Activations.Layer(width: shape.width, heads: shape.heads, feedForward: shape.feedForward, rows: rows)
+        }
+        (output, normed, mean, rstd) = (floats(shape.width), floats(shape.width), floats(1), floats(1))
+    }
+
+    /// The encoding of each position of each sequence, which sees those before it; x: [M, D]. The result, [M, D], is good
+    /// until the next call.
+    public func forward(_ x: Buffer<Float>, sequences: Int, length: Int) -> Buffer<Float> {
+        let batch = MicroBatch.vectors(sequences: sequences, length: length), count = batch.rows * shape.width
+        precondition(batch.rows <= capacity, "\(batch.rows) rows in an encoder of \(capacity)")
+        saved[0].input[0..<count].copy(from: x[0..<count])
+        for (i, block) in blocks.enumerated() {
+            _ = block.forward(
+                saved[i], into: i + 1 < saved.count ? saved[i + 1].input : output, batch: batch, dropout: nil,
+                lowRank: nil, folded: nil)
+        }
+        layerNormForward(
+            output, gamma: norm.gain, beta: norm.bias, into: normed, mean: mean, rstd: rstd, rows: batch.rows, on: team)
+        return normed[0..<count]
+    }
+
+    /// ∂L/∂x given dy = ∂L/∂(the result of the last `forward`), both [M, D]; parameters' gradients are added to.
+    public func backward(_ dy: Buffer<Float>, sequences: Int, length: Int) -> Buffer<Float> {
+        let batch = MicroBatch.vectors(sequences: sequences, length: length)
+        let dx = Buffer<Float>(count: batch.rows * shape.width, repeating: 0)
+        layerNormBackward(
+            dy: dy, x: output, gamma: norm.gain, mean: mean, rstd: rstd, dx: dx, dgamma: normGradient.gain,
+            dbeta: normGradient.bias, rows: batch.rows, on: team)
+        for (saved, block) in zip(saved, blocks).reversed() {
+            block.backward(saved, dx: dx, batch: batch, dropout: nil, lowRank: nil)
+        }
+        return dx
+    }
+}
+
+/// What an encoder has seen of some sequences: keys and values of the positions so far.
+public final class EncoderCache {
+    private let encoder: Encoder
+    private let batch: MicroBatch
+    private let layers: [Block.Cache]
+    /// Positions taken in so far.
+    public private(set) var position = 0
+
+    /// For `sequences` sequences of at most `length` positions.
+    public init(_ encoder: Encoder, sequences: Int, length: Int) {
+        let batch = MicroBatch.vectors(sequences: sequences, length: length)
+        self.encoder = encoder
+        self.batch = batch
+        layers = encoder.blocks.map { _ in
+            Block.Cache(width: encoder.shape.width, heads: encoder.shape.heads, rows: batch.rows)
+        }
+    }
+
+    /// Takes in the next position of each sequence, x: [B, D], and gives its encoding, [B, D].
+    public func advance(_ x: Buffer<Float>) -> Buffer<Float> {
+        precondition(position < batch.length, "position \(position) of \(batch.length)")
+        let D = encoder.shape.width, B = batch.sequences
+        let stream = Buffer<Float>(uninitialized: B * D), normed = Buffer<Float>(uninitialized: B * D)
+        let mean = Buffer<Float>(uninitialized: B), rstd = Buffer<Float>(uninitialized: B)
+        stream.copy(from: x[0..<(B * D)])
+        for (block, cache) in zip(encoder.blocks, layers) {
+            block.advance(stream, position: position, cache: cache, batch: batch)
+        }
+        position += 1
+        layerNormForward(
+            stream, gamma: encoder.norm.gain, beta: encoder.norm.bias, into: normed, mean: mean, rstd: rstd, rows: B,
+            on: encoder.team)
+        return normed
+    }
+}
+
+extension Block {
+    /// Attention's inputs and outputs at the positions so far.
+    struct Cache: Sendable {
+        /// [B, S, 3D], [B, S, D] and [B, H, S].
+        let qkv, attended, lse: Buffer<Float>
+
+        init(width D: Int, heads H: Int, rows: Int) {
+            qkv = Buffer(uninitialized: rows * 3 * D)
+            attended = Buffer(uninitialized: rows * D)
+            lse = Buffer(uninitialized: rows * H)
+        }
+    }
+
+    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output.
+    func advance(_ stream: Buffer<Float>, position: Int, cache: Cache, batch: MicroBatch) {
+        let p = parameters, B = batch.sequences, S = batch.length, D = p.norm1Gain.count, F = p.feedForward.columns
+        func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: B * width) }
+        let normed = floats(D), branch = floats(D), hidden = floats(F), activated = floats(F), qkv = floats(3 * D)
+        let mean = floats(1), rstd = floats(1)
+        func rows(_ x: Buffer<Float>, _ columns: Int) -> Matrix { Matrix(x, rows: B, columns: columns) }
+
+        layerNormForward(
+            stream, gamma: p.norm1Gain, beta: p.norm1Bias, into: normed, mean: mean, rstd: rstd, rows: B, on: team)
+        linearForward(rows(normed, D), weight: p.attention, bias: p.attentionBias, into: qkv, .projections, on: team)
+        for b in 0..<B {
+            let row = b * S + position
+            cache.qkv[(row * 3 * D)..<((row + 1) * 3 * D)].copy(from: qkv[(b * 3 * D)..<((b + 1) * 3 * D)])
+        }
+        attention.forward(
+            Attention.Operands(qkv: cache.qkv, width: D, headWidth: attention.headWidth),
+            out: HeadRows(cache.attended, rowStride: D, headStride: attention.headWidth), lse: cache.lse,
+            levels: .uniform(
+                AttentionLevel(scoreRank: attention.headWidth, valueRank: attention.headWidth), for: batch),
+            positions: position..<(position + 1), batch: batch, dropout: nil, layer: layer, on: team)
+        let attended = Matrix(cache.attended, rows: B * S, columns: D).rows(position..<(B * S)).strided(by: S)
+        team.gemm(attended, p.attentionProjection, into: rows(branch, D), .projections)
+        residualForward(
+            branch, bias: p.attentionProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
+
+        layerNormForward(
+            stream, gamma: p.norm2Gain, beta: p.norm2Bias, into: normed, mean: mean, rstd: rstd, rows: B, on: team)
+        team.gemm(rows(normed, D), p.feedForward, into: rows(hidden, F))
+        geluForward(hidden, bias: p.feedForwardBias, into: activated, rows: B, on: team)
+        team.gemm(rows(activated, F), p.feedForwardProjection, into: rows(branch, D))
+        residualForward(
+            branch, bias: p.feedForwardProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
+    }
+}
