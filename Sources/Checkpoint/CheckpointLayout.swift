@@ -25,6 +25,9 @@ public enum CheckpointLayout {
     /// Text: the tokenizer's hash, as printed beside perplexities.
     public static let tokenizerHash = "/tokenizer/hash"
 
+    /// Entry `name` of the policy: its weights, Adam's moments, and how far it is.
+    public static func policy(_ name: String) -> String { "/policy/" + name }
+
     /// Entry `name` of the low-rank bases and spectra.
     public static func lowRank(_ name: String) -> String { "/lowrank/" + name }
 }

@@ -24,13 +24,7 @@ struct LevelChoice: Sendable {
 
     /// The cheapest level that keeps the share `threshold` of the energy of all heads together.
     private static func energyLevel(_ heads: [HeadBasis], _ levels: [Level], _ threshold: Double) -> Level {
-        func ratio(_ spectra: [Spectrum], _ rank: Int) -> Double {
-            let total = spectra.reduce(0) { $0 + $1.total }
-            return total > 0 ? 1 - spectra.reduce(0) { $0 + $1.tail(rank) } / total : 1
-        }
-        let scores = heads.map(\.scoreSpectrum), values = heads.map(\.valueSpectrum)
-        return levels.first { ratio(scores, $0.scoreRank) >= threshold && ratio(values, $0.valueRank) >= threshold }
-            ?? levels[levels.count - 1]
+        levels[LayerSpectra(heads).smallest(of: levels, reaching: threshold)]
     }
 
     /// What is decided for a layer and micro-batch; nil for full attention.
@@ -46,7 +40,7 @@ struct LevelChoice: Sendable {
                 levels: (0..<(batch.sequences * segments)).map { level($0 / segments, $0 % segments) })
         }
         switch options.strategy {
-        case .full: return nil
+        case .full, .policy, .oracle: return nil
         case .fixed:
             let level = options.levels(ofLayer: layer)[0]
             return each { _, _ in level }

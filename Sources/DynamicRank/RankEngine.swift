@@ -22,6 +22,10 @@ public final class RankEngine {
     public let options: RankOptions
     /// What upkeep of the bases has done since the engine was made.
     public private(set) var upkeep = Upkeep()
+    /// What the policy learnt in the last step; nil where no policy decides.
+    public private(set) var lesson: Lesson?
+    /// The policy and what trains it, where it decides.
+    let agent: PolicyAgent?
     /// Mean score rank and value rank over the segments of the pass last made, all layers of the stage; d where full.
     public var meanRanks: (score: Double, value: Double) { tally.mean(full: configuration.headWidth) }
 
@@ -39,13 +43,14 @@ public final class RankEngine {
     private let tally = RankTally()
     private let now: @Sendable () -> Double
 
-    /// For the layers of one stage; `now` gives seconds for `upkeep`.
+    /// For the layers of one stage; `now` gives seconds for `upkeep`, and `sequences` are those of the largest micro-batch
+    /// that a policy learns from.
     ///
     /// Throws `LevelError` where the levels are not nested or exceed the head width, fixed ones are neither one nor one a
     /// layer, or segments are empty.
     public init(
         _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
-        upkeeping: Upkeeping = Upkeeping(), now: @escaping @Sendable () -> Double
+        upkeeping: Upkeeping = Upkeeping(), sequences: Int = 1, now: @escaping @Sendable () -> Double
     ) throws(LevelError) {
         let d = configuration.headWidth, H = configuration.heads
         try options.check(configuration)
@@ -57,6 +62,11 @@ public final class RankEngine {
         self.upkeeping = upkeeping
         self.now = now
         tracker = BasisTracker(levels: options.levels)
+        if case .policy(let own) = options.strategy {
+            agent = PolicyAgent(own, ranks: options, configuration: configuration, seed: seed, sequences: sequences)
+        } else {
+            agent = nil
+        }
         grams = GramSet(layers: layers.count, heads: H, headWidth: d)
         gathered = GramSet(layers: layers.count, heads: H, headWidth: d)
         bases = BasisSet(layers: layers.count, heads: H, headWidth: d)
@@ -71,21 +81,74 @@ public final class RankEngine {
     /// Whether attention runs below full rank: there are bases, and the strategy wants them.
     public var isReducing: Bool { !folded.isEmpty && !bases.head(layer: 0, head: 0).isEmpty }
 
-    /// The pass of training step `step`, which also gathers Grams.
-    public func trainingPass(step: Int) -> LowRankPass { pass(step: step, observes: true) }
+    /// The pass of training step `step` of `stage`, which also gathers Grams; a policy draws its levels and learns.
+    public func trainingPass(step: Int, of stage: TransformerStage) -> LowRankPass {
+        pass(step: step, of: stage, isTraining: true)
+    }
 
-    /// A pass that gathers nothing.
-    public func evaluationPass() -> LowRankPass { pass(step: 0, observes: false) }
+    /// A pass that gathers nothing; a policy takes the level that it finds likeliest.
+    public func evaluationPass(of stage: TransformerStage) -> LowRankPass {
+        pass(step: 0, of: stage, isTraining: false)
+    }
 
-    private func pass(step: Int, observes: Bool) -> LowRankPass {
+    private func pass(step: Int, of stage: TransformerStage, isTraining: Bool) -> LowRankPass {
         tally.reset()
-        let choice = isReducing
-            ? LevelChoice(options, bases: bases, firstLayer: layers.lowerBound, seed: seed, step: step) : nil
-        return LowRankPass(layers: folded, observe: observes ? observer(step: step) : nil) { [tally] input, batch in
-            let decisions = choice?.decide(input, batch)
+        let decide = isReducing ? decider(step: step, of: stage, isTraining: isTraining) : nil
+        return LowRankPass(layers: folded, observe: isTraining ? observer(step: step) : nil) { [tally] input, batch in
+            let decisions = decide?(input, batch)
             if let decisions { tally.add(decisions) }
             return decisions?.levels
         }
+    }
+
+    private typealias Decider = @Sendable (AttentionInput, MicroBatch) -> Decisions?
+
+    /// Who names the levels of a pass.
+    private func decider(step: Int, of stage: TransformerStage, isTraining: Bool) -> Decider {
+        if let agent {
+            let now = surroundings(agent.options, step: step, of: stage, isTraining: isTraining)
+            return { agent.decide($0, $1, now) }
+        }
+        if case .oracle(let weights) = options.strategy {
+            let oracle = Oracle(reward: rewardModel(weights, step: step))
+            return { oracle.decide($0, $1) }
+        }
+        let choice = LevelChoice(options, bases: bases, firstLayer: layers.lowerBound, seed: seed, step: step)
+        return { choice.decide($0, $1) }
+    }
+
+    private func rewardModel(_ weights: RewardWeights, step: Int) -> RewardModel {
+        RewardModel(
+            configuration: configuration, options: options, weights: weights,
+            layers: attention.indices.map { i in
+                let spectra = LayerSpectra(bases.layer(i))
+                return RewardModel.Layer(
+                    meter: RewardMeter(
+                        heads: configuration.heads, headWidth: configuration.headWidth, basis: attention[i], team: team),
+                    perturbations: options.levels.map(spectra.relativePerturbation))
+            },
+            firstLayer: layers.lowerBound,
+            generator: Philox(key: seed).derived(
+                UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32), 0, RandomPurpose.rewardRows))
+    }
+
+    private func surroundings(
+        _ agent: AgentOptions, step: Int, of stage: TransformerStage, isTraining: Bool
+    ) -> PolicyAgent.Surroundings {
+        let spectra = attention.indices.map { LayerSpectra(bases.layer($0)) }
+        let facts = zip(layers, spectra).map { layer, spectra in
+            LayerFacts(
+                weight: stage.attentionWeight(layer: layer),
+                depth: (Double(layer) + 0.5) / Double(configuration.layers),
+                shares: options.levels.map(spectra.energyRatios), on: team)
+        }
+        let rows = max(1, options.segment / upkeeping.sampleEvery), D = configuration.width
+        let upkeep = 6 * rows * D * D
+            + UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth)
+        return PolicyAgent.Surroundings(
+            facts: facts, reward: rewardModel(agent.reward, step: step),
+            energyLevels: spectra.map { $0.smallest(of: options.levels, reaching: agent.energy) },
+            firstLayer: layers.lowerBound, step: step, learns: isTraining, upkeep: isTraining ? upkeep : 0, team: team)
     }
 
     /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
@@ -107,10 +170,14 @@ public final class RankEngine {
         }
     }
 
-    /// Ends training step `step`: `sum` adds what other replicas gathered, then Grams move on and, every few steps, bases.
+    /// Ends training step `step`: `sum` adds what other replicas of the stage gathered, then Grams move on and, every few
+    /// steps, bases. A policy learns from what all ranks decided, which `sumOverAll` adds up.
     ///
-    /// Throws what `sum` throws, and `LAPACKError`.
-    public func endStep(_ step: Int, sum: (Buffer<Double>) throws -> Void) throws {
+    /// Throws what the sums throw, and `LAPACKError`.
+    public func endStep(
+        _ step: Int, sum: (Buffer<Double>) throws -> Void, sumOverAll: (Buffer<Double>) throws -> Void
+    ) throws {
+        lesson = try agent?.learn(on: team, sum: sumOverAll)
         try sum(gathered.values)
         grams.average(adding: gathered, decay: upkeeping.decay)
         gathered.values.fill(0)

@@ -11,6 +11,10 @@ public enum Strategy: Codable, Equatable, Sendable {
     case random([[Double]]? = nil)
     /// The cheapest level of the list whose score and value NER (Eq. 15) reach the threshold, for each layer.
     case energy(Double)
+    /// The level that the trained policy draws, or finds likeliest.
+    case policy(AgentOptions)
+    /// The level whose reward, tried for every level at rows of the segment before, was best; the largest at first.
+    case oracle(RewardWeights)
 
     /// Its name on the command line.
     public var name: String {
@@ -19,6 +23,8 @@ public enum Strategy: Codable, Equatable, Sendable {
         case .fixed: "fixed"
         case .random: "random"
         case .energy: "energy"
+        case .policy: "policy"
+        case .oracle: "oracle"
         }
     }
 }

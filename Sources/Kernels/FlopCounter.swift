@@ -10,10 +10,15 @@ public enum FlopKind: Int, CaseIterable, Sendable {
     case values
     /// Grams, bases and the folding of bases into weights.
     case upkeep
+    /// The agent: its network and the measuring of rewards.
     case policy
+    /// Spectral norms by power iteration.
     case `guard`
     case feedForward
     case head
+
+    /// What counts as attention, all that lowers its rank included.
+    public static let attention: [FlopKind] = [.projections, .scores, .values, .upkeep, .policy, .guard]
 }
 
 /// Counts the multiply-adds (two each) that products really execute, by kind; exponentials are counted apart.

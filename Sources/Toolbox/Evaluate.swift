@@ -100,7 +100,7 @@ private func predict(
     _ windows: StridedWindows, of tokens: Buffer<Int32>, share: Range<Int>, stage: TransformerStage, engine: RankEngine
 ) -> TokenRecord {
     let L = windows.context, d = Int32(stage.configuration.headWidth)
-    let lowRank = engine.evaluationPass()
+    let lowRank = engine.evaluationPass(of: stage)
     if engine.isReducing && !share.isEmpty { stage.fold(lowRank) }
     let activations = stage.makeActivations()
     let inputs = Buffer<Int32>(uninitialized: L), targets = Buffer<Int32>(uninitialized: L)

@@ -41,6 +41,14 @@ struct EvaluationPlan {
             options.level = fixed.map(\.description).joined(separator: ",")
         case .energy(let share) where name == "energy" && asked.energy == nil:
             options.energy = share
+        case .policy(let agent) where name == "policy" || name == "oracle":
+            options.fill(agent.reward)
+            if name == "policy", asked.guard == nil, asked.epsilon == nil, asked.epsilonDecay == nil {
+                options.guard = agent.tolerance == nil ? "off" : "on"
+                options.epsilon = agent.tolerance?.epsilon
+                options.epsilonDecay = agent.tolerance?.decay
+            }
+        case .oracle(let weights) where name == "oracle": options.fill(weights)
         default: break
         }
         let namesLevels = asked.levels != nil || asked.rankMin != nil || asked.rankMax != nil || asked.rankStep != nil
@@ -50,5 +58,14 @@ struct EvaluationPlan {
         }
         if asked.segment == nil, saved.segment >= 1, context % saved.segment == 0 { options.segment = saved.segment }
         return options
+    }
+}
+
+extension AttentionOptions {
+    /// Takes `weights` for those that were not asked for.
+    fileprivate mutating func fill(_ weights: RewardWeights) {
+        alpha = alpha ?? weights.alpha
+        beta = beta ?? weights.beta
+        gamma = gamma ?? weights.gamma
     }
 }

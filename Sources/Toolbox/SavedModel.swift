@@ -67,7 +67,8 @@ struct SavedModel: ~Copyable {
         }
     }
 
-    /// Collective: fills the engine's bases. Throws `AgreedError`, also where the checkpoint has none, and `MPIError`.
+    /// Collective: fills the engine's bases, and its policy where one decides. Throws `AgreedError`, also where the
+    /// checkpoint has none, and `MPIError`.
     func readBases(into engine: RankEngine, world: borrowing Communicator) throws {
         try agreed(on: world) { if !hasBases { throw noBases(engine.options) } }
         for layer in 0..<run.model.layers {
@@ -83,6 +84,15 @@ struct SavedModel: ~Copyable {
         engine.adopt()
         // Zeros are what a run saves that has not made its bases yet.
         try agreed(on: world) { if !engine.isReducing { throw noBases(engine.options) } }
+        try agreed(on: world) {
+            if let lack = try reader?.lack(ofPolicyFor: engine) { throw lack }
+        }
+        for entry in engine.policyEntries {
+            try agreed(on: world) {
+                try reader?.read(CheckpointLayout.policy(entry.name), shape: entry.shape, into: entry.values)
+            }
+            try world.broadcast(entry.values, root: 0)
+        }
     }
 
     private func noBases(_ options: RankOptions) -> ConfigurationError {

@@ -2,33 +2,38 @@ import DynamicRank
 import Transformer
 
 extension RankOptions {
-    /// From the command line. Throws `ConfigurationError` for a strategy, level or segment that cannot be.
-    public init(_ options: AttentionOptions, headWidth d: Int, context: Int) throws(ConfigurationError) {
+    /// From the command line; `policy` where one may be trained. Throws `ConfigurationError` for a strategy, level, segment
+    /// or agent that cannot be.
+    public init(
+        _ options: AttentionOptions, policy: PolicyOptions = PolicyOptions(), headWidth d: Int, context: Int
+    ) throws(ConfigurationError) {
         let name = options.attention ?? "full"
         let segment = try Self.segment(options.segment, context: context)
         if name != "fixed", options.rank != nil || options.level != nil {
             throw ConfigurationError("--rank and --level are for --attention fixed, not \(name)")
         }
-        if name != "energy", options.energy != nil {
-            throw ConfigurationError("--energy is for --attention energy, not \(name)")
+        if name != "energy", name != "policy", options.energy != nil {
+            throw ConfigurationError("--energy is for --attention energy or policy, not \(name)")
         }
+        try options.requireAgent(name)
+        if name != "policy" { try policy.requireNone(name) }
         do {
             let levels = try Self.levels(options, headWidth: d)
             switch name {
             case "full": self.init(strategy: .full, levels: levels, segment: segment)
             case "random": self.init(strategy: .random(), levels: levels, segment: segment)
             case "energy":
-                let share = options.energy ?? 0.95
-                guard share > 0, share <= 1 else {
-                    throw ConfigurationError("--energy is \(share); it must be above 0 and at most 1")
-                }
-                self.init(strategy: .energy(share), levels: levels, segment: segment)
+                self.init(strategy: .energy(try options.energyShare()), levels: levels, segment: segment)
             case "fixed":
                 let fixed = try Self.fixedLevels(options)
                 for level in fixed { _ = try LevelList([level], headWidth: d) }
                 self.init(strategy: .fixed(fixed), levels: fixed, segment: segment)
+            case "policy":
+                self.init(strategy: .policy(try AgentOptions(options, policy)), levels: levels, segment: segment)
+            case "oracle":
+                self.init(strategy: .oracle(try options.rewardWeights()), levels: levels, segment: segment)
             default:
-                throw ConfigurationError("--attention \(name): choose full, fixed, random or energy")
+                throw ConfigurationError("--attention \(name): choose full, fixed, random, energy, policy or oracle")
             }
         } catch let error as LevelError {
             throw ConfigurationError("\(error)")
@@ -81,6 +86,8 @@ extension RankOptions {
         switch strategy {
         case .fixed(let fixed): own.append(("level", fixed.map(\.description).joined(separator: ","))); isFixed = true
         case .energy(let share): own.append(("energy", "\(share)")); isFixed = false
+        case .policy(let agent): own += agent.options; isFixed = false
+        case .oracle(let weights): own += weights.options; isFixed = false
         case .full, .random: isFixed = false
         }
         if !isFixed { own.append(("levels", levels.map(\.description).joined(separator: ","))) }

@@ -44,7 +44,10 @@ enum ConfigurationFile {
             guard value.null == nil, let text = value.scalar?.string, !text.isEmpty else {
                 throw ConfigurationError("\(place): \(name) needs one value")
             }
-            let pair = ["--\(name)=\(text)"]
+            // What parses alone is a flag.
+            let isFlag = (try? TrainOptions.parse(["--\(name)"])) != nil
+            if isFlag, text == "false" { continue }
+            let pair = isFlag && text == "true" ? ["--\(name)"] : ["--\(name)=\(text)"]
             do {
                 _ = try TrainOptions.parse(pair)
             } catch {

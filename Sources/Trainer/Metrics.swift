@@ -20,6 +20,14 @@ public struct MetricsLine: Codable, Equatable, Sendable {
     public var attention_flops: Double?
     public var upkeep_flops: Double?
     public var attention_flops_saved: Double?
+    /// Under a policy: the parts of `attention_flops` that it and its spectral norms took, mean reward of a segment, mean
+    /// entropy in nats, ε_t, and the share of actions that the guard masked.
+    public var policy_flops: Double?
+    public var guard_flops: Double?
+    public var reward: Double?
+    public var policy_entropy: Double?
+    public var epsilon: Double?
+    public var masked_share: Double?
     public var valid_perplexity: Double?
     public var valid_word_perplexity: Double?
     public var valid_bits_per_byte: Double?

@@ -28,6 +28,10 @@ public struct RunConfiguration: Sendable, Equatable {
     public var ranks: RankOptions
     public var evalEvery, checkpointEvery, keep: Int
     public var resume: Resume
+    /// Whether a policy may begin on a checkpoint that has none.
+    public var startsPolicy: Bool
+    /// Whether the policy alone learns.
+    public var freezesModel: Bool
 
     /// Resolves `arguments` (without the program's name), reading `--config` where it is given.
     ///
@@ -64,7 +68,15 @@ public struct RunConfiguration: Sendable, Equatable {
         let shape = try ModelConfiguration(
             vocabularySize: max(1, vocabularySize), context: context, width: width, heads: heads, layers: layers,
             dropout: dropout)
-        ranks = try RankOptions(options.attention, headWidth: shape.headWidth, context: context)
+        ranks = try RankOptions(
+            options.attention, policy: options.policy, headWidth: shape.headWidth, context: context)
+        startsPolicy = options.policy.newPolicy
+        freezesModel = options.policy.freeze
+        if freezesModel {
+            guard case .policy = ranks.strategy else {
+                throw ConfigurationError("--freeze leaves only a policy to learn; it needs --attention policy")
+            }
+        }
         layerShards = options.grid.layerShards ?? 1
         threads = options.grid.threads
         runDirectory = run.runDir ?? "runs/drrl"
@@ -126,7 +138,7 @@ public struct RunConfiguration: Sendable, Equatable {
         let share = (batch + replicas - 1) / replicas
         return TrainingOptions(
             batch: batch, microBatch: microBatch ?? (layerShards > 1 ? 1 : share), learningRate: learningRate,
-            optimizer: AdamW(weightDecay: weightDecay), clip: clip, seed: seed)
+            optimizer: AdamW(weightDecay: weightDecay), clip: clip, seed: seed, freezesModel: freezesModel)
     }
 
     /// The same options as a configuration file.
@@ -143,8 +155,9 @@ public struct RunConfiguration: Sendable, Equatable {
             ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"), ("keep", "\(keep)"),
         ]
         lines += ranks.options.map { ($0, $1) }
+        if freezesModel { lines.append(("freeze", "true")) }
         lines.append(("run-dir", runDirectory))
-        let texts: Set = ["train", "valid", "tokenizer", "run-dir", "levels", "level"]
+        let texts: Set = ["train", "valid", "tokenizer", "run-dir", "levels", "level", "guard"]
         return lines.compactMap { name, value in
             value.map { texts.contains(name) ? "\(name): \(quoted($0))" : "\(name): \($0)" }
         }.joined(separator: "\n") + "\n"

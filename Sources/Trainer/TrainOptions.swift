@@ -19,6 +19,7 @@ struct TrainOptions: ParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: StepOptions
     @OptionGroup(title: "Attention") var attention: AttentionOptions
+    @OptionGroup(title: "Policy") var policy: PolicyOptions
     @OptionGroup(title: "Grid") var grid: GridOptions
     @OptionGroup(title: "Run") var run: RunOptions
 }
@@ -56,7 +57,7 @@ struct ModelOptions: ParsableArguments {
 
 /// How attention runs, as both programs ask it; `RankOptions.init(_:headWidth:context:)` resolves it.
 public struct AttentionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("full, or low rank: fixed (at --rank or --level), random, energy (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
+    @Option(help: ArgumentHelp("full, or low rank: fixed (at --rank or --level), random, energy, policy, oracle (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
     public var attention: String?
 
     @Option(help: ArgumentHelp("Nested pairs score rank:value rank, cheapest first (default at head width 64: 4:16,8:16,8:32,16:32,16:64).", valueName: "s:v,…"))
@@ -80,8 +81,52 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Tokens that share a level; divides the context (default: 128, or what divides).", valueName: "n"))
     public var segment: Int?
 
-    @Option(help: ArgumentHelp("For energy: share of the spectrum's energy to keep (default: 0.95).", valueName: "share"))
+    @Option(help: ArgumentHelp("For energy, and for the policy's warm start: share of the spectrum's energy to keep (default: 0.95).", valueName: "share"))
     public var energy: Double?
+
+    @Option(help: ArgumentHelp("For policy and oracle: the reward's weight of the outputs' similarity (default: 1).", valueName: "α"))
+    public var alpha: Double?
+
+    @Option(help: ArgumentHelp("… of the FLOPs (default: 0.05)", valueName: "β"))
+    public var beta: Double?
+
+    @Option(help: ArgumentHelp("… of the change in the scores (default: 0.1).", valueName: "γ"))
+    public var gamma: Double?
+
+    @Option(help: ArgumentHelp("For policy: on, or off to let it take any level (default: on).", valueName: "on|off"))
+    public var `guard`: String?
+
+    @Option(help: ArgumentHelp("The guard's largest change in the scores, at first (default: \(GuardDefaults.epsilon)).", valueName: "ε"))
+    public var epsilon: Double?
+
+    @Option(help: ArgumentHelp("What it is multiplied by each step (default: \(GuardDefaults.decay)).", valueName: "share"))
+    public var epsilonDecay: Double?
+
+    public init() {}
+}
+
+/// How the policy learns, beside `AttentionOptions`.
+public struct PolicyOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Weight λ of the policy's loss (default: 1).", valueName: "λ"))
+    public var rlWeight: Double?
+
+    @Option(help: ArgumentHelp("What a return keeps of the next segment's, 0 to 1 (default: 0.5).", valueName: "share"))
+    public var discount: Double?
+
+    @Option(help: ArgumentHelp("reinforce, or ppo: three epochs on the clipped ratio (default: reinforce).", valueName: "rule"))
+    public var policyUpdate: String?
+
+    @Option(help: ArgumentHelp("Steps that first imitate the energy rule (default: 0).", valueName: "n"))
+    public var warmStart: Int?
+
+    @Option(help: ArgumentHelp("Decides the policy's first weights and its draws (default: --seed).", valueName: "n"))
+    public var policySeed: UInt64?
+
+    @Flag(help: "Let a policy begin on a checkpoint that has none for these levels.")
+    public var newPolicy = false
+
+    @Flag(help: "Leave the language model as it is: the policy alone learns.")
+    public var freeze = false
 
     public init() {}
 }

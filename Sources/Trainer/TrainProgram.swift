@@ -131,7 +131,8 @@ public enum TrainProgram {
         let found = try grid.agree { isRoot ? try run.checkpointToResume(in: directory, say: say) ?? "" : "" }
         let path = try grid.world.broadcast(found, root: 0)
         if !path.isEmpty {
-            let saved = try worker.restore(from: path, tokenizerHash: corpus.tokenizer.hash)
+            let saved = try worker.restore(
+                from: path, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
             say("resume     step \(worker.step) from \(path)")
             if let saved, saved.sourceHash != corpus.train.sidecar.sourceHash {
                 say("resume     note: that run read another text, \(saved.path)")

@@ -74,6 +74,14 @@ final class TrainingLoop {
             line.attention_flops = attention.flops
             line.upkeep_flops = attention.upkeepFLOPs
             line.attention_flops_saved = 1 - attention.flops / attention.fullFLOPs
+            if let lesson = attention.lesson {
+                line.policy_flops = attention.policyFLOPs
+                line.guard_flops = attention.guardFLOPs
+                line.reward = lesson.reward
+                line.policy_entropy = lesson.entropy
+                line.epsilon = lesson.tolerance
+                line.masked_share = lesson.maskedShare
+            }
         }
         return line
     }

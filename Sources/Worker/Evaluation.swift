@@ -35,7 +35,7 @@ extension Worker {
         let most = stage.capacity / length
         let nll = Buffer<Double>(uninitialized: stage.capacity)
         var total = 0.0
-        let lowRank = ranks.evaluationPass()
+        let lowRank = ranks.evaluationPass(of: stage)
         if ranks.isReducing { stage.fold(lowRank) }
         for first in stride(from: share.lowerBound, to: share.upperBound, by: most) {
             let count = min(most, share.upperBound - first)

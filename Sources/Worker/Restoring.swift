@@ -8,20 +8,24 @@ extension Worker {
     /// Collective: takes up the run saved at `path`, from whatever grid. Returns the corpus it was reading.
     ///
     /// Only rank 0 reads the file. Throws `AgreedError` on every rank when the checkpoint cannot be read, is of another
-    /// shape or was made with another tokenizer or seed; weights are untouched unless all of that holds. Throws
-    /// `MPIError` as well.
+    /// shape or was made with another tokenizer or seed, or holds no policy for these levels where one decides; weights are
+    /// untouched unless all of that holds. Throws `MPIError` as well.
+    ///
+    /// - Parameter startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
     @discardableResult
-    public func restore(from path: String, tokenizerHash: String) throws -> SavedCorpus? {
+    public func restore(from path: String, tokenizerHash: String, startsPolicy: Bool = false) throws -> SavedCorpus? {
         let isRoot = grid.topology.rank == 0
         var reader: CheckpointReader?
-        var progress: [Int64] = [0, 0, 0]
+        var progress: [Int64] = [0, 0, 0, 0]
         var corpus: SavedCorpus?
         try grid.agree {
             guard isRoot else { return }
             let opened = try CheckpointReader(path: path)
             try requireSame(opened, tokenizerHash: tokenizerHash)
+            let lack = try opened.lack(ofPolicyFor: ranks)
+            if let lack, !startsPolicy { throw lack }
             let hasBases = opened.description(of: CheckpointLayout.lowRank("layer_0/gram")) != nil
-            progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0]
+            progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0, lack == nil ? 1 : 0]
             corpus = try opened.json(CheckpointLayout.dataSource)
             reader = consume opened
         }
@@ -54,6 +58,14 @@ extension Worker {
                 }
             }
             ranks.adopt()
+        }
+        if progress[3] == 1 {
+            for entry in ranks.policyEntries {
+                try grid.agree {
+                    try reader?.read(CheckpointLayout.policy(entry.name), shape: entry.shape, into: entry.values)
+                }
+                try grid.world.broadcast(entry.values, root: 0)
+            }
         }
         step = Int(progress[0])
         cursor = Int(progress[1])

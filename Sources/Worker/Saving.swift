@@ -60,6 +60,8 @@ extension Worker {
                 if let elements { store(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape, elements) }
             }
         }
+        // Every rank has the whole policy.
+        if isRoot { for entry in ranks.policyEntries { store(CheckpointLayout.policy(entry.name), entry.shape, entry.values) } }
         return try grid.agree {
             if let failure { throw failure }
             guard let finished = writer.take() else { return nil }
@@ -76,7 +78,8 @@ extension Worker {
         let lowRank = configuration.layers * RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
         var writer = try CheckpointWriter(
             directory: directory, step: step,
-            expectedBytes: 3 * count * MemoryLayout<Float>.size + lowRank * MemoryLayout<Double>.size)
+            expectedBytes: 3 * count * MemoryLayout<Float>.size + lowRank * MemoryLayout<Double>.size
+                + ranks.policyEntries.reduce(0) { $0 + $1.values.count } * MemoryLayout<Float>.size)
         try writer.write(CheckpointLayout.config, json: SavedRun(model: configuration, training: options, ranks: ranks.options))
         try writer.write(CheckpointLayout.dataCursor, scalar: Int64(cursor))
         try writer.write(CheckpointLayout.dataSource, json: corpus)

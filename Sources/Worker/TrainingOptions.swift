@@ -1,3 +1,4 @@
+import DynamicRank
 import Transformer
 
 /// What decides a training step, besides the model and the data.
@@ -13,9 +14,12 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     public var clip: Float
     /// Decides weights, sample order and dropout.
     public var seed: UInt64
+    /// Whether the language model's weights stay as they are, and the policy alone learns.
+    public var freezesModel: Bool
 
     public init(
-        batch: Int, microBatch: Int, learningRate: LearningRate, optimizer: AdamW, clip: Float, seed: UInt64
+        batch: Int, microBatch: Int, learningRate: LearningRate, optimizer: AdamW, clip: Float, seed: UInt64,
+        freezesModel: Bool = false
     ) {
         self.batch = batch
         self.microBatch = microBatch
@@ -23,19 +27,26 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
         self.optimizer = optimizer
         self.clip = clip
         self.seed = seed
+        self.freezesModel = freezesModel
     }
 }
 
 /// What attention ran at and executed in a step, over all ranks; FLOPs as the kernels count them.
 public struct AttentionReport: Sendable {
-    /// Projections, scores, values and upkeep of the bases, forward and backward.
+    /// Projections, scores, values, upkeep of the bases, policy and guard, forward and backward.
     public let flops: Double
     /// Of these, Grams, bases and their folding into weights.
     public let upkeepFLOPs: Double
+    /// Of these, the policy, its training and its rewards.
+    public let policyFLOPs: Double
+    /// Of these, the guard's and the state's spectral norms.
+    public let guardFLOPs: Double
     /// What projections, scores and values of full attention would execute in the same tiles.
     public let fullFLOPs: Double
     /// Mean ranks over layers and segments.
     public let scoreRank, valueRank: Double
+    /// What the policy learnt; nil where none decides.
+    public let lesson: Lesson?
 }
 
 /// What a step did; the same on every rank.

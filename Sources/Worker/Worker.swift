@@ -54,55 +54,80 @@ public final class Worker {
         exchange = GradientExchange(grid: grid, arena: stage.parameters)
         self.ranks = try RankEngine(
             configuration, layers: placement.layers, options: ranks, seed: options.seed, team: team,
-            now: monotonicSeconds)
+            sequences: sequences, now: monotonicSeconds)
     }
 
-    /// Collective: one optimizer step on the next batch.
+    /// Collective: one optimizer step on the next batch; where the model is frozen, a forward pass that the policy learns
+    /// from.
     ///
     /// - Parameter stopRequested: whether this rank was asked to stop.
     /// Throws `NonFiniteError` on every rank before the update, and `MPIError`.
     public func trainStep(stopRequested: Bool) throws -> StepReport {
         let start = monotonicSeconds()
         let number = step + 1
-        let dropout = configuration.dropout > 0
-            ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
-        let targets = options.batch * configuration.context
-        let lowRank = ranks.trainingPass(step: number), isReducing = ranks.isReducing
         team.flops.reset()
+        let lowRank = ranks.trainingPass(step: number, of: stage)
         do {
-            if isReducing { stage.fold(lowRank) }
-            let nll = try pipeline.train(
-                microBatches(), dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets)
-            ) { layer in
-                guard let layer else { return try exchange.startRest() }
-                if isReducing { stage.unfold(lowRank, layer: layer) }
-                try exchange.start(layer: layer)
-            }
-            try exchange.finish()
-            let sums = Buffer([nll, squaresOwned()])
-            try grid.world.allreduce(sums, .sum)
-            let (loss, norm) = (sums[0] / Double(targets), sums[1].squareRoot())
-            try requireFinite(loss: loss, norm: norm, ownLoss: nll, step: number)
-            let rate = options.learningRate[number]
-            // The same small constant as in PyTorch's clip_grad_norm_.
-            let clip = options.clip > 0 ? min(1, Double(options.clip) / (norm + 1e-6)) : 1
-            options.optimizer.update(
-                stage.parameters, reduced: exchange.gradients, step: number, learningRate: rate,
-                gradientScale: Float(clip), on: team)
-            try ranks.endStep(number) { try grid.sameStage.allreduce($0, .sum) }
+            if ranks.isReducing { stage.fold(lowRank) }
+            let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
+            try ranks.endStep(
+                number, sum: { try grid.sameStage.allreduce($0, .sum) },
+                sumOverAll: { try grid.world.allreduce($0, .sum) })
             let attention = try attentionReport()
             let worst = Buffer([exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start])
             try grid.world.allreduce(worst, .max)
             step = number
             cursor += options.batch
             return StepReport(
-                step: number, loss: loss, learningRate: rate, gradientNorm: norm, exposedSeconds: worst[0],
-                seconds: worst[2], attention: attention, stopRequested: worst[1] > 0)
+                step: number, loss: learnt.loss, learningRate: learnt.rate, gradientNorm: learnt.norm,
+                exposedSeconds: worst[0], seconds: worst[2], attention: attention, stopRequested: worst[1] > 0)
         } catch {
             pipeline.abandon()
             exchange.abandon()
             throw error
         }
+    }
+
+    private typealias Learnt = (loss: Double, norm: Double, rate: Float)
+
+    /// Forward and backward passes, exchange of gradients, clipping, update.
+    private func learn(_ lowRank: LowRankPass, step number: Int) throws -> Learnt {
+        let dropout = configuration.dropout > 0
+            ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
+        let targets = options.batch * configuration.context, isReducing = ranks.isReducing
+        let nll = try pipeline.train(
+            microBatches(), dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets)
+        ) { layer in
+            guard let layer else { return try exchange.startRest() }
+            if isReducing { stage.unfold(lowRank, layer: layer) }
+            try exchange.start(layer: layer)
+        }
+        try exchange.finish()
+        let sums = Buffer([nll, squaresOwned()])
+        try grid.world.allreduce(sums, .sum)
+        let (loss, norm) = (sums[0] / Double(targets), sums[1].squareRoot())
+        try requireFinite(loss: loss, norm: norm, ownLoss: nll, step: number)
+        let rate = options.learningRate[number]
+        // The same small constant as in PyTorch's clip_grad_norm_.
+        let clip = options.clip > 0 ? min(1, Double(options.clip) / (norm + 1e-6)) : 1
+        options.optimizer.update(
+            stage.parameters, reduced: exchange.gradients, step: number, learningRate: rate,
+            gradientScale: Float(clip), on: team)
+        return (loss, norm, rate)
+    }
+
+    /// Forward passes alone.
+    private func read(_ lowRank: LowRankPass, step number: Int) throws -> Learnt {
+        let nll = Buffer<Double>(count: stage.capacity, repeating: 0)
+        var own = 0.0
+        for batch in microBatches() {
+            try pipeline.evaluate(batch, lowRank: lowRank, into: nll)
+            own += nll[0..<batch.rows].array.reduce(0, +)
+        }
+        if !grid.topology.isLastStage { own = 0 }
+        let loss = try grid.world.allreduce(own, .sum) / Double(options.batch * configuration.context)
+        try requireFinite(loss: loss, norm: 0, ownLoss: own, step: number)
+        return (loss, 0, 0)
     }
 
     /// The epoch that the next sample belongs to.
@@ -114,13 +139,17 @@ public final class Worker {
         // Every sequence has as many segments in every layer; replicas may differ in sequences.
         let own = Double(stage.placement.layers.count * share.count)
         let sums = Buffer(
-            [.projections, .scores, .values, .upkeep].map { Double(flops[$0]) } + [mean.score * own, mean.value * own])
+            FlopKind.attention.map { Double(flops[$0]) } + [.upkeep, .policy, .guard].map { Double(flops[$0]) }
+                + [mean.score * own, mean.value * own])
         try grid.world.allreduce(sums, .sum)
-        let all = Double(configuration.layers * options.batch)
+        let kinds = FlopKind.attention.count, all = Double(configuration.layers * options.batch)
         return AttentionReport(
-            flops: sums[0] + sums[1] + sums[2] + sums[3], upkeepFLOPs: sums[3],
-            fullFLOPs: configuration.fullAttentionFLOPs(sequences: options.batch, length: configuration.context),
-            scoreRank: sums[4] / all, valueRank: sums[5] / all)
+            flops: sums[0..<kinds].array.reduce(0, +), upkeepFLOPs: sums[kinds], policyFLOPs: sums[kinds + 1],
+            guardFLOPs: sums[kinds + 2],
+            fullFLOPs: options.freezesModel
+                ? configuration.fullAttentionForwardFLOPs(sequences: options.batch, length: configuration.context)
+                : configuration.fullAttentionFLOPs(sequences: options.batch, length: configuration.context),
+            scoreRank: sums[kinds + 3] / all, valueRank: sums[kinds + 4] / all, lesson: ranks.lesson)
     }
 
     /// This replica's sequences of the batch.

@@ -20,20 +20,11 @@ struct PolicyState: Sendable {
     /// [E, S] index of the previous segment's level plus 1; 0 in the first segment.
     let previous: Buffer<Int32>
 
-    private init(episodes: Int, segments: Int, pieces: Int, width: Int, facts: Int) {
-        self.episodes = episodes
-        self.segments = segments
-        self.pieces = pieces
-        pooled = Buffer(count: episodes * segments * (pieces + 2) * width, repeating: 0)
-        self.facts = Buffer(count: episodes * segments * facts, repeating: 0)
-        previous = Buffer(count: episodes * segments, repeating: 0)
-    }
-
     /// One layer of each sequence of a micro-batch; `previous` is filled in as levels are chosen.
     init(_ x: Matrix, batch: MicroBatch, segment T: Int, layer: LayerFacts, on team: Team) {
         let D = x.columns, L = batch.length, S = (L + T - 1) / T, C = min(Self.mostPieces, T), F = layer.values.count + 1
-        self.init(episodes: batch.sequences, segments: S, pieces: C, width: D, facts: F)
-        let pooled = pooled, facts = facts
+        let pooled = Buffer<Float>(count: batch.sequences * S * (C + 2) * D, repeating: 0)
+        let facts = Buffer<Float>(uninitialized: batch.sequences * S * F)
         team.tasks(batch.sequences * S) { row, _ in
             let b = row / S, s = row % S
             for (i, value) in layer.values.enumerated() { facts[row * F + i] = value }
@@ -45,27 +36,12 @@ struct PolicyState: Sendable {
                 meanRows(x.rows((first + T * c / C)..<(first + T * (c + 1) / C)), into: pooled[target..<(target + D)])
             }
         }
-    }
-
-    /// Some states one after the other; they have the same segments and pieces.
-    init(joining states: [PolicyState]) {
-        let first = states[0], rows = first.segments
-        func joined<Element>(_ part: (PolicyState) -> Buffer<Element>) -> Buffer<Element> {
-            let all = Buffer<Element>(uninitialized: states.reduce(0) { $0 + part($1).count })
-            var start = 0
-            for state in states {
-                let piece = part(state)
-                all[start..<(start + piece.count)].copy(from: piece)
-                start += piece.count
-            }
-            return all
-        }
-        episodes = states.reduce(0) { $0 + $1.episodes }
-        segments = rows
-        pieces = first.pieces
-        pooled = joined(\.pooled)
-        facts = joined(\.facts)
-        previous = joined(\.previous)
+        episodes = batch.sequences
+        segments = S
+        pieces = C
+        self.pooled = pooled
+        self.facts = facts
+        previous = Buffer(count: batch.sequences * S, repeating: 0)
     }
 
     /// How far into the sequence segment `s` is, about 0 … 1.

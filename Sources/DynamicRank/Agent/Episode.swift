@@ -1,0 +1,20 @@
+import Kernels
+
+// E episodes of S segments each, K levels.
+
+/// What became of one layer's decisions for the sequences of a micro-batch, until the step's end.
+struct Episodes: Sendable {
+    /// The layer's number in the model.
+    let layer: Int
+    let state: PolicyState
+    /// [K] which actions the guard let stand.
+    let allowed: [Bool]
+    /// [E, S] indices of the levels taken.
+    let actions: [Int]
+    /// [E, S] ln π of each when it was taken.
+    let logProbabilities: [Double]
+    /// [E, S] Eq. 12.
+    let rewards: [Double]
+    /// [E, S], once the step has ended.
+    var advantages: [Double] = []
+}

@@ -1,0 +1,148 @@
+import Kernels
+import Synchronization
+import Transformer
+
+// N layers of the model, S segments, K levels.
+
+/// What a training step taught the policy; the same on every rank.
+public struct Lesson: Sendable, Equatable {
+    /// Mean reward (Eq. 12) of a segment.
+    public var reward = 0.0
+    /// Mean entropy of the policy where it decided, in nats.
+    public var entropy = 0.0
+    /// Share of actions that the guard masked.
+    public var maskedShare = 0.0
+    /// ε_t of the step; nil without a guard.
+    public var tolerance: Double?
+}
+
+/// The agent on one rank: the shared policy, its decisions for this stage's layers, and what they teach it.
+///
+/// Every rank has the same policy: gradients, returns and moments are summed over all ranks before they are used.
+final class PolicyAgent: Sendable {
+    let options: AgentOptions
+    let network: PolicyNetwork
+    let configuration: ModelConfiguration
+    let ranks: RankOptions
+    private let seed: UInt64
+    let solo = Team(threads: 1)
+    let memory = Mutex(Memory())
+    /// Returns by layer and segment, [N, S], that earlier steps led to expect.
+    let baseline: Buffer<Float>
+    /// Steps it has learnt from, warm start included, and updates of Adam.
+    let progress: Buffer<Float>
+
+    struct Memory {
+        var episodes: [Episodes] = []
+        var masked = 0
+        var actions = 0
+    }
+
+    /// - Parameter sequences: sequences of the largest micro-batch that it learns from.
+    init(
+        _ options: AgentOptions, ranks: RankOptions, configuration: ModelConfiguration, seed: UInt64, sequences: Int
+    ) {
+        let segments = (configuration.context + ranks.segment - 1) / ranks.segment
+        self.options = options
+        self.ranks = ranks
+        self.configuration = configuration
+        self.seed = options.seed ?? seed
+        network = PolicyNetwork(
+            PolicyShape(inputWidth: configuration.width, levels: ranks.levels.count),
+            rows: sequences * segments, seed: self.seed)
+        baseline = Buffer(count: configuration.layers * segments, repeating: 0)
+        progress = Buffer(count: 2, repeating: 0)
+    }
+
+    var age: Int { Int(progress[0]) }
+
+    /// Whether the policy still imitates the energy rule.
+    var isWarmingUp: Bool { age < options.warmStart }
+
+    /// ε_t; nil without a guard.
+    var tolerance: Double? { options.tolerance?.tolerance(step: age) }
+
+    // MARK: Deciding
+
+    /// What a pass knows of the stage's layers.
+    struct Surroundings: Sendable {
+        let facts: [LayerFacts]
+        let reward: RewardModel
+        /// By layer of the stage: the level of the energy rule.
+        let energyLevels: [Int]
+        let firstLayer: Int
+        let step: Int
+        /// Whether it draws, measures and remembers; else it takes the likeliest level.
+        let learns: Bool
+        /// FLOPs of upkeep a segment, which rewards are charged with.
+        let upkeep: Int
+        let team: Team
+    }
+
+    /// The levels of a layer for each segment of each sequence.
+    func decide(_ input: AttentionInput, _ batch: MicroBatch, _ now: Surroundings) -> Decisions {
+        let own = input.layer - now.firstLayer, perturbations = now.reward.layers[own].perturbations
+        let state = PolicyState(input.x, batch: batch, segment: ranks.segment, layer: now.facts[own], on: now.team)
+        let E = state.episodes, S = state.segments
+        let imitates = now.learns && isWarmingUp
+        let allowed = allowedActions(perturbations)
+        var actions = Array(repeating: 0, count: E * S), chances = Array(repeating: 0.0, count: E * S)
+        let generator = Philox(key: seed).derived(
+            UInt32(truncatingIfNeeded: now.step), UInt32(truncatingIfNeeded: now.step >> 32), 0, RandomPurpose.levels)
+        network.unroll(state) { s, logits in
+            (0..<E).map { e in
+                let row = logits[(e * ranks.levels.count)..<((e + 1) * ranks.levels.count)].array.map(Double.init)
+                let chance = PolicyGradient.logProbabilities(row, allowed: allowed)
+                let level: Int
+                if imitates {
+                    level = now.energyLevels[own]
+                } else if now.learns {
+                    let sample = batch.samples[e]
+                    level = PolicyGradient.sample(chance, draw: generator.uniform(
+                        UInt32(s), UInt32(input.layer), UInt32(truncatingIfNeeded: sample),
+                        UInt32(truncatingIfNeeded: sample >> 32)))
+                } else {
+                    level = PolicyGradient.greedy(chance)
+                }
+                actions[e * S + s] = level
+                chances[e * S + s] = chance[level]
+                return level
+            }
+        }
+        let policyFLOPs = network.takeFLOPs()
+        now.team.flops.add(policyFLOPs, .policy)
+        var decisions = Decisions(levels: SegmentLevels(
+            segment: ranks.segment, segments: S, levels: actions.map { ranks.levels[$0] }))
+        if !imitates { decisions.logProbabilities = chances }
+        guard now.learns else { return decisions }
+        let rewards = measure(actions, input, batch, now, overhead: policyFLOPs / (E * S) + now.upkeep)
+        decisions.rewards = rewards
+        memory.withLock {
+            $0.episodes.append(Episodes(
+                layer: input.layer, state: state, allowed: imitates ? allowed.map { _ in true } : allowed,
+                actions: actions, logProbabilities: chances, rewards: rewards))
+            $0.actions += E * S * allowed.count
+            $0.masked += E * S * allowed.filter { !$0 }.count
+        }
+        return decisions
+    }
+
+    /// Eq. 10 before sampling.
+    private func allowedActions(_ perturbations: [Double]) -> [Bool] {
+        options.tolerance?.mask(perturbations: perturbations, step: age) ?? perturbations.map { _ in true }
+    }
+
+    private func measure(
+        _ actions: [Int], _ input: AttentionInput, _ batch: MicroBatch, _ now: Surroundings, overhead: Int
+    ) -> [Double] {
+        let S = actions.count / batch.sequences
+        return (0..<actions.count).map { i in
+            let b = i / S, s = i % S
+            let rows = now.reward.rows(
+                segment: s, length: batch.length, sample: batch.samples[b], layer: input.layer)
+            return now.reward.rewards(
+                sequence(b, of: input, batch), layer: input.layer, segment: s, length: batch.length, rows: rows,
+                levels: [actions[i]], overhead: overhead)[0]
+        }
+    }
+}

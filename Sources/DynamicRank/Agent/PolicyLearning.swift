@@ -1,0 +1,144 @@
+import Kernels
+import Transformer
+
+// N layers of the model, S segments, K levels.
+
+/// What a step's decisions teach the policy. Every rank has the same policy: gradients, returns and moments are summed over
+/// all ranks before they are used.
+extension PolicyAgent {
+    /// Most updates' weight that the baseline gives to the past.
+    private static let baselineDecay: Float = 0.9
+    /// Adam's rate at λ = 1.
+    static let learningRate: Float = 1e-3
+    /// Largest norm of the policy's gradient.
+    private static let clip = 1.0
+    /// Passes over a step's decisions of the clipped update.
+    private static let epochs = 3
+    /// Weight of the entropy in the loss, against a policy that is sure before it knows.
+    private static let entropyWeight = 0.003
+
+    /// Ends a training step: the policy learns from what all ranks decided. `sum` adds up over all ranks.
+    ///
+    /// Throws what `sum` throws. The FLOPs are counted on `team`.
+    func learn(on team: Team, sum: (Buffer<Double>) throws -> Void) throws -> Lesson {
+        let (episodes, masked, actions) = memory.withLock { memory in
+            defer { memory = Memory() }
+            return (memory.episodes, memory.masked, memory.actions)
+        }
+        let facts = Buffer([
+            Double(episodes.reduce(0) { $0 + $1.rewards.count }), episodes.reduce(0) { $0 + $1.rewards.reduce(0, +) },
+            Double(masked), Double(actions),
+        ])
+        try sum(facts)
+        var lesson = Lesson(tolerance: tolerance)
+        // A step that ran in full decided nothing.
+        guard facts[0] > 0 else { return lesson }
+        lesson.reward = facts[1] / facts[0]
+        lesson.maskedShare = facts[2] / facts[3]
+        let graded = try grade(episodes, sum: sum)
+        let epochs = isWarmingUp || options.update == .reinforce ? 1 : Self.epochs
+        for epoch in 0..<epochs {
+            let entropy = Buffer([try update(graded, of: facts[0], sum: sum)])
+            try sum(entropy)
+            if epoch == 0 { lesson.entropy = entropy[0] / facts[0] }
+        }
+        team.flops.add(network.takeFLOPs(), .policy)
+        progress[0] += 1
+        return lesson
+    }
+
+    /// Fills in the advantages: returns less what was expected of that layer and segment, normalised by the mean and
+    /// deviation over all ranks. The baseline is that of earlier steps, so it owes nothing to these actions.
+    private func grade(_ episodes: [Episodes], sum: (Buffer<Double>) throws -> Void) throws -> [Episodes] {
+        let S = baseline.count / configuration.layers, n = baseline.count
+        var graded = episodes
+        // Sums and numbers of returns by layer and segment.
+        let returned = Buffer<Double>(count: 2 * n, repeating: 0)
+        for (i, one) in episodes.enumerated() {
+            let own = one.state.segments
+            graded[i].advantages = (0..<one.state.episodes).flatMap { e in
+                PolicyGradient.returns(Array(one.rewards[(e * own)..<((e + 1) * own)]), discount: options.discount)
+            }
+            for (j, value) in graded[i].advantages.enumerated() {
+                let place = one.layer * S + j % own
+                returned[place] += value
+                returned[n + place] += 1
+            }
+        }
+        try sum(returned)
+        let isFirst = age == 0
+        func mean(_ place: Int) -> Double { returned[place] / max(returned[n + place], 1) }
+        func expected(_ place: Int) -> Double { isFirst ? mean(place) : Double(baseline[place]) }
+        var moments = PolicyGradient.Moments(of: [])
+        for i in graded.indices {
+            let own = graded[i].state.segments
+            for j in graded[i].advantages.indices {
+                graded[i].advantages[j] -= expected(graded[i].layer * S + j % own)
+            }
+            let more = PolicyGradient.Moments(of: graded[i].advantages)
+            moments = .init(
+                count: moments.count + more.count, sum: moments.sum + more.sum, squares: moments.squares + more.squares)
+        }
+        let pooled = Buffer([moments.count, moments.sum, moments.squares])
+        try sum(pooled)
+        moments = .init(count: pooled[0], sum: pooled[1], squares: pooled[2])
+        for i in graded.indices { graded[i].advantages = graded[i].advantages.map(moments.normalised) }
+        for place in 0..<n where returned[n + place] > 0 {
+            baseline[place] = isFirst
+                ? Float(mean(place))
+                : Self.baselineDecay * baseline[place] + (1 - Self.baselineDecay) * Float(mean(place))
+        }
+        return graded
+    }
+
+    /// One step of Adam on the loss over `count` decisions of all ranks; returns this rank's entropies, summed.
+    private func update(_ episodes: [Episodes], of count: Double, sum: (Buffer<Double>) throws -> Void) throws -> Double {
+        let entropy = addGradients(episodes, scale: 1 / count)
+        let gradients = network.arena.gradients
+        // In float64 the sum over ranks hardly depends on their order.
+        let summed = Buffer<Double>(uninitialized: gradients.count)
+        for i in 0..<gradients.count { summed.pointer[i] = Double(gradients.pointer[i]) }
+        try sum(summed)
+        var squares = 0.0
+        for i in 0..<summed.count { squares += summed.pointer[i] * summed.pointer[i] }
+        let scale = min(1, Self.clip / (squares.squareRoot() + 1e-6))
+        for i in 0..<gradients.count { gradients.pointer[i] = Float(summed.pointer[i] * scale) }
+        progress[1] += 1
+        AdamW(beta2: 0.999, weightDecay: 0).update(
+            network.arena, step: Int(progress[1]),
+            learningRate: Self.learningRate * (isWarmingUp ? 1 : Float(options.weight)), gradientScale: 1, on: solo)
+        return entropy
+    }
+
+    /// Adds the gradients of this rank's part of the loss; returns the sum of entropies.
+    private func addGradients(_ episodes: [Episodes], scale: Double) -> Double {
+        var entropy = 0.0
+        for one in episodes {
+            let trail = network.forward(one.state), K = ranks.levels.count
+            let slopes = Buffer<Float>(uninitialized: trail.logits.count)
+            for i in one.actions.indices {
+                let logits = trail.logits[(i * K)..<((i + 1) * K)].array.map(Double.init)
+                let chance = PolicyGradient.logProbabilities(logits, allowed: one.allowed)
+                let own = PolicyGradient.entropy(chance)
+                entropy += own
+                let slope = slopeOfLoss(chance, one, i, entropy: own)
+                for k in 0..<K { slopes[i * K + k] = Float(slope[k] * scale) }
+            }
+            network.backward(trail, dlogits: slopes)
+        }
+        return entropy
+    }
+
+    private func slopeOfLoss(_ chance: [Double], _ one: Episodes, _ i: Int, entropy: Double) -> [Double] {
+        let action = one.actions[i]
+        // Behaviour cloning is a policy gradient whose advantage is 1.
+        if isWarmingUp { return PolicyGradient.reinforce(chance, action: action, advantage: 1) }
+        let slope = switch options.update {
+        case .reinforce: PolicyGradient.reinforce(chance, action: action, advantage: one.advantages[i])
+        case .ppo:
+            PolicyGradient.clipped(
+                chance, action: action, advantage: one.advantages[i], oldLogProbability: one.logProbabilities[i])
+        }
+        return zip(slope, PolicyGradient.entropySlope(chance, entropy: entropy)).map { $0 - Self.entropyWeight * $1 }
+    }
+}
