@@ -73,12 +73,13 @@ extension PolicyOptions {
 }
 
 extension AgentOptions {
-    /// From the command line. Throws `ConfigurationError` for a value that cannot be.
-    init(_ options: AttentionOptions, _ policy: PolicyOptions) throws(ConfigurationError) {
+    /// From the command line; without `policy` it does not learn. Throws `ConfigurationError` for a value that cannot be.
+    init(_ options: AttentionOptions, _ policy: PolicyOptions?) throws(ConfigurationError) {
         self.init()
         reward = try options.rewardWeights()
         tolerance = try options.tolerance()
         energy = try options.energyShare()
+        guard let policy else { return }
         if let value = policy.rlWeight {
             guard value >= 0, value.isFinite else {
                 throw ConfigurationError("--rl-weight is \(value); it must be a finite number, 0 or more")

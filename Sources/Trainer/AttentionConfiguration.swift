@@ -5,7 +5,7 @@ extension RankOptions {
     /// From the command line; `policy` where one may be trained. Throws `ConfigurationError` for a strategy, level, segment
     /// or agent that cannot be.
     public init(
-        _ options: AttentionOptions, policy: PolicyOptions = PolicyOptions(), headWidth d: Int, context: Int
+        _ options: AttentionOptions, policy: PolicyOptions? = nil, headWidth d: Int, context: Int
     ) throws(ConfigurationError) {
         let name = options.attention ?? "full"
         let segment = try Self.segment(options.segment, context: context)
@@ -16,7 +16,7 @@ extension RankOptions {
             throw ConfigurationError("--energy is for --attention energy or policy, not \(name)")
         }
         try options.requireAgent(name)
-        if name != "policy" { try policy.requireNone(name) }
+        if name != "policy" { try policy?.requireNone(name) }
         do {
             let levels = try Self.levels(options, headWidth: d)
             switch name {

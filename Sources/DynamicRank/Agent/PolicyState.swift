@@ -6,7 +6,7 @@ import Transformer
 /// What the policy sees of some episodes: of each segment only what was known before it.
 struct PolicyState: Sendable {
     /// Most pieces that a segment is pooled into.
-    static let mostPieces = 16
+    static let mostPieces = 8
 
     /// E and S.
     let episodes, segments: Int
