@@ -91,11 +91,23 @@ public final class RankEngine {
         pass(step: 0, of: stage, isTraining: false)
     }
 
-    private func pass(step: Int, of stage: TransformerStage, isTraining: Bool) -> LowRankPass {
+    /// An evaluation pass that afterwards tries every level wherever one was taken: far slower, the outputs are the same.
+    /// The second value tells what it found so far.
+    public func hindsightPass(
+        of stage: TransformerStage, weights: RewardWeights
+    ) -> (pass: LowRankPass, hindsight: @Sendable () -> Hindsight) {
+        let meter = HindsightMeter(rewardModel(weights, step: 0))
+        return (pass(step: 0, of: stage, isTraining: false, meter: meter), { meter.hindsight })
+    }
+
+    private func pass(
+        step: Int, of stage: TransformerStage, isTraining: Bool, meter: HindsightMeter? = nil
+    ) -> LowRankPass {
         tally.reset()
         let decide = isReducing ? decider(step: step, of: stage, isTraining: isTraining) : nil
         return LowRankPass(layers: folded, observe: isTraining ? observer(step: step) : nil) { [tally] input, batch in
             let decisions = decide?(input, batch)
+            if let meter, let decisions { meter.look(back: decisions, input, batch) }
             if let decisions { tally.add(decisions) }
             return decisions?.levels
         }

@@ -34,6 +34,8 @@ public struct AgentOptions: Codable, Equatable, Sendable {
     /// What a return keeps of the next segment's, 0 … 1.
     public var discount = 0.5
     public var update = Update.reinforce
+    /// Weight of the entropy in the loss, against a policy that is sure before it knows.
+    public var entropyWeight = 0.003
     /// Steps that first imitate the energy rule.
     public var warmStart = 0
     /// The share of energy that this rule keeps.

@@ -3,7 +3,7 @@ import Kernels
 // E episodes of S segments each, K levels.
 
 /// What became of one layer's decisions for the sequences of a micro-batch, until the step's end.
-struct Episodes: Sendable {
+public struct Episodes: Sendable {
     /// The layer's number in the model.
     let layer: Int
     let state: PolicyState
@@ -17,4 +17,17 @@ struct Episodes: Sendable {
     let rewards: [Double]
     /// [E, S], once the step has ended.
     var advantages: [Double] = []
+
+    public init(
+        layer: Int, state: PolicyState, allowed: [Bool], actions: [Int], logProbabilities: [Double], rewards: [Double]
+    ) {
+        let count = state.episodes * state.segments
+        precondition(actions.count == count && logProbabilities.count == count && rewards.count == count)
+        self.layer = layer
+        self.state = state
+        self.allowed = allowed
+        self.actions = actions
+        self.logProbabilities = logProbabilities
+        self.rewards = rewards
+    }
 }

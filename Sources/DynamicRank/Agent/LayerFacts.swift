@@ -9,9 +9,9 @@ import Darwin
 
 /// What the policy is told of a layer, whatever the text: statistics of W_Q, W_K and W_V, its depth, and the energy that
 /// each level keeps (the NER curve of Eq. 15).
-struct LayerFacts: Sendable {
+public struct LayerFacts: Sendable {
     /// [9 + 1 + 2 K], each of order 1.
-    let values: [Float]
+    public let values: [Float]
 
     static func count(levels K: Int) -> Int { 9 + 1 + 2 * K }
 
@@ -19,7 +19,7 @@ struct LayerFacts: Sendable {
     ///   - weight: [D, 3D] the weights of queries, keys and values.
     ///   - depth: the layer's place in the model, 0 … 1.
     ///   - shares: the share of energy that each level keeps, of scores and of values.
-    init(weight: Matrix, depth: Double, shares: [(score: Double, value: Double)], on team: Team) {
+    public init(weight: Matrix, depth: Double, shares: [(score: Double, value: Double)], on team: Team) {
         let D = weight.rows
         var values: [Double] = []
         for part in 0..<3 {

@@ -19,9 +19,9 @@ public struct Lesson: Sendable, Equatable {
 /// The agent on one rank: the shared policy, its decisions for this stage's layers, and what they teach it.
 ///
 /// Every rank has the same policy: gradients, returns and moments are summed over all ranks before they are used.
-final class PolicyAgent: Sendable {
-    let options: AgentOptions
-    let network: PolicyNetwork
+public final class PolicyAgent: Sendable {
+    public let options: AgentOptions
+    public let network: PolicyNetwork
     let configuration: ModelConfiguration
     let ranks: RankOptions
     private let seed: UInt64
@@ -39,7 +39,7 @@ final class PolicyAgent: Sendable {
     }
 
     /// - Parameter sequences: sequences of the largest micro-batch that it learns from.
-    init(
+    public init(
         _ options: AgentOptions, ranks: RankOptions, configuration: ModelConfiguration, seed: UInt64, sequences: Int
     ) {
         let segments = (configuration.context + ranks.segment - 1) / ranks.segment

@@ -14,8 +14,6 @@ extension PolicyAgent {
     private static let clip = 1.0
     /// Passes over a step's decisions of the clipped update.
     private static let epochs = 3
-    /// Weight of the entropy in the loss, against a policy that is sure before it knows.
-    private static let entropyWeight = 0.003
 
     /// Ends a training step: the policy learns from what all ranks decided. `sum` adds up over all ranks.
     ///
@@ -45,6 +43,23 @@ extension PolicyAgent {
         team.flops.add(network.takeFLOPs(), .policy)
         progress[0] += 1
         return lesson
+    }
+
+    /// The gradient of the first update that `episodes` of this rank and those of others lead to, summed over all ranks, in
+    /// the order of the network's arena; and the number of decisions behind it. The policy stays as it is.
+    ///
+    /// Throws what `sum` throws.
+    public func gradient(
+        of episodes: [Episodes], sum: (Buffer<Double>) throws -> Void
+    ) throws -> (gradient: Buffer<Double>, decisions: Double) {
+        let count = Buffer([Double(episodes.reduce(0) { $0 + $1.rewards.count })])
+        try sum(count)
+        let expected = Buffer(baseline.array)
+        defer { baseline.copy(from: expected) }
+        _ = addGradients(try grade(episodes, sum: sum), scale: 1 / count[0])
+        let summed = try summedGradient(sum)
+        network.arena.gradients.fill(0)
+        return (summed, count[0])
     }
 
     /// Fills in the advantages: returns less what was expected of that layer and segment, normalised by the mean and
@@ -94,11 +109,7 @@ extension PolicyAgent {
     /// One step of Adam on the loss over `count` decisions of all ranks; returns this rank's entropies, summed.
     private func update(_ episodes: [Episodes], of count: Double, sum: (Buffer<Double>) throws -> Void) throws -> Double {
         let entropy = addGradients(episodes, scale: 1 / count)
-        let gradients = network.arena.gradients
-        // In float64 the sum over ranks hardly depends on their order.
-        let summed = Buffer<Double>(uninitialized: gradients.count)
-        for i in 0..<gradients.count { summed.pointer[i] = Double(gradients.pointer[i]) }
-        try sum(summed)
+        let gradients = network.arena.gradients, summed = try summedGradient(sum)
         var squares = 0.0
         for i in 0..<summed.count { squares += summed.pointer[i] * summed.pointer[i] }
         let scale = min(1, Self.clip / (squares.squareRoot() + 1e-6))
@@ -108,6 +119,14 @@ extension PolicyAgent {
             network.arena, step: Int(progress[1]),
             learningRate: Self.learningRate * (isWarmingUp ? 1 : Float(options.weight)), gradientScale: 1, on: solo)
         return entropy
+    }
+
+    /// In float64 the sum over ranks hardly depends on their order.
+    private func summedGradient(_ sum: (Buffer<Double>) throws -> Void) throws -> Buffer<Double> {
+        let gradients = network.arena.gradients, summed = Buffer<Double>(uninitialized: gradients.count)
+        for i in 0..<gradients.count { summed.pointer[i] = Double(gradients.pointer[i]) }
+        try sum(summed)
+        return summed
     }
 
     /// Adds the gradients of this rank's part of the loss; returns the sum of entropies.
@@ -139,6 +158,7 @@ extension PolicyAgent {
             PolicyGradient.clipped(
                 chance, action: action, advantage: one.advantages[i], oldLogProbability: one.logProbabilities[i])
         }
-        return zip(slope, PolicyGradient.entropySlope(chance, entropy: entropy)).map { $0 - Self.entropyWeight * $1 }
+        let weight = options.entropyWeight
+        return zip(slope, PolicyGradient.entropySlope(chance, entropy: entropy)).map { $0 - weight * $1 }
     }
 }

@@ -5,17 +5,17 @@ import Transformer
 
 /// π(level | state): convolution, facts and previous level side by side, a causal Transformer over the segments so far,
 /// an MLP. Its parameters, gradients and Adam moments lie in one arena, as the language model's do.
-final class PolicyNetwork: Sendable {
-    let shape: PolicyShape
-    let arena: ParameterArena
+public final class PolicyNetwork: Sendable {
+    public let shape: PolicyShape
+    public let arena: ParameterArena
     /// Rows that `forward` takes at once.
-    let capacity: Int
+    public let capacity: Int
     private let encoder: Encoder
     /// One thread: the matrices are small. Its counter is the policy's own.
     private let team: Team
 
     /// Weights from `seed`, the same on every rank.
-    init(_ shape: PolicyShape, rows: Int, seed: UInt64) {
+    public init(_ shape: PolicyShape, rows: Int, seed: UInt64) {
         self.shape = shape
         capacity = rows
         team = Team(threads: 1)
@@ -44,7 +44,7 @@ final class PolicyNetwork: Sendable {
     // MARK: Forward
 
     /// What a forward pass leaves for the backward pass.
-    struct Trail: Sendable {
+    public struct Trail: Sendable {
         let state: PolicyState
         /// [M (C + 2), 64] the convolution before and after GELU.
         let convolved, activated: Buffer<Float>
@@ -53,11 +53,11 @@ final class PolicyNetwork: Sendable {
         /// [M, 128] the MLP's hidden layer before and after GELU.
         let hidden, hiddenActivated: Buffer<Float>
         /// [M, K].
-        let logits: Buffer<Float>
+        public let logits: Buffer<Float>
     }
 
     /// The logits of whole episodes, whose levels are known.
-    func forward(_ state: PolicyState) -> Trail {
+    public func forward(_ state: PolicyState) -> Trail {
         let M = state.episodes * state.segments
         let (x, convolved, activated) = embed(state)
         for row in 0..<M { addPrevious(state.previous[row], to: x, row: row) }
@@ -72,7 +72,7 @@ final class PolicyNetwork: Sendable {
 
     /// Chooses level after level: `choose` sees segment s and the logits of all episodes there, [E, K], and returns each
     /// episode's level, which `state.previous` then holds for the next segment.
-    func unroll(_ state: PolicyState, choose: (_ segment: Int, _ logits: Buffer<Float>) -> [Int]) {
+    public func unroll(_ state: PolicyState, choose: (_ segment: Int, _ logits: Buffer<Float>) -> [Int]) {
         let E = state.episodes, S = state.segments, W = PolicyShape.encoder.width
         let (x, _, _) = embed(state)
         let cache = EncoderCache(encoder, sequences: E, length: S), now = Buffer<Float>(uninitialized: E * W)
@@ -152,7 +152,7 @@ final class PolicyNetwork: Sendable {
     // MARK: Backward
 
     /// Adds the gradients given ∂L/∂logits, [M, K], of the last `forward`.
-    func backward(_ trail: Trail, dlogits: Buffer<Float>) {
+    public func backward(_ trail: Trail, dlogits: Buffer<Float>) {
         let state = trail.state, M = state.episodes * state.segments
         let (W, I) = (PolicyShape.encoder.width, PolicyShape.hidden)
         let values = arena.values, gradients = arena.gradients

@@ -4,12 +4,12 @@ import Transformer
 // E episodes (a layer of a sequence each) of S segments of T tokens; D width, C pieces, F facts.
 
 /// What the policy sees of some episodes: of each segment only what was known before it.
-struct PolicyState: Sendable {
+public struct PolicyState: Sendable {
     /// Most pieces that a segment is pooled into.
     static let mostPieces = 8
 
     /// E and S.
-    let episodes, segments: Int
+    public let episodes, segments: Int
     /// C.
     let pieces: Int
     /// [E, S, C + 2, D] means of the pieces of the *previous* segment's attention input, between two rows of zeros, which
@@ -18,10 +18,14 @@ struct PolicyState: Sendable {
     /// [E, S, F].
     let facts: Buffer<Float>
     /// [E, S] index of the previous segment's level plus 1; 0 in the first segment.
-    let previous: Buffer<Int32>
+    public let previous: Buffer<Int32>
 
     /// One layer of each sequence of a micro-batch; `previous` is filled in as levels are chosen.
-    init(_ x: Matrix, batch: MicroBatch, segment T: Int, layer: LayerFacts, on team: Team) {
+    ///
+    /// - Parameters:
+    ///   - x: [B L, D] what the layer's attention reads.
+    ///   - segment: T.
+    public init(_ x: Matrix, batch: MicroBatch, segment T: Int, layer: LayerFacts, on team: Team) {
         let D = x.columns, L = batch.length, S = (L + T - 1) / T, C = min(Self.mostPieces, T), F = layer.values.count + 1
         let pooled = Buffer<Float>(count: batch.sequences * S * (C + 2) * D, repeating: 0)
         let facts = Buffer<Float>(uninitialized: batch.sequences * S * F)

@@ -10,25 +10,38 @@ import Transformer
 /// Keys and values at full width are not there, and making them would cost as much as the saving. They are not needed:
 /// with q̃ = q, or q̃ = Bk_r Bq_rᵀ q where scores are truncated, q̃ · k_j = (W_k q̃) · x_j + q̃ · b_k, and Σ p_j v_j =
 /// W_vᵀ (Σ p_j x_j) + b_v. So a row costs two products with the layer's input for each head and score rank.
-struct RewardMeter: Sendable {
+public struct RewardMeter: Sendable {
     /// H and d.
     let heads, headWidth: Int
     let basis: AttentionBasis
     let team: Team
 
+    public init(heads: Int, headWidth: Int, basis: AttentionBasis, team: Team) {
+        self.heads = heads
+        self.headWidth = headWidth
+        self.basis = basis
+        self.team = team
+    }
+
     private var width: Int { heads * headWidth }
 
     /// One sequence's part of what attention reads.
-    struct Sequence: Sendable {
+    public struct Sequence: Sendable {
         /// [L, D].
         let x: Matrix
         /// [D, 3D] and [3D].
         let weight: Matrix
         let bias: Buffer<Float>
+
+        public init(x: Matrix, weight: Matrix, bias: Buffer<Float>) {
+            self.x = x
+            self.weight = weight
+            self.bias = bias
+        }
     }
 
     /// The cosine at each of `rows`, which increase, for each of `levels`: [n][K].
-    func cosines(_ sequence: Sequence, rows: [Int], levels: [Level]) -> [[Double]] {
+    public func cosines(_ sequence: Sequence, rows: [Int], levels: [Level]) -> [[Double]] {
         guard let last = rows.last, !levels.isEmpty else { return rows.map { _ in [] } }
         let n = rows.count, D = width, d = headWidth
         let ranks = Array(Set(levels.map(\.scoreRank))).sorted()
