@@ -26,7 +26,7 @@ public final class PolicyNetwork: Sendable {
     }
 
     /// Products executed since the last call.
-    func takeFLOPs() -> Int {
+    public func takeFLOPs() -> Int {
         defer { team.flops.reset() }
         return FlopKind.allCases.reduce(0) { $0 + team.flops[$1] }
     }
