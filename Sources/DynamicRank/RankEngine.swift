@@ -1,5 +1,4 @@
 import Kernels
-import Synchronization
 import Transformer
 
 /// Attention below full rank on one stage, from step to step: Grams of what its heads see, bases that follow them, and
@@ -27,7 +26,11 @@ public final class RankEngine {
     /// The policy and what trains it, where it decides.
     let agent: PolicyAgent?
     /// Mean score rank and value rank over the segments of the pass last made, all layers of the stage; d where full.
-    public var meanRanks: (score: Double, value: Double) { tally.mean(full: configuration.headWidth) }
+    public var meanRanks: (score: Double, value: Double) { tally.meanRanks }
+    /// What the pass last made decided, among zeros for the layers of other stages.
+    public var traceSums: TraceSums { tally.ofAllLayers }
+    /// Whether the strategy names levels, which a trace then holds.
+    public var namesLevels: Bool { !folded.isEmpty }
 
     private let configuration: ModelConfiguration
     private let layers: Range<Int>
@@ -40,7 +43,7 @@ public final class RankEngine {
     private let bases: BasisSet
     private let attention: [AttentionBasis]
     private let folded: [FoldedAttention]
-    private let tally = RankTally()
+    private let tally: TraceTally
     private let now: @Sendable () -> Double
 
     /// For the layers of one stage; `now` gives seconds for `upkeep`, and `sequences` are those of the largest micro-batch
@@ -67,6 +70,7 @@ public final class RankEngine {
         } else {
             agent = nil
         }
+        tally = TraceTally(configuration, layers: layers, options: options)
         grams = GramSet(layers: layers.count, heads: H, headWidth: d)
         gathered = GramSet(layers: layers.count, heads: H, headWidth: d)
         bases = BasisSet(layers: layers.count, heads: H, headWidth: d)
@@ -105,11 +109,16 @@ public final class RankEngine {
     ) -> LowRankPass {
         tally.reset()
         let decide = isReducing ? decider(step: step, of: stage, isTraining: isTraining) : nil
-        return LowRankPass(layers: folded, observe: isTraining ? observer(step: step) : nil) { [tally] input, batch in
-            let decisions = decide?(input, batch)
-            if let meter, let decisions { meter.look(back: decisions, input, batch) }
-            if let decisions { tally.add(decisions) }
-            return decisions?.levels
+        let spectra = attention.indices.map { LayerSpectra(bases.layer($0)) }
+        return LowRankPass(layers: folded, observe: isTraining ? observer(step: step) : nil) {
+            [tally, layers] input, batch in
+            guard let decisions = decide?(input, batch) else { return nil }
+            meter?.look(back: decisions, input, batch)
+            tally.add(
+                decisions.levels, logProbabilities: decisions.logProbabilities, rewards: decisions.rewards,
+                layer: input.layer, batch: batch,
+                perturbation: spectra[input.layer - layers.lowerBound].relativePerturbation)
+            return decisions.levels
         }
     }
 
@@ -249,26 +258,4 @@ extension RankEngine {
 
     /// Takes up what was written.
     public func adopt() { useBases() }
-}
-
-/// Ranks in use, summed over segments; layers report from one thread.
-private final class RankTally: Sendable {
-    private let sums = Mutex((segments: 0, score: 0, value: 0))
-
-    func reset() { sums.withLock { $0 = (0, 0, 0) } }
-
-    func add(_ decisions: Decisions) {
-        let levels = decisions.levels.levels
-        sums.withLock {
-            $0.segments += levels.count
-            $0.score += levels.reduce(0) { $0 + $1.scoreRank }
-            $0.value += levels.reduce(0) { $0 + $1.valueRank }
-        }
-    }
-
-    func mean(full d: Int) -> (score: Double, value: Double) {
-        let (segments, score, value) = sums.withLock { $0 }
-        if segments == 0 { return (Double(d), Double(d)) }
-        return (Double(score) / Double(segments), Double(value) / Double(segments))
-    }
 }

@@ -1,0 +1,87 @@
+import Kernels
+import Synchronization
+import Transformer
+
+/// Sums what a pass decides, for each layer of a stage and each segment, over sequences and micro-batches.
+public final class TraceTally: Sendable {
+    private let configuration: ModelConfiguration
+    private let options: RankOptions
+    private let layers: Range<Int>
+    private let sums: Mutex<TraceSums>
+
+    /// For the layers of one stage and sequences of at most one context.
+    public init(_ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions) {
+        self.configuration = configuration
+        self.options = options
+        self.layers = layers
+        sums = Mutex(TraceSums(layers: layers.count, segments: options.segments(of: configuration.context)))
+    }
+
+    /// Forgets the last pass.
+    public func reset() { sums.withLock { $0.values.fill(0) } }
+
+    /// Adds the levels of a layer and micro-batch.
+    ///
+    /// - Parameters:
+    ///   - logProbabilities: [B × S] ln of each level's probability; nil, or NaN for one, where none was drawn.
+    ///   - rewards: [B × S] Eq. 12; nil, or NaN for one, where it was not measured.
+    ///   - layer: its number in the model.
+    ///   - perturbation: ‖A − A_r‖_F / ‖A‖_F of the layer's heads at a level.
+    public func add(
+        _ levels: SegmentLevels, logProbabilities: [Double]? = nil, rewards: [Double]? = nil, layer: Int,
+        batch: MicroBatch, perturbation: (Level) -> Double
+    ) {
+        let segments = levels.levels.count / batch.sequences, own = layer - layers.lowerBound
+        let largest = options.largestLevel(ofLayer: layer)
+        sums.withLock { sums in
+            for (i, level) in levels.levels.enumerated() {
+                let segment = i % segments
+                func add(_ value: Double, _ field: TraceSums.Field) { sums[own, segment, field] += value }
+                func add(_ value: Double?, _ field: TraceSums.Field, counting count: TraceSums.Field) {
+                    guard let value, !value.isNaN else { return }
+                    add(value, field)
+                    add(1, count)
+                }
+                let flops = configuration.segmentFLOPs(
+                    level: level, largest: largest, segment: segment, segmentLength: levels.segment, length: batch.length)
+                add(1, .levels)
+                add(Double(level.scoreRank), .scoreRank)
+                add(Double(level.valueRank), .valueRank)
+                add(perturbation(level), .perturbation)
+                add(Double(flops), .flops)
+                add(rewards?[i], .reward, counting: .rewards)
+                add(logProbabilities?[i], .logProbability, counting: .logProbabilities)
+            }
+        }
+    }
+
+    /// Mean score rank and value rank over all segments of all layers; d where attention was full.
+    public var meanRanks: (score: Double, value: Double) {
+        sums.withLock { sums in
+            let count = sums.total(.levels), d = Double(configuration.headWidth)
+            return count == 0 ? (d, d) : (sums.total(.scoreRank) / count, sums.total(.valueRank) / count)
+        }
+    }
+
+    /// The sums among zeros for the layers of other stages: what is to be added over all ranks.
+    public var ofAllLayers: TraceSums {
+        sums.withLock { own in
+            let all = TraceSums(layers: configuration.layers, segments: own.segments)
+            let first = layers.lowerBound * own.values.count / max(own.layers, 1)
+            all.values[first..<(first + own.values.count)].copy(from: own.values)
+            return all
+        }
+    }
+}
+
+extension RankOptions {
+    /// S = ⌈L / T⌉, for an L of 1 or more.
+    public func segments(of length: Int) -> Int { (length - 1) / segment + 1 }
+
+    /// The ranks at which a layer's keys and values are projected.
+    public func largestLevel(ofLayer layer: Int) -> Level {
+        let levels = levels(ofLayer: layer)
+        return Level(
+            scoreRank: levels.map(\.scoreRank).max() ?? 1, valueRank: levels.map(\.valueRank).max() ?? 1)
+    }
+}
