@@ -30,4 +30,7 @@ public enum CheckpointLayout {
 
     /// Entry `name` of the low-rank bases and spectra.
     public static func lowRank(_ name: String) -> String { "/lowrank/" + name }
+
+    /// Column `name` of the trace of levels, a row for each traced step.
+    public static func trace(_ name: String) -> String { "/traces/" + name }
 }

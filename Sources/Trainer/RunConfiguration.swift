@@ -26,7 +26,7 @@ public struct RunConfiguration: Sendable, Equatable {
     public var runDirectory: String
     /// Levels, segments and who names them.
     public var ranks: RankOptions
-    public var evalEvery, checkpointEvery, keep: Int
+    public var evalEvery, checkpointEvery, traceEvery, keep: Int
     public var resume: Resume
     /// Whether a policy may begin on a checkpoint that has none.
     public var startsPolicy: Bool
@@ -82,6 +82,7 @@ public struct RunConfiguration: Sendable, Equatable {
         runDirectory = run.runDir ?? "runs/drrl"
         evalEvery = run.evalEvery ?? 100
         checkpointEvery = run.checkpointEvery ?? 100
+        traceEvery = run.traceEvery ?? 1
         keep = run.keep ?? 3
         switch run.resume ?? "auto" {
         case "auto": resume = .auto
@@ -98,7 +99,8 @@ public struct RunConfiguration: Sendable, Equatable {
             ("--steps", steps, 1...many), ("--batch", batch, 1...(1 << 20)), ("--micro-batch", microBatch ?? 1, 1...(1 << 20)),
             ("--warmup", learningRate.warmup, 0...many), ("--layer-shards", layerShards, 1...(1 << 12)),
             ("--threads", threads ?? 1, 1...(1 << 10)), ("--eval-every", evalEvery, 0...many),
-            ("--checkpoint-every", checkpointEvery, 0...many), ("--keep", keep, 1...many),
+            ("--checkpoint-every", checkpointEvery, 0...many), ("--trace-every", traceEvery, 0...many),
+            ("--keep", keep, 1...many),
         ]
         for (name, value, limit) in limits where !limit.contains(value) {
             let bound = value < limit.lowerBound ? "at least \(limit.lowerBound)" : "at most \(limit.upperBound)"
@@ -152,7 +154,8 @@ public struct RunConfiguration: Sendable, Equatable {
             ("min-lr", "\(learningRate.floor)"), ("warmup", "\(learningRate.warmup)"),
             ("weight-decay", "\(weightDecay)"), ("clip", "\(clip)"), ("seed", "\(seed)"),
             ("layer-shards", "\(layerShards)"), ("threads", threads.map { "\($0)" }),
-            ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"), ("keep", "\(keep)"),
+            ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"),
+            ("trace-every", "\(traceEvery)"), ("keep", "\(keep)"),
         ]
         lines += ranks.options.map { ($0, $1) }
         if freezesModel { lines.append(("freeze", "true")) }

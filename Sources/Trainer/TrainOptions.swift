@@ -178,6 +178,9 @@ struct RunOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Steps between checkpoints; 0 for the end only (default: 100).", valueName: "n"))
     var checkpointEvery: Int?
 
+    @Option(help: ArgumentHelp("Below full rank: steps between rows of the trace of levels that checkpoints hold; 0 for none (default: 1).", valueName: "n"))
+    var traceEvery: Int?
+
     @Option(help: ArgumentHelp("Checkpoints to keep (default: 3).", valueName: "n"))
     var keep: Int?
 

@@ -96,7 +96,8 @@ public enum TrainProgram {
             try MemoryEstimate(model, run.training(replicas: topology.replicas), topology).requireFit(ranks: count.neighbours)
             return try Worker(
                 grid: grid, configuration: model, options: run.training(replicas: topology.replicas), ranks: run.ranks,
-                source: BatchSource(shard: corpus.train, context: run.context, seed: run.seed), team: team)
+                source: BatchSource(shard: corpus.train, context: run.context, seed: run.seed), team: team,
+                traceEvery: run.traceEvery)
         }
         let rate = try sgemmRate(team, grid)
         let model = worker.configuration
@@ -131,12 +132,13 @@ public enum TrainProgram {
         let found = try grid.agree { isRoot ? try run.checkpointToResume(in: directory, say: say) ?? "" : "" }
         let path = try grid.world.broadcast(found, root: 0)
         if !path.isEmpty {
-            let saved = try worker.restore(
+            let restored = try worker.restore(
                 from: path, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
             say("resume     step \(worker.step) from \(path)")
-            if let saved, saved.sourceHash != corpus.train.sidecar.sourceHash {
+            if let saved = restored?.corpus, saved.sourceHash != corpus.train.sidecar.sourceHash {
                 say("resume     note: that run read another text, \(saved.path)")
             }
+            if let note = restored?.traceNote { say("resume     note: \(note)") }
         }
         try grid.agree {
             if isRoot, let aside = try directory.setAside(after: worker.step) {

@@ -5,7 +5,7 @@ import Kernels
 import Transformer
 
 extension Worker {
-    /// Collective: takes up the run saved at `path`, from whatever grid. Returns the corpus it was reading.
+    /// Collective: takes up the run saved at `path`, from whatever grid. Returns on rank 0 what there is to say of it.
     ///
     /// Only rank 0 reads the file. Throws `AgreedError` on every rank when the checkpoint cannot be read, is of another
     /// shape or was made with another tokenizer or seed, or holds no policy for these levels where one decides; weights are
@@ -13,11 +13,11 @@ extension Worker {
     ///
     /// - Parameter startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
     @discardableResult
-    public func restore(from path: String, tokenizerHash: String, startsPolicy: Bool = false) throws -> SavedCorpus? {
+    public func restore(from path: String, tokenizerHash: String, startsPolicy: Bool = false) throws -> RestoredRun? {
         let isRoot = grid.topology.rank == 0
         var reader: CheckpointReader?
         var progress: [Int64] = [0, 0, 0, 0]
-        var corpus: SavedCorpus?
+        var restored: (corpus: SavedCorpus, trace: RankTrace)?
         try grid.agree {
             guard isRoot else { return }
             let opened = try CheckpointReader(path: path)
@@ -26,7 +26,7 @@ extension Worker {
             if let lack, !startsPolicy { throw lack }
             let hasBases = opened.description(of: CheckpointLayout.lowRank("layer_0/gram")) != nil
             progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0, lack == nil ? 1 : 0]
-            corpus = try opened.json(CheckpointLayout.dataSource)
+            restored = (try opened.json(CheckpointLayout.dataSource), try Self.trace(in: opened, like: trace))
             reader = consume opened
         }
         let whole = ParameterLayout(configuration, .whole(configuration))
@@ -69,7 +69,18 @@ extension Worker {
         }
         step = Int(progress[0])
         cursor = Int(progress[1])
-        return corpus
+        return restored.map { RestoredRun(corpus: $0.corpus, traceNote: takeUp($0.trace)) }
+    }
+
+    /// Goes on with the trace of a checkpoint, or says why it cannot.
+    private func takeUp(_ saved: RankTrace) -> String? {
+        guard saved.layers == trace.layers, saved.segments == trace.segments else {
+            trace = RankTrace(layers: trace.layers, segments: trace.segments)
+            return "its trace has \(saved.segments) segments a sequence and this run \(trace.segments); "
+                + "the trace begins anew"
+        }
+        trace = saved
+        return nil
     }
 
     private func requireSame(_ reader: borrowing CheckpointReader, tokenizerHash: String) throws {

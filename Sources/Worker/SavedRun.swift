@@ -28,6 +28,14 @@ public struct SavedRun: Codable, Equatable, Sendable {
     }
 }
 
+/// What a resumed run goes on from, on rank 0.
+public struct RestoredRun: Sendable {
+    /// The text that the run was reading.
+    public let corpus: SavedCorpus
+    /// Why the trace of levels begins anew; nil where it goes on.
+    public let traceNote: String?
+}
+
 /// Which text a run reads: `/data/source`.
 public struct SavedCorpus: Codable, Equatable, Sendable {
     public var path: String

@@ -28,6 +28,7 @@ extension Worker {
     ) throws -> String? {
         let isRoot = grid.topology.rank == 0
         let whole = ParameterLayout(configuration, .whole(configuration))
+        let owners = try Owners(configuration, stages: grid.topology.stages)
         var writer: CheckpointWriter?
         try grid.agree {
             if isRoot { writer = try begin(in: directory, whole: whole, corpus: corpus, tokenizer: tokenizer) }
@@ -49,14 +50,14 @@ extension Worker {
         ] {
             for parameter in whole.parameters {
                 let own = stage.parameters.layout[parameter.name].map { array[$0.range] }
-                let elements = try collect(own, count: parameter.range.count, from: owner(of: parameter))
+                let elements = try collect(own, count: parameter.range.count, from: owners.stage(of: parameter))
                 if let elements { store(name(parameter.name), parameter.shape, elements) }
             }
         }
         for layer in 0..<configuration.layers {
             for (entry, (name, shape)) in RankEngine.entries(configuration).enumerated() {
                 let own = stage.placement.layers.contains(layer) ? ranks.read(entry: entry, layer: layer) : nil
-                let elements = try collect(own, count: shape.reduce(1, *), from: owner(ofLayer: layer))
+                let elements = try collect(own, count: shape.reduce(1, *), from: owners.stage(ofLayer: layer))
                 if let elements { store(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape, elements) }
             }
         }
@@ -79,7 +80,7 @@ extension Worker {
         var writer = try CheckpointWriter(
             directory: directory, step: step,
             expectedBytes: 3 * count * MemoryLayout<Float>.size + lowRank * MemoryLayout<Double>.size
-                + ranks.policyEntries.reduce(0) { $0 + $1.values.count } * MemoryLayout<Float>.size)
+                + ranks.policyEntries.reduce(0) { $0 + $1.values.count } * MemoryLayout<Float>.size + trace.byteCount)
         try writer.write(CheckpointLayout.config, json: SavedRun(model: configuration, training: options, ranks: ranks.options))
         try writer.write(CheckpointLayout.dataCursor, scalar: Int64(cursor))
         try writer.write(CheckpointLayout.dataSource, json: corpus)
@@ -87,6 +88,7 @@ extension Worker {
         try writer.write(CheckpointLayout.tokenizerEncoder, bytes: tokenizer.encoder)
         try writer.write(CheckpointLayout.tokenizerMerges, bytes: tokenizer.merges)
         try writer.write(CheckpointLayout.tokenizerHash, text: tokenizer.hash)
+        try writer.write(trace)
         return writer
     }
 
@@ -105,19 +107,27 @@ extension Worker {
         if topology.stage == owner, let own { try grid.sameReplica.send(own, to: 0, tag: 0) }
         return nil
     }
+}
 
-    /// The first stage that holds a parameter.
-    private func owner(of parameter: Parameter) throws -> Int {
-        let placements = try StagePlacement.split(configuration, stages: grid.topology.stages)
-        guard let owner = placements.firstIndex(where: { ParameterLayout(configuration, $0)[parameter.name] != nil })
-        else { preconditionFailure("\(parameter.name) is on no stage") }
-        return owner
+/// The first stage that holds each part of the model.
+private struct Owners {
+    private let placements: [StagePlacement]
+    private let layouts: [ParameterLayout]
+
+    init(_ configuration: ModelConfiguration, stages: Int) throws {
+        placements = try StagePlacement.split(configuration, stages: stages)
+        layouts = placements.map { ParameterLayout(configuration, $0) }
     }
 
-    private func owner(ofLayer layer: Int) throws -> Int {
-        let placements = try StagePlacement.split(configuration, stages: grid.topology.stages)
-        guard let owner = placements.firstIndex(where: { $0.layers.contains(layer) })
+    func stage(of parameter: Parameter) -> Int {
+        guard let stage = layouts.firstIndex(where: { $0[parameter.name] != nil })
+        else { preconditionFailure("\(parameter.name) is on no stage") }
+        return stage
+    }
+
+    func stage(ofLayer layer: Int) -> Int {
+        guard let stage = placements.firstIndex(where: { $0.layers.contains(layer) })
         else { preconditionFailure("layer \(layer) is on no stage") }
-        return owner
+        return stage
     }
 }

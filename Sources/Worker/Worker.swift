@@ -21,14 +21,18 @@ public final class Worker {
     public internal(set) var step = 0
     /// Samples consumed so far: the data cursor.
     public internal(set) var cursor = 0
+    /// What traced steps decided, on rank 0; empty elsewhere.
+    public internal(set) var trace: RankTrace
+    let traceEvery: Int
 
     /// Makes a rank's part of the model, with its initial weights.
     ///
+    /// - Parameter traceEvery: steps between rows of `trace`; 0 for none.
     /// Throws `ConfigurationError` when the batch has fewer sequences than there are replicas, or there are more stages
     /// than layers; `LevelError` for levels that are not nested or exceed the head width.
     public init(
         grid: Grid, configuration: ModelConfiguration, options: TrainingOptions, ranks: RankOptions,
-        source: BatchSource, team: Team
+        source: BatchSource, team: Team, traceEvery: Int = 0
     ) throws {
         let topology = grid.topology
         guard options.batch >= topology.replicas else {
@@ -55,6 +59,8 @@ public final class Worker {
         self.ranks = try RankEngine(
             configuration, layers: placement.layers, options: ranks, seed: options.seed, team: team,
             sequences: sequences, now: monotonicSeconds)
+        self.traceEvery = traceEvery
+        trace = RankTrace(layers: configuration.layers, segments: ranks.segments(of: configuration.context))
     }
 
     /// Collective: one optimizer step on the next batch; where the model is frozen, a forward pass that the policy learns
@@ -73,6 +79,7 @@ public final class Worker {
             try ranks.endStep(
                 number, sum: { try grid.sameStage.allreduce($0, .sum) },
                 sumOverAll: { try grid.world.allreduce($0, .sum) })
+            try recordTrace(number)
             let attention = try attentionReport()
             let worst = Buffer([exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start])
             try grid.world.allreduce(worst, .max)
