@@ -82,6 +82,7 @@ struct LowRankTrainingTests {
         #expect(first.keys.sorted() == second.keys.sorted())
         #expect(first.filter { second[$0.key] != $0.value }.keys.sorted() == [])
         #expect(first.keys.count { $0.hasPrefix("/lowrank/") } == 7 * Self.layers)
+        #expect(first.keys.count { $0.hasPrefix("/traces/") } == 7 && first["/traces/step"]?.shape == [12])
     }
 
     /// The bases that a full run kept serve from the first resumed step on.

@@ -9,7 +9,7 @@ struct ProgramTests {
     private static let flags = [
         "config", "train", "valid", "tokenizer", "vocab-size", "run-dir", "steps", "layers", "heads", "width", "context",
         "batch", "micro-batch", "lr", "min-lr", "warmup", "weight-decay", "clip", "dropout", "seed", "layer-shards",
-        "threads", "eval-every", "checkpoint-every", "keep", "resume",
+        "threads", "eval-every", "checkpoint-every", "trace-every", "keep", "resume",
     ]
 
     @Test(arguments: [1, 2]) func helpIsPrintedOnce(ranks: Int) async throws {

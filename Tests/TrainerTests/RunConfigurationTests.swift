@@ -14,7 +14,7 @@ import Transformer
         #expect(run.weightDecay == 0.1 && run.clip == 1 && run.seed == 1)
         #expect(run.layerShards == 1 && run.threads == nil)
         #expect(run.runDirectory == "runs/drrl")
-        #expect(run.evalEvery == 100 && run.checkpointEvery == 100 && run.keep == 3)
+        #expect(run.evalEvery == 100 && run.checkpointEvery == 100 && run.traceEvery == 1 && run.keep == 3)
         #expect(run.resume == .auto)
     }
 
@@ -44,6 +44,7 @@ import Transformer
         (["--threads", "0"], "--threads is 0; it must be at least 1"),
         (["--eval-every=-1"], "--eval-every is -1; it must be at least 0"),
         (["--checkpoint-every=-5"], "--checkpoint-every is -5; it must be at least 0"),
+        (["--trace-every=-1"], "--trace-every is -1; it must be at least 0"),
         (["--keep", "0"], "--keep is 0; it must be at least 1"),
         (["--steps", "1000000001"], "--steps is 1000000001; it must be at most 1000000000"),
         (["--batch", "\(Int.max)"], "--batch is \(Int.max); it must be at most 1048576"),
