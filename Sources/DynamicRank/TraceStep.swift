@@ -19,8 +19,11 @@ public struct TraceStep: Sendable {
     public init(step: Int, sums: TraceSums, headWidth d: Int, epsilon: Double?) {
         let cells = (0..<sums.layers).flatMap { layer in (0..<sums.segments).map { (layer, $0) } }
         func means(_ field: TraceSums.Field, over count: TraceSums.Field = .levels) -> [Double] {
-            // 0 / 0 is NaN: nothing was measured.
-            cells.map { sums[$0.0, $0.1, field] / sums[$0.0, $0.1, count] }
+            cells.map { layer, segment in
+                // Not 0 / 0, whose sign bit depends on the processor.
+                let count = sums[layer, segment, count]
+                return count == 0 ? .nan : sums[layer, segment, field] / count
+            }
         }
         self.step = step
         ranks = zip(means(.scoreRank), means(.valueRank)).flatMap { [$0.0, $0.1] }.map {

@@ -116,7 +116,8 @@ struct RankTraceTrainingTests {
         let size = 2 * Self.layers * Self.segments
         #expect(trace["rank"][(6 * size)...] == expected["rank"][(9 * size)..<(10 * size)])
         let none = try SmallRun()
-        #expect(try await none.train(on: Self.alone, ["--steps", "2", "--trace-every", "0"] + LowRankStrategy.random.options).succeeded)
+        let without = ["--steps", "2", "--trace-every", "0"] + LowRankStrategy.random.options
+        #expect(try await none.train(on: Self.alone, without).succeeded)
         #expect(try verifiedDatasets(none.checkpoint(2)).keys.count { Self.isTrace($0) } == 0)
     }
 
@@ -165,11 +166,13 @@ struct RankTraceTrainingTests {
         let path = try await LowRankRuns.shared.run(.fixed, on: Self.alone).checkpoint(12)
         let outcome = try await TestSupport.run(try #require(Python.withH5py), ["-c", String(example), path])
         #expect(outcome.succeeded, "\(outcome)")
-        #expect(outcome.output.contains("['step', 'layer', 'segment', 'score value'] in 1, 12 rows from step 1 to 12"), "\(outcome)")
+        let axes = "['step', 'layer', 'segment', 'score value'] in 1, 12 rows from step 1 to 12"
+        #expect(outcome.output.contains(axes), "\(outcome)")
         // The first of twelve steps runs in full.
         let mean = { (full: Double, low: Double) in String(format: "%.2f", (full + 11 * low) / 12) }
         for layer in 0..<Self.layers {
-            #expect(outcome.output.contains("layer \(layer): score rank \(mean(32, 4)), value rank \(mean(32, 8))\n"), "\(outcome)")
+            let line = "layer \(layer): score rank \(mean(32, 4)), value rank \(mean(32, 8))\n"
+            #expect(outcome.output.contains(line), "\(outcome)")
         }
         #expect(outcome.output.contains("grows: True"), "\(outcome)")
     }
