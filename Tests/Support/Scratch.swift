@@ -2,15 +2,15 @@ import Foundation
 import Synchronization
 
 /// A directory that goes with the value, or with the process where something shared still holds it.
-final class Scratch: Sendable {
-    let path: String
+public final class Scratch: Sendable {
+    public let path: String
 
     private static let living = Mutex<Set<String>>([])
     private static let removeAtExit: Void = {
         atexit { for path in Scratch.living.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) } }
     }()
 
-    init() throws {
+    public init() throws {
         path = FileManager.default.temporaryDirectory.appendingPathComponent("drrl-" + UUID().uuidString).path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         Self.removeAtExit
@@ -23,8 +23,12 @@ final class Scratch: Sendable {
     }
 
     /// A file in it, with this content. Returns its path.
-    func write(_ content: String, to name: String) throws -> String {
-        try Data(content.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
+    public func write(_ content: String, to name: String) throws -> String {
+        try write(Data(content.utf8), to: name)
+    }
+
+    public func write(_ content: Data, to name: String) throws -> String {
+        try content.write(to: URL(fileURLWithPath: path + "/" + name))
         return path + "/" + name
     }
 }

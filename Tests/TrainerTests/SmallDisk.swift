@@ -1,37 +1,5 @@
 import Foundation
-import Synchronization
-
-/// A directory that goes with the value, or with the process where something shared still holds it.
-final class Scratch: Sendable {
-    let path: String
-
-    private static let living = Mutex<Set<String>>([])
-    private static let removeAtExit: Void = {
-        atexit { for path in Scratch.living.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) } }
-    }()
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("drrl-" + UUID().uuidString).path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        Self.removeAtExit
-        Self.living.withLock { [path] in _ = $0.insert(path) }
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-        Self.living.withLock { [path] in _ = $0.remove(path) }
-    }
-
-    /// A file in it, with this content. Returns its path.
-    func write(_ content: String, to name: String) throws -> String {
-        try write(Data(content.utf8), to: name)
-    }
-
-    func write(_ content: Data, to name: String) throws -> String {
-        try content.write(to: URL(fileURLWithPath: path + "/" + name))
-        return path + "/" + name
-    }
-}
+import TestSupport
 
 /// A small file system in memory, mounted while the value lives.
 final class SmallDisk {
