@@ -37,7 +37,7 @@ import Transformer
             if isTraining {
                 run.forward(batch, step: 4, dropout: dropout)
             } else {
-                run.forward(batch, run.engine.evaluationPass())
+                run.forward(batch, run.engine.evaluationPass(of: run.stage))
             }
             return (run.logits(batch), run.engine.meanRanks.score, run.engine.meanRanks.value)
         }
@@ -59,7 +59,7 @@ import Transformer
         try run.step(1, [EngineRun.batch([10, 11, 12], tokens: 1)])
         func logits(length: Int) -> [Float] {
             let batch = EngineRun.batch([6], length: length, tokens: 9)
-            run.forward(batch, run.engine.evaluationPass())
+            run.forward(batch, run.engine.evaluationPass(of: run.stage))
             return run.logits(batch)
         }
         let whole = logits(length: 32), scale = whole.map(abs).max() ?? 0

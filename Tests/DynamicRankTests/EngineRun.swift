@@ -57,7 +57,7 @@ struct EngineRun {
 
     /// A forward pass of a training step; folds first where attention is reduced.
     func forward(_ batch: MicroBatch, step: Int, dropout: Dropout? = nil) {
-        forward(batch, engine.trainingPass(step: step), dropout: dropout)
+        forward(batch, engine.trainingPass(step: step, of: stage), dropout: dropout)
     }
 
     func forward(_ batch: MicroBatch, _ pass: LowRankPass, dropout: Dropout? = nil) {
@@ -69,10 +69,10 @@ struct EngineRun {
 
     /// Forward passes of a training step, and its end; `sum` sees what was gathered.
     func step(_ number: Int, _ batches: [MicroBatch], sum: (Buffer<Double>) throws -> Void = { _ in }) throws {
-        let pass = engine.trainingPass(step: number)
+        let pass = engine.trainingPass(step: number, of: stage)
         if engine.isReducing { stage.fold(pass) }
         for batch in batches { stage.forward(batch, activations, lowRank: pass) }
-        try engine.endStep(number, sum: sum)
+        try engine.endStep(number, sum: sum, sumOverAll: { _ in })
     }
 
     /// Entry `name` of a layer.

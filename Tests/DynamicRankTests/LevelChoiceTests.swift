@@ -125,7 +125,7 @@ import Transformer
         run.plantFlat()
         run.forward(EngineRun.batch([1, 2, 3], length: 29), step: 5)
         #expect(run.engine.meanRanks == (2, 1))
-        run.forward(EngineRun.batch([1], length: 3), run.engine.evaluationPass())
+        run.forward(EngineRun.batch([1], length: 3), run.engine.evaluationPass(of: run.stage))
         #expect(run.engine.meanRanks == (2, 1))
     }
 }

@@ -25,7 +25,7 @@ import Transformer
             run.forward(Self.batch, step: number)
             #expect(run.logits(Self.batch) == expected)
             #expect(run.engine.meanRanks == (8, 8))
-            try run.engine.endStep(number) { _ in }
+            try run.engine.endStep(number, sum: { _ in }, sumOverAll: { _ in })
         }
         #expect(run.engine.isReducing)
         run.forward(Self.batch, step: 9)
@@ -172,7 +172,7 @@ import Transformer
 
     @Test func evaluationGathersNothing() throws {
         let run = try EngineRun(Self.random)
-        run.forward(Self.batch, run.engine.evaluationPass())
+        run.forward(Self.batch, run.engine.evaluationPass(of: run.stage))
         #expect(try Self.gathered(run, 1, []).allSatisfy { $0 == 0 })
     }
 
@@ -198,19 +198,19 @@ import Transformer
         // 2 rows of x [2] times [2, 6]; three lower triangles of 3 elements.
         let observed = 2 * (2 * 2 * 2 * 6 + 3 * 2 * 2 * 3)
         #expect(run.team.flops[.upkeep] == observed)
-        try run.engine.endStep(1) { _ in }
+        try run.engine.endStep(1, sum: { _ in }, sumOverAll: { _ in })
         // Cholesky 5, two products of 16, eigenvectors 72, a product and a solve of 8; eigenvectors of the values.
         let decomposed = (5 + 2 * 16 + 72 + 16 + 8) + 72
         #expect(run.team.flops[.upkeep] == observed + decomposed)
         #expect(run.engine.upkeep.decomposed == 2 && run.engine.upkeep.decompositionFLOPs == decomposed)
         #expect(run.engine.upkeep.checkFLOPs + run.engine.upkeep.iterationFLOPs == 0)
         run.team.flops.reset()
-        run.forward(batch, run.engine.evaluationPass())
+        run.forward(batch, run.engine.evaluationPass(of: run.stage))
         // Folding alone: Wq and bq, Wk and bk at rank 1, Wv and bv at 2, Wo at 2.
         #expect(run.team.flops[.upkeep] == 2 * (2 * (2 * 1 * 2 + 1 * 1 * 2) + (2 * 2 * 2 + 1 * 2 * 2) + 2 * 2 * 2))
         run.team.flops.reset()
         // A step without a pass, at which bases are not due, costs nothing.
-        try run.engine.endStep(2) { _ in }
+        try run.engine.endStep(2, sum: { _ in }, sumOverAll: { _ in })
         #expect(run.team.flops[.upkeep] == 0)
     }
 
