@@ -3,8 +3,8 @@ import Kernels
 import Testing
 import Transformer
 
-/// Changing token t leaves every logit and every chosen level before t bit for bit: for every t of a sequence of four
-/// segments, in training and in evaluation.
+/// Changing token t leaves every logit and every chosen level before t bit for bit, that of its own segment included: for
+/// every t of a sequence of four segments, in training and in evaluation.
 @Suite struct CausalityTests {
     private static let nested = [(1, 2), (2, 4), (4, 8), (8, 8)].map(EngineRun.level)
 
@@ -13,8 +13,25 @@ import Transformer
         RankOptions(strategy: .random(), levels: nested, segment: 8),
         RankOptions(strategy: .energy(0.7), levels: nested, segment: 8),
         RankOptions(strategy: .energy(0.95), levels: nested, segment: 8),
+        RankOptions(strategy: .policy(eager), levels: nested, segment: 8),
+        RankOptions(strategy: .policy(guarded), levels: nested, segment: 8),
+        RankOptions(strategy: .oracle(RewardWeights(beta: 0.5)), levels: nested, segment: 8),
     ] + [(1, 1), (2, 8), (4, 5), (8, 3), (8, 8)].map(EngineRun.level).map {
         RankOptions(strategy: .fixed([$0]), levels: [$0], segment: 8)
+    }
+
+    /// A policy that has learnt fast, so that its levels depend on the text.
+    private static var eager: AgentOptions {
+        var agent = AgentOptions()
+        agent.reward = RewardWeights(beta: 0.5)
+        agent.weight = 10
+        return agent
+    }
+
+    private static var guarded: AgentOptions {
+        var agent = eager
+        agent.tolerance = try? Guard(epsilon: 0.3, decay: 0.9)
+        return agent
     }
 
     /// Two sequences, so that neither may see the other.
@@ -33,23 +50,32 @@ import Transformer
         let run = try EngineRun(options)
         for step in 1...3 { try run.step(step, [EngineRun.batch([10, 11, 12], tokens: UInt64(step))]) }
         let dropout = Dropout(rate: 0.1, seed: 5, step: 4)
-        func result(_ batch: MicroBatch) -> (logits: [Float], score: Double, value: Double) {
+        func result(_ batch: MicroBatch) -> (logits: [Float], levels: [SegmentLevels?]) {
             if isTraining {
                 run.forward(batch, step: 4, dropout: dropout)
             } else {
                 run.forward(batch, run.engine.evaluationPass(of: run.stage))
             }
-            return (run.logits(batch), run.engine.meanRanks.score, run.engine.meanRanks.value)
+            return (run.logits(batch), run.levels)
         }
         #expect(run.engine.isReducing == (options.strategy != .full))
         let base = result(Self.batch), V = EngineRun.vocabulary
-        if options.strategy == .random() { #expect(base.score > 1 && base.score < 8) }
+        if options.strategy == .random() { #expect(Set(base.levels.flatMap { $0?.levels ?? [] }).count == 4) }
+        var changes = 0
         for t in 0..<Self.batch.length {
             let after = result(Self.changed(t)), first = (Self.batch.length + t) * V
             #expect(base.logits[..<first] == after.logits[..<first], "token \(t)")
-            // These strategies never look at tokens, so that all levels stay.
-            #expect(base.score == after.score && base.value == after.value, "token \(t)")
+            for (before, now) in zip(base.levels, after.levels) {
+                // Of the second sequence the segments up to token t's own, of the first all.
+                let same = 4 + t / 8 + 1
+                #expect(before?.levels[..<same] == now?.levels[..<same], "token \(t)")
+                if before != now { changes += 1 }
+            }
             #expect(base.logits[first..<(first + V)] != after.logits[first..<(first + V)], "token \(t) is read")
+        }
+        switch options.strategy {
+        case .policy, .oracle: #expect(changes > 0, "levels depend on the text")
+        default: #expect(changes == 0, "levels never look at tokens")
         }
     }
 

@@ -29,7 +29,8 @@ struct EngineRun {
             stage.parameters.values[i] *= 20
         }
         engine = try RankEngine(
-            configuration, layers: placement.layers, options: options, seed: seed, team: team, upkeeping: upkeeping, now: { 0 })
+            configuration, layers: placement.layers, options: options, seed: seed, team: team, upkeeping: upkeeping,
+            sequences: rows / Self.context, now: { 0 })
         activations = stage.makeActivations()
         if !placement.isFirst { stage.input(of: activations).fill(0.5) }
     }
@@ -64,6 +65,9 @@ struct EngineRun {
         if engine.isReducing { stage.fold(pass) }
         stage.forward(batch, activations, dropout: dropout, lowRank: pass)
     }
+
+    /// The levels of each layer in the last pass.
+    var levels: [SegmentLevels?] { activations.levels }
 
     func logits(_ batch: MicroBatch) -> [Float] { stage.logits(batch, activations).array }
 

@@ -28,7 +28,11 @@ import Transformer
         let whole = encoder.forward(x, sequences: Self.sequences, length: S).array
         let cache = EncoderCache(encoder, sequences: Self.sequences, length: S)
         for s in 0..<S {
-            let now = Buffer((0..<Self.sequences).flatMap { b in x[((b * S + s) * D)..<((b * S + s + 1) * D)].array })
+            let now = Buffer<Float>(uninitialized: Self.sequences * D)
+            for b in 0..<Self.sequences {
+                let first = (b * S + s) * D
+                now[(b * D)..<((b + 1) * D)].copy(from: x[first..<(first + D)])
+            }
             let own = cache.advance(now)
             for b in 0..<Self.sequences {
                 for j in 0..<D {

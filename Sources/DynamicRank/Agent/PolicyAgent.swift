@@ -26,17 +26,12 @@ public final class PolicyAgent: Sendable {
     let ranks: RankOptions
     private let seed: UInt64
     let solo = Team(threads: 1)
-    let memory = Mutex(Memory())
+    /// What the step under way has decided so far.
+    let memory = Mutex<[Episodes]>([])
     /// Returns by layer and segment, [N, S], that earlier steps led to expect.
     let baseline: Buffer<Float>
     /// Steps it has learnt from, warm start included, and updates of Adam.
     let progress: Buffer<Float>
-
-    struct Memory {
-        var episodes: [Episodes] = []
-        var masked = 0
-        var actions = 0
-    }
 
     /// - Parameter sequences: sequences of the largest micro-batch that it learns from.
     public init(
@@ -118,11 +113,9 @@ public final class PolicyAgent: Sendable {
         let rewards = measure(actions, input, batch, now, overhead: policyFLOPs / (E * S) + now.upkeep)
         decisions.rewards = rewards
         memory.withLock {
-            $0.episodes.append(Episodes(
+            $0.append(Episodes(
                 layer: input.layer, state: state, allowed: imitates ? allowed.map { _ in true } : allowed,
                 actions: actions, logProbabilities: chances, rewards: rewards))
-            $0.actions += E * S * allowed.count
-            $0.masked += E * S * allowed.filter { !$0 }.count
         }
         return decisions
     }

@@ -19,13 +19,21 @@ extension PolicyAgent {
     ///
     /// Throws what `sum` throws. The FLOPs are counted on `team`.
     func learn(on team: Team, sum: (Buffer<Double>) throws -> Void) throws -> Lesson {
-        let (episodes, masked, actions) = memory.withLock { memory in
-            defer { memory = Memory() }
-            return (memory.episodes, memory.masked, memory.actions)
+        let episodes = memory.withLock { memory in
+            defer { memory = [] }
+            return memory
         }
+        return try learn(from: episodes, on: team, sum: sum)
+    }
+
+    /// The policy learns from `episodes` of this rank and those of others.
+    public func learn(
+        from episodes: [Episodes], on team: Team, sum: (Buffer<Double>) throws -> Void
+    ) throws -> Lesson {
+        func count(_ of: (Episodes) -> Int) -> Double { Double(episodes.reduce(0) { $0 + of($1) }) }
         let facts = Buffer([
-            Double(episodes.reduce(0) { $0 + $1.rewards.count }), episodes.reduce(0) { $0 + $1.rewards.reduce(0, +) },
-            Double(masked), Double(actions),
+            count(\.rewards.count), episodes.reduce(0) { $0 + $1.rewards.reduce(0, +) },
+            count { $0.rewards.count * $0.masked }, count { $0.rewards.count * ranks.levels.count },
         ])
         try sum(facts)
         var lesson = Lesson(tolerance: tolerance)

@@ -9,6 +9,8 @@ public struct Episodes: Sendable {
     let state: PolicyState
     /// [K] which actions the guard let stand.
     let allowed: [Bool]
+    /// How many of them it did not.
+    var masked: Int { allowed.filter { !$0 }.count }
     /// [E, S] indices of the levels taken.
     let actions: [Int]
     /// [E, S] ln π of each when it was taken.

@@ -1,0 +1,67 @@
+import DynamicRank
+import Kernels
+import Testing
+import Transformer
+
+/// Layers whose queries, keys and values span so many dimensions and no more: below that much is lost, above it nothing is
+/// gained but FLOPs.
+@Suite struct PlantedSpectraTests {
+    private static let planted = [4, 1, 8, 2]
+    private static let levels = [(1, 1), (2, 2), (4, 4), (8, 8)].map(EngineRun.level)
+
+    private static func options() -> RankOptions {
+        var agent = AgentOptions()
+        agent.reward = RewardWeights(alpha: 1, beta: 0.2, gamma: 0.1)
+        return RankOptions(strategy: .policy(agent), levels: levels, segment: 8)
+    }
+
+    /// Zeroes the columns of each head's queries, keys and values beyond the layer's rank.
+    private static func plant(_ run: EngineRun) {
+        let D = run.configuration.width, d = run.configuration.headWidth
+        for (layer, rank) in planted.enumerated() {
+            let weight = run.stage.attentionWeight(layer: layer)
+            for column in 0..<(3 * D) where column % d >= rank { weight.columns(column..<(column + 1)).fill(0) }
+        }
+    }
+
+    /// Regret of the greedy policy on text that it has not seen.
+    private static func regret(_ run: EngineRun) -> Hindsight {
+        let (pass, hindsight) = run.engine.hindsightPass(of: run.stage, weights: RewardWeights(beta: 0.2))
+        run.forward(EngineRun.batch([900, 901, 902, 903], tokens: 9), pass)
+        return hindsight()
+    }
+
+    @Test func theAgentFindsEachLayersRank() throws {
+        let run = try EngineRun(Self.options(), of: Self.planted.count)
+        Self.plant(run)
+        func step(_ number: Int) throws {
+            try run.step(number, [EngineRun.batch((0..<8).map { UInt64(8 * number + $0) }, tokens: UInt64(number))])
+        }
+        try step(1)
+        let before = Self.regret(run)
+        for number in 2...250 { try step(number) }
+        let after = Self.regret(run)
+        print("planted spectra: regret \(before.regret) before, \(after.regret) after; \(after)")
+        #expect(after.segments == 4 * 4 * 4)
+        #expect(before.regret > 0.3, "there is something to learn")
+        #expect(after.regret < 0.05)
+        #expect(after.best - after.taken < 0.05 * abs(after.best))
+    }
+
+    /// With the guard a level that changes the scores by more than ε is never taken, in training or greedily.
+    @Test func theGuardMasksBeforeSampling() throws {
+        var agent = AgentOptions()
+        agent.tolerance = try Guard(epsilon: 1e-3, decay: 1)
+        let run = try EngineRun(
+            RankOptions(strategy: .policy(agent), levels: Self.levels, segment: 8), of: Self.planted.count)
+        Self.plant(run)
+        for number in 1...3 { try run.step(number, [EngineRun.batch([1, 2, 3], tokens: UInt64(number))]) }
+        // Levels below the planted rank change the scores: 2, 0, 3 and 1 of 4.
+        #expect(run.engine.lesson?.maskedShare == 6.0 / 16)
+        #expect(run.engine.lesson?.tolerance == 1e-3)
+        run.forward(EngineRun.batch([7], tokens: 5), run.engine.evaluationPass(of: run.stage))
+        for (levels, rank) in zip(run.levels, Self.planted) {
+            #expect(levels?.levels.allSatisfy { $0.scoreRank >= rank } == true)
+        }
+    }
+}
