@@ -90,6 +90,45 @@ struct RankTraceTrainingTests {
         #expect(difference < 1e-4)
     }
 
+    /// What the policy drew and what it got, as in `metrics.jsonl`; of warm-start steps there is no probability.
+    @Test func aPolicyLeavesRewardsProbabilitiesAndTolerances() async throws {
+        let options = [
+            "--steps", "6", "--attention", "policy", "--segment", "16", "--levels", "2:8,4:8,8:32", "--warm-start", "2",
+        ]
+        let runs = [try SmallRun(), try SmallRun(), try SmallRun()]
+        for (run, grid) in zip(runs, [Self.alone, GridShape(2, 2)]) {
+            let outcome = try await run.train(on: grid, options + ["--checkpoint-every", "3"])
+            #expect(outcome.succeeded, "\(outcome)")
+        }
+        let outcome = try await runs[2].train(on: GridShape(2, 2), options + ["--resume", runs[1].checkpoint(3)])
+        #expect(outcome.succeeded, "\(outcome)")
+        let traces = try runs.map { try Trace($0.checkpoint(6), rows: 6) }
+        let size = Self.layers * Self.segments
+        for name in ["rank", "reward", "perturbation", "logprob", "epsilon"] {
+            #expect(traces[1][name].map(\.bitPattern) == traces[2][name].map(\.bitPattern), "\(name), 3 + 3 steps")
+            let pairs = zip(traces[0][name], traces[1][name]).filter { !$0.isNaN || !$1.isNaN }
+            #expect(pairs.allSatisfy { abs($0 - $1) < 1e-3 }, "\(name), 1×1 against 2×2")
+        }
+        for (i, line) in try runs[0].metrics().enumerated() {
+            let cells = (i * size)..<((i + 1) * size), trace = traces[0]
+            let epsilon = try #require(line.epsilon)
+            #expect(trace["epsilon"][i] == Float(epsilon))
+            let rewards = trace["reward"][cells], chances = trace["logprob"][cells]
+            // The first step runs in full; the next two imitate the energy rule.
+            if i == 0 {
+                #expect(rewards.allSatisfy { $0.isNaN })
+            } else {
+                let reward = rewards.reduce(0) { $0 + Double($1) } / Double(size)
+                #expect(try abs(reward - #require(line.reward)) < 1e-6)
+            }
+            if i <= 2 {
+                #expect(chances.allSatisfy { $0.isNaN })
+            } else {
+                #expect(chances.allSatisfy { $0 <= 0 && $0 > -10 } && Set(chances).count > 1)
+            }
+        }
+    }
+
     /// On the same grid the very bytes, as `LowRankTrainingTests` compares all datasets; here another grid goes on.
     @Test func anotherGridGoesOnWithoutASeam() async throws {
         let whole = try await LowRankRuns.shared.run(.random, on: Self.alone), rest = try SmallRun()
