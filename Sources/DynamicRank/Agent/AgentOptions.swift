@@ -35,7 +35,7 @@ public struct AgentOptions: Codable, Equatable, Sendable {
     public var discount = 0.5
     public var update = Update.reinforce
     /// Weight of the entropy in the loss, against a policy that is sure before it knows.
-    public var entropyWeight = 0.003
+    public var entropyWeight = 0.1
     /// Steps that first imitate the energy rule.
     public var warmStart = 0
     /// The share of energy that this rule keeps.

@@ -9,7 +9,7 @@ extension PolicyAgent {
     /// Most updates' weight that the baseline gives to the past.
     private static let baselineDecay: Float = 0.9
     /// Adam's rate at λ = 1.
-    static let learningRate: Float = 1e-3
+    static let learningRate: Float = 3e-4
     /// Largest norm of the policy's gradient.
     private static let clip = 1.0
     /// Passes over a step's decisions of the clipped update.
@@ -70,7 +70,7 @@ extension PolicyAgent {
         return (summed, count[0])
     }
 
-    /// Fills in the advantages: returns less what was expected of that layer and segment, normalised by the mean and
+    /// Fills in the advantages: returns less what was expected of that layer and segment, normalised by the layer's mean and
     /// deviation over all ranks. The baseline is that of earlier steps, so it owes nothing to these actions.
     private func grade(_ episodes: [Episodes], sum: (Buffer<Double>) throws -> Void) throws -> [Episodes] {
         let S = baseline.count / configuration.layers, n = baseline.count
@@ -92,20 +92,23 @@ extension PolicyAgent {
         let isFirst = age == 0
         func mean(_ place: Int) -> Double { returned[place] / max(returned[n + place], 1) }
         func expected(_ place: Int) -> Double { isFirst ? mean(place) : Double(baseline[place]) }
-        var moments = PolicyGradient.Moments(of: [])
+        // Layers differ in what a level costs and saves; each is normalised for itself, over all ranks.
+        let N = configuration.layers, pooled = Buffer<Double>(count: 3 * N, repeating: 0)
         for i in graded.indices {
-            let own = graded[i].state.segments
-            for j in graded[i].advantages.indices {
-                graded[i].advantages[j] -= expected(graded[i].layer * S + j % own)
-            }
-            let more = PolicyGradient.Moments(of: graded[i].advantages)
-            moments = .init(
-                count: moments.count + more.count, sum: moments.sum + more.sum, squares: moments.squares + more.squares)
+            let own = graded[i].state.segments, layer = graded[i].layer
+            for j in graded[i].advantages.indices { graded[i].advantages[j] -= expected(layer * S + j % own) }
+            let moments = PolicyGradient.Moments(of: graded[i].advantages)
+            pooled[3 * layer] += moments.count
+            pooled[3 * layer + 1] += moments.sum
+            pooled[3 * layer + 2] += moments.squares
         }
-        let pooled = Buffer([moments.count, moments.sum, moments.squares])
         try sum(pooled)
-        moments = .init(count: pooled[0], sum: pooled[1], squares: pooled[2])
-        for i in graded.indices { graded[i].advantages = graded[i].advantages.map(moments.normalised) }
+        for i in graded.indices {
+            let first = 3 * graded[i].layer
+            let moments = PolicyGradient.Moments(
+                count: pooled[first], sum: pooled[first + 1], squares: pooled[first + 2])
+            graded[i].advantages = graded[i].advantages.map(moments.normalised)
+        }
         for place in 0..<n where returned[n + place] > 0 {
             baseline[place] = isFirst
                 ? Float(mean(place))
