@@ -61,6 +61,8 @@ struct Block: Sendable {
     let parameters: BlockParameters
     let gradients: BlockParameters
     let attention: Attention
+    /// In place of `attention` where no level is named.
+    var kernel: (any KernelisedAttention)?
     let scratch: BlockScratch
     let team: Team
 
@@ -90,9 +92,14 @@ struct Block: Sendable {
                 dropout: dropout, layer: layer)
         } else {
             linearForward(x, weight: p.attention, bias: p.attentionBias, into: saved.qkv, .projections, on: team)
-            attention.forward(
-                qkv: saved.qkv, out: saved.attended, lse: saved.lse, batch: batch, dropout: dropout, layer: layer,
-                on: team)
+            if let kernel {
+                kernel.forward(
+                    qkv: saved.qkv, out: saved.attended, kept: saved.lse, batch: batch, layer: layer, on: team)
+            } else {
+                attention.forward(
+                    qkv: saved.qkv, out: saved.attended, lse: saved.lse, batch: batch, dropout: dropout, layer: layer,
+                    on: team)
+            }
             team.gemm(matrix(saved.attended, batch, D), p.attentionProjection, into: branch, .projections)
         }
         addBranch(p.attentionProjectionBias, residual: saved.input, into: saved.middle, batch, dropout,
@@ -160,9 +167,15 @@ struct Block: Sendable {
                 dy: dBranch1, x: matrix(saved.attended, batch, D), weight: p.attentionProjection,
                 dweight: g.attentionProjection, dbias: g.attentionProjectionBias, dx: matrix(dAttended, batch, D),
                 .projections, on: team)
-            attention.backward(
-                qkv: saved.qkv, out: saved.attended, lse: saved.lse, dout: dAttended, dqkv: s.wideGradient,
-                delta: s.delta, batch: batch, dropout: dropout, layer: layer, on: team)
+            if let kernel {
+                kernel.backward(
+                    qkv: saved.qkv, out: saved.attended, kept: saved.lse, dout: dAttended, dqkv: s.wideGradient,
+                    delta: s.delta, batch: batch, layer: layer, on: team)
+            } else {
+                attention.backward(
+                    qkv: saved.qkv, out: saved.attended, lse: saved.lse, dout: dAttended, dqkv: s.wideGradient,
+                    delta: s.delta, batch: batch, dropout: dropout, layer: layer, on: team)
+            }
             linearBackward(
                 dy: matrix(s.wideGradient, batch, 3 * D), x: x, weight: p.attention, dweight: g.attention,
                 dbias: g.attentionBias, dx: matrix(dNormed, batch, D), .projections, on: team)

@@ -53,4 +53,6 @@ public enum RandomPurpose {
     public static let levels: UInt32 = 4
     /// Rows at which rewards are measured.
     public static let rewardRows: UInt32 = 5
+    /// Directions of Performer features.
+    public static let features: UInt32 = 8
 }

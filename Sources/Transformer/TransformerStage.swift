@@ -24,8 +24,11 @@ public final class TransformerStage: Sendable {
     private let normedGradient: Buffer<Float>
 
     /// Memory for micro-batches of at most `rows` = B × length rows. Parameters are zero until initialised or loaded.
+    ///
+    /// - Parameter kind: how layers attend in passes that name no level for them.
     public init(
-        _ configuration: ModelConfiguration, placement: StagePlacement, rows: Int, team: Team, forTraining: Bool = true
+        _ configuration: ModelConfiguration, placement: StagePlacement, rows: Int, team: Team, forTraining: Bool = true,
+        attention kind: AttentionKind = .softmax
     ) {
         self.configuration = configuration
         self.placement = placement
@@ -36,6 +39,7 @@ public final class TransformerStage: Sendable {
         let arena = ParameterArena(layout)
         parameters = arena
         let attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
+        let kernel = kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining)
         let scratch = BlockScratch(
             width: configuration.width, heads: configuration.heads, feedForward: 4 * configuration.width, rows: rows,
             forTraining: forTraining)
@@ -44,7 +48,7 @@ public final class TransformerStage: Sendable {
             return Block(
                 layer: layer, parameters: BlockParameters(arena.values, layout, prefix: prefix),
                 gradients: BlockParameters(arena.gradients, layout, prefix: prefix),
-                attention: attention, scratch: scratch, team: team)
+                attention: attention, kernel: kernel, scratch: scratch, team: team)
         }
         streamGradient = Buffer(uninitialized: forTraining ? rows * configuration.width : 0)
         head = placement.isLast ? Head(vocabularySize: configuration.vocabularySize, rows: rows) : nil
@@ -60,8 +64,8 @@ public final class TransformerStage: Sendable {
     /// Where the first stage's embedding goes, or where the stage before sends its output: [M, D].
     public func input(of activations: Activations) -> Buffer<Float> { activations.layers[0].input }
 
-    /// Runs the stage's layers; `activations.output` is what the next stage reads. Attention is full where `lowRank` is
-    /// nil or names no levels.
+    /// Runs the stage's layers; `activations.output` is what the next stage reads. Attention is of the stage's kind where
+    /// `lowRank` is nil or names no levels.
     public func forward(
         _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil
     ) {

@@ -9,13 +9,14 @@ struct StageRun {
 
     init(
         _ configuration: ModelConfiguration, weights: [String: [Float]], stages count: Int = 1, rows: Int,
-        threads: Int = 1, forTraining: Bool = true
+        threads: Int = 1, forTraining: Bool = true, attention: AttentionKind = .softmax
     ) throws {
         self.configuration = configuration
         let team = Team(threads: threads)
         stages = try StagePlacement.split(configuration, stages: count).map { placement in
             let stage = TransformerStage(
-                configuration, placement: placement, rows: rows, team: team, forTraining: forTraining)
+                configuration, placement: placement, rows: rows, team: team, forTraining: forTraining,
+                attention: attention)
             ModelWeights.load(weights, into: stage.parameters)
             return stage
         }

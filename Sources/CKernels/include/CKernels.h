@@ -50,6 +50,18 @@ void drrl_softmax_tile_backward(float *scores, float *dp, long ld, long rows, lo
 void drrl_row_dot(float *delta, const float *a, long ld_a, const float *b, long ld_b, long rows,
                   long columns);
 
+// --- Positive random features (Choromanski et al. 2021), rows x columns without gaps.
+// x <- exp(x - the row's maximum) + floor.
+void drrl_query_features(float *x, long rows, long columns, float floor);
+// x <- exp(x - half_norm[r] - log_scale[r]) + floor, where log_scale[r] is the largest exponent of this row and those
+// before it, or `before` if that is larger.
+void drrl_key_features(float *x, float *log_scale, const float *half_norm, float before, long rows,
+                       long columns, float floor);
+// dx <- dx * (x - floor), x being the features; sum[r] = sum_c dx[r, c].
+void drrl_features_backward(float *dx, float *sum, const float *x, long rows, long columns, float floor);
+// a[r, c] <- a[r, c] * exp(log_scale[c] - log_scale[r]) where c <= r, else 0; rows x rows, distance ld.
+void drrl_decay_tile(float *a, long ld, long rows, const float *log_scale);
+
 // --- Cross-entropy over rows of logits.
 // loss[r] = logsumexp(row) - row[target]; with `gradient`, row becomes (softmax(row) - onehot) * scale.
 // A negative target gives loss 0 and gradient 0.
