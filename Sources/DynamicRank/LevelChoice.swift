@@ -40,7 +40,7 @@ struct LevelChoice: Sendable {
                 levels: (0..<(batch.sequences * segments)).map { level($0 / segments, $0 % segments) })
         }
         switch options.strategy {
-        case .full, .policy, .oracle: return nil
+        case .full, .policy, .oracle, .performer, .nystrom: return nil
         case .fixed:
             let level = options.levels(ofLayer: layer)[0]
             return each { _, _ in level }

@@ -76,7 +76,7 @@ public final class RankEngine {
         bases = BasisSet(layers: layers.count, heads: H, headWidth: d)
         let attention = layers.map { _ in AttentionBasis.identity(heads: H, headWidth: d) }
         self.attention = attention
-        folded = options.strategy == .full
+        folded = !options.strategy.namesLevels
             ? [] : zip(layers, attention).map {
                 FoldedAttention(configuration, levels: options.levels(ofLayer: $0), basis: $1)
             }

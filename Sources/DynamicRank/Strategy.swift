@@ -15,6 +15,10 @@ public enum Strategy: Codable, Equatable, Sendable {
     case policy(AgentOptions)
     /// The level whose reward, tried for every level at rows of the segment before, was best; the largest at first.
     case oracle(RewardWeights)
+    /// Performer attention of this many random features a head; no level is named.
+    case performer(features: Int)
+    /// Nyström attention with this many landmarks a segment; no level is named.
+    case nystrom(landmarks: Int)
 
     /// Its name on the command line.
     public var name: String {
@@ -25,6 +29,16 @@ public enum Strategy: Codable, Equatable, Sendable {
         case .energy: "energy"
         case .policy: "policy"
         case .oracle: "oracle"
+        case .performer: "performer"
+        case .nystrom: "nystrom"
+        }
+    }
+
+    /// Whether it names levels, and so needs bases.
+    public var namesLevels: Bool {
+        switch self {
+        case .full, .performer, .nystrom: false
+        default: true
         }
     }
 }
@@ -41,6 +55,15 @@ public struct RankOptions: Codable, Equatable, Sendable {
         self.strategy = strategy
         self.levels = levels
         self.segment = segment
+    }
+
+    /// How layers attend where no level is named; `seed` is the run's.
+    public func attentionKind(seed: UInt64) -> AttentionKind {
+        switch strategy {
+        case .performer(let features): .performer(features: features, seed: seed)
+        case .nystrom(let landmarks): .nystrom(landmarks: landmarks, segment: segment)
+        default: .softmax
+        }
     }
 
     /// The levels that layer `layer` of the model may run at.

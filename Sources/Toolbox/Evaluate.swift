@@ -37,10 +37,11 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
             model, layers: 0..<model.layers, options: plan.ranks, seed: saved.run.training.seed, team: team,
             now: monotonicSeconds)
     }
-    let isReduced = plan.ranks.strategy != .full
+    let isReduced = plan.ranks.strategy.namesLevels
     if isReduced { try saved.readBases(into: engine, world: world) }
     let stage = TransformerStage(
-        model, placement: .whole(model), rows: plan.context, team: team, forTraining: false)
+        model, placement: .whole(model), rows: plan.context, team: team, forTraining: false,
+        attention: plan.ranks.attentionKind(seed: saved.run.training.seed))
     try saved.readWeights(into: stage, world: world)
 
     try world.barrier()
@@ -74,12 +75,16 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     let means = (0..<(2 * model.layers)).map { sums[6 + $0] / predicted }
     var share: Double?
     if case .energy(let asked) = plan.ranks.strategy { share = asked }
+    var features: Int?, landmarks: Int?
+    if case .performer(let count) = plan.ranks.strategy { features = count }
+    if case .nystrom(let count) = plan.ranks.strategy { landmarks = count }
     return TextEvaluation(
         checkpoint: options.checkpoint, step: saved.step, text: options.text, text_hash: stream.hash,
         tokenizer_hash: saved.tokenizerHash, tokens: stream.tokens.count, predicted_tokens: windows.targets,
         words: stream.words, bytes: stream.bytes, context: plan.context, stride: plan.stride,
         segment: plan.ranks.segment, attention: plan.ranks.strategy.name,
-        levels: isReduced ? plan.ranks.levels.map(\.description) : [], energy: share, ranks: world.size,
+        levels: isReduced ? plan.ranks.levels.map(\.description) : [], energy: share, features: features,
+        landmarks: landmarks, ranks: world.size,
         threads: threads, nll: total, token_perplexity: finite(exp(total / predicted)),
         word_perplexity: finite(exp(total / Double(stream.words))),
         bits_per_byte: total / log(2) / Double(stream.bytes),

@@ -49,6 +49,10 @@ struct EvaluationPlan {
                 options.epsilonDecay = agent.tolerance?.decay
             }
         case .oracle(let weights) where name == "oracle": options.fill(weights)
+        case .performer(let features) where name == "performer" && asked.features == nil:
+            options.features = features
+        case .nystrom(let landmarks) where name == "nystrom" && asked.landmarks == nil:
+            options.landmarks = landmarks
         default: break
         }
         let namesLevels = asked.levels != nil || asked.rankMin != nil || asked.rankMax != nil || asked.rankStep != nil

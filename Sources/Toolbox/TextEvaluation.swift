@@ -27,6 +27,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     public var attention: String
     public var levels: [String]
     public var energy: Double?
+    /// Of Performer attention, a head; of Nyström attention, a segment.
+    public var features, landmarks: Int?
     /// Processes, and threads of each.
     public var ranks, threads: Int
     /// Nats, over all predicted tokens.
@@ -37,7 +39,7 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     public var flops: FLOPs
     /// Of the slowest rank's windows; loading is not in it.
     public var seconds: Double
-    /// Mean over the predicted tokens, by layer.
+    /// Mean over the predicted tokens, by layer; d where no level is named.
     public var score_rank, value_rank: [Double]
 
     /// One line, keys sorted. Throws `EncodingError`.
@@ -52,7 +54,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
         func number(_ x: Double?, _ digits: Int) -> String { x.map { String(format: "%.\(digits)f", $0) } ?? "beyond all numbers" }
         func giga(_ x: Double) -> String { String(format: "%.3f G", x / 1e9) }
         let share = flops.full_attention > 0 ? String(format: "%.1f%%", 100 * flops.total / flops.full_attention) : "–"
-        let strategy = attention + (energy.map { " \($0)" } ?? "")
+        let strategy = attention + (energy.map { " \($0)" } ?? "") + (features.map { ", \($0) features a head" } ?? "")
+            + (landmarks.map { ", \($0) landmarks a segment of \(segment) tokens" } ?? "")
         var lines = [
             "checkpoint  \(checkpoint), step \(step), tokenizer \(tokenizer_hash.prefix(12))",
             "text        \(text), \(text_hash.prefix(12)): \(tokens) tokens, \(words) words, \(bytes) bytes",

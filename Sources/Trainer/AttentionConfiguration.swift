@@ -17,6 +17,7 @@ extension RankOptions {
         }
         try options.requireAgent(name)
         if name != "policy" { try policy?.requireNone(name) }
+        try options.requireKernel(name)
         do {
             let levels = try Self.levels(options, headWidth: d)
             switch name {
@@ -32,8 +33,11 @@ extension RankOptions {
                 self.init(strategy: .policy(try AgentOptions(options, policy)), levels: levels, segment: segment)
             case "oracle":
                 self.init(strategy: .oracle(try options.rewardWeights()), levels: levels, segment: segment)
+            case "performer": self.init(strategy: try options.performer(headWidth: d), levels: levels, segment: segment)
+            case "nystrom": self.init(strategy: try options.nystrom(segment: segment), levels: levels, segment: segment)
             default:
-                throw ConfigurationError("--attention \(name): choose full, fixed, random, energy, policy or oracle")
+                throw ConfigurationError(
+                    "--attention \(name): choose full, fixed, random, energy, policy, oracle, performer or nystrom")
             }
         } catch let error as LevelError {
             throw ConfigurationError("\(error)")
@@ -79,6 +83,17 @@ extension RankOptions {
         return asked
     }
 
+    /// What a person is told of attention that is not full.
+    var summary: String? {
+        switch strategy {
+        case .full: nil
+        case .performer(let features): "performer, \(features) features a head"
+        case .nystrom(let landmarks): "nystrom, \(landmarks) landmarks for each segment of \(segment) tokens"
+        default:
+            "\(strategy.name), levels \(levels.map(\.description).joined(separator: ",")), segments of \(segment) tokens"
+        }
+    }
+
     /// The command line's options that give these again, by name.
     var options: [(String, String?)] {
         let isFixed: Bool
@@ -88,6 +103,8 @@ extension RankOptions {
         case .energy(let share): own.append(("energy", "\(share)")); isFixed = false
         case .policy(let agent): own += agent.options; isFixed = false
         case .oracle(let weights): own += weights.options; isFixed = false
+        case .performer(let features): own.append(("features", "\(features)")); isFixed = false
+        case .nystrom(let landmarks): own.append(("landmarks", "\(landmarks)")); isFixed = false
         case .full, .random: isFixed = false
         }
         if !isFixed { own.append(("levels", levels.map(\.description).joined(separator: ","))) }

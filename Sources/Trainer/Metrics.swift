@@ -13,8 +13,8 @@ public struct MetricsLine: Codable, Equatable, Sendable {
     public var sgemm_share: Double
     public var exposed_comm_seconds: Double
     public var seconds: Double
-    /// Below full rank: mean ranks over layers and segments, attention FLOPs executed, upkeep's part of them, and the
-    /// share that full attention would have executed more.
+    /// Where attention is not full: attention FLOPs executed, upkeep's part of them, and the share that full attention
+    /// would have executed more; where levels are named, mean ranks over layers and segments.
     public var score_rank: Double?
     public var value_rank: Double?
     public var attention_flops: Double?

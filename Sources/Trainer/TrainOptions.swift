@@ -57,7 +57,7 @@ struct ModelOptions: ParsableArguments {
 
 /// How attention runs, as both programs ask it; `RankOptions.init(_:headWidth:context:)` resolves it.
 public struct AttentionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("full, or low rank: fixed (at --rank or --level), random, energy, policy, oracle (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
+    @Option(help: ArgumentHelp("full; low rank: fixed (at --rank or --level), random, energy, policy, oracle; or performer, nystrom (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
     public var attention: String?
 
     @Option(help: ArgumentHelp("Nested pairs score rank:value rank, cheapest first (default at head width 64: 4:16,8:16,8:32,16:32,16:64).", valueName: "s:v,…"))
@@ -101,6 +101,12 @@ public struct AttentionOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("What it is multiplied by each step (default: \(GuardDefaults.decay)).", valueName: "share"))
     public var epsilonDecay: Double?
+
+    @Option(help: ArgumentHelp("For performer: random features a head (default: twice the head width).", valueName: "m"))
+    public var features: Int?
+
+    @Option(help: ArgumentHelp("For nystrom: landmarks a segment (default: 8).", valueName: "n"))
+    public var landmarks: Int?
 
     public init() {}
 }

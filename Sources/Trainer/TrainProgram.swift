@@ -103,10 +103,7 @@ public enum TrainProgram {
         let model = worker.configuration
         say("model      \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
             + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
-        if run.ranks.strategy != .full {
-            say("attention  \(run.ranks.strategy.name), levels \(run.ranks.levels.map(\.description).joined(separator: ",")), "
-                + "segments of \(run.ranks.segment) tokens")
-        }
+        if let summary = run.ranks.summary { say("attention  \(summary)") }
         say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(openBLASCore) kernels")
         say("run        \(run.runDirectory): checkpoints, metrics.jsonl, run.yaml, tokenizer, tokens")
 

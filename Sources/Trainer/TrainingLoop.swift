@@ -69,8 +69,10 @@ final class TrainingLoop {
             exposed_comm_seconds: report.exposedSeconds, seconds: report.seconds)
         if run.ranks.strategy != .full {
             let attention = report.attention
-            line.score_rank = attention.scoreRank
-            line.value_rank = attention.valueRank
+            if run.ranks.strategy.namesLevels {
+                line.score_rank = attention.scoreRank
+                line.value_rank = attention.valueRank
+            }
             line.attention_flops = attention.flops
             line.upkeep_flops = attention.upkeepFLOPs
             line.attention_flops_saved = 1 - attention.flops / attention.fullFLOPs

@@ -52,7 +52,8 @@ public final class Worker {
         let share = Topology.share(of: options.batch, part: topology.replica, of: topology.replicas).count
         let sequences = min(options.microBatch, share)
         stage = TransformerStage(
-            configuration, placement: placement, rows: sequences * configuration.context, team: team)
+            configuration, placement: placement, rows: sequences * configuration.context, team: team,
+            attention: ranks.attentionKind(seed: options.seed))
         stage.parameters.initialize(seed: options.seed, layers: configuration.layers)
         pipeline = Pipeline(grid: grid, stage: stage, microBatches: (share + sequences - 1) / sequences)
         exchange = GradientExchange(grid: grid, arena: stage.parameters)
