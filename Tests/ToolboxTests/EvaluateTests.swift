@@ -27,6 +27,32 @@ struct EvaluateTests {
         #expect(relativeDifference(full.nll, result.nll) > 1e-6, "the ranks change nothing")
     }
 
+    /// Without an option the trained features are drawn again; with one, others are.
+    @Test func theCheckpointsOwnFeaturesAreTheDefault() async throws {
+        let model = try await TrainedModel.performer()
+        let result = try await model.result([])
+        #expect(result.attention == "performer" && result.features == 24 && result.landmarks == nil && result.levels.isEmpty)
+        #expect(relativeDifference(result.token_perplexity, model.metrics.valid_perplexity) < 1e-6)
+        #expect(result.score_rank == [32, 32] && result.flops.upkeep == 0)
+        let more = try await model.result(["--attention", "performer", "--features", "25"])
+        #expect(more.features == 25 && more.nll != result.nll && more.flops.scores > result.flops.scores)
+        let full = try await model.result(["--attention", "full"])
+        #expect(full.features == nil && full.flops.total == full.flops.full_attention)
+    }
+
+    /// The same weights, approximated better and better.
+    @Test func aFullModelRunsOnKernels() async throws {
+        let model = try await TrainedModel.full()
+        let full = try await model.result([])
+        let all = try await model.result(["--attention", "nystrom", "--landmarks", "16", "--segment", "16"])
+        #expect(relativeDifference(all.nll, full.nll) < 1e-5 && all.landmarks == 16)
+        let few = try await model.result(["--attention", "nystrom", "--landmarks", "2", "--segment", "16"])
+        #expect(relativeDifference(few.nll, full.nll) > 1e-5 && relativeDifference(few.nll, full.nll) < 0.05)
+        #expect(few.flops.total < full.flops.total && few.flops.projections == full.flops.projections)
+        let features = try await model.result(["--attention", "performer", "--features", "4096"])
+        #expect(relativeDifference(features.nll, full.nll) > 1e-6 && relativeDifference(features.nll, full.nll) < 0.02)
+    }
+
     @Test func fixedAtHeadWidthIsFullAttention() async throws {
         let model = try await TrainedModel.full()
         let full = try await model.result([]), fixed = try await model.result(["--attention", "fixed", "--level", "32:32"])
@@ -101,6 +127,7 @@ struct EvaluateTests {
     @Test(arguments: [
         ["--attention", "full"], ["--attention", "fixed", "--rank", "8"], ["--attention", "random"],
         ["--attention", "energy", "--energy", "0.6"], ["--attention", "random", "--stride", "24"],
+        ["--attention", "performer"], ["--attention", "nystrom", "--segment", "16", "--landmarks", "3"],
     ])
     func whatComesLaterChangesNothingBefore(options: [String]) async throws {
         let model = try await TrainedModel.full()

@@ -16,10 +16,15 @@ final class TrainedModel: Sendable {
     private static let fullRun = Task { try await TrainedModel(["--attention", "full"]) }
     private static let randomRun = Task { try await TrainedModel(["--attention", "random"]) }
 
+    private static let performerRun = Task { try await TrainedModel(["--attention", "performer", "--features", "24"]) }
+
     /// Trained with full attention; once for all tests.
     static func full() async throws -> TrainedModel { try await fullRun.value }
     /// Trained with random levels; once for all tests.
     static func random() async throws -> TrainedModel { try await randomRun.value }
+
+    /// Trained with 24 random features; once for all tests.
+    static func performer() async throws -> TrainedModel { try await performerRun.value }
 
     private init(_ options: [String]) async throws {
         scratch = try Scratch()

@@ -38,11 +38,22 @@ struct AttentionBadInputTests {
         BadInput(
             "two lists of levels", naming: ["--levels", "--rank-min"],
             "--attention", "random", "--levels", "8:8", "--rank-min", "8"),
-        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, random or energy"], "--attention", "sparse"),
+        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, random, energy, performer or nystrom"], "--attention", "sparse"),
         BadInput("an energy above 1", naming: ["--energy is 1.5"], "--attention", "energy", "--energy", "1.5"),
         BadInput("an energy of 0", naming: ["--energy is 0"], "--attention", "energy", "--energy", "0"),
         BadInput("an energy that is no number", naming: ["--energy is nan"], "--attention", "energy", "--energy", "nan"),
         BadInput("an energy for random attention", naming: ["--energy", "random"], "--attention", "random", "--energy", "0.9"),
+        BadInput("no features", naming: ["--features is 0", "4096"], "--attention", "performer", "--features", "0"),
+        BadInput("too many features", naming: ["--features is 5000"], "--attention", "performer", "--features", "5000"),
+        BadInput("features for full attention", naming: ["--features", "performer", "full"], "--features", "8"),
+        BadInput(
+            "more landmarks than tokens", naming: ["--landmarks is 17", "16 tokens"],
+            "--attention", "nystrom", "--segment", "16", "--landmarks", "17"),
+        BadInput("no landmarks", naming: ["--landmarks is 0"], "--attention", "nystrom", "--landmarks", "0"),
+        BadInput(
+            "landmarks for performer", naming: ["--landmarks", "nystrom", "performer"],
+            "--attention", "performer", "--landmarks", "4"),
+        BadInput("a rank for nystrom", naming: ["--rank", "fixed", "nystrom"], "--attention", "nystrom", "--rank", "8"),
     ]
 
     @Test(arguments: inputs) func withoutMPIRun(input: BadInput) async throws {

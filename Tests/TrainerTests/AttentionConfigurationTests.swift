@@ -13,6 +13,8 @@ import Trainer
         ["--attention", "random", "--rank-min", "8", "--rank-max", "40"],
         ["--attention", "energy"], ["--attention", "energy", "--energy", "0.1", "--levels", "1:1,1:2,64:64"],
         ["--attention", "energy", "--energy", "1"],
+        ["--attention", "performer"], ["--attention", "performer", "--features", "31", "--levels", "1:1"],
+        ["--attention", "nystrom"], ["--attention", "nystrom", "--landmarks", "3", "--segment", "32"],
     ])
     func theWrittenFileComesBackWhole(arguments: [String]) throws {
         let scratch = try Scratch(), run = try RunConfiguration(arguments: arguments)
@@ -26,6 +28,13 @@ import Trainer
         let paper = try configuration("--attention", "random", "--rank-min", "16")
         #expect(paper.ranks.levels.map(\.scoreRank) == [16, 24, 32, 40, 48, 56, 64])
         #expect(try configuration("--attention", "fixed", "--rank", "8") == configuration("--attention", "fixed", "--level", "8:8"))
+    }
+
+    @Test func kernelsHaveDefaults() throws {
+        #expect(try configuration("--attention", "performer").ranks.strategy == .performer(features: 128))
+        #expect(try configuration("--attention", "performer", "--heads", "16").ranks.strategy == .performer(features: 32))
+        #expect(try configuration("--attention", "nystrom").ranks.strategy == .nystrom(landmarks: 8))
+        #expect(try configuration("--attention", "nystrom", "--segment", "4").ranks.strategy == .nystrom(landmarks: 4))
     }
 
     @Test func defaultLevelsFitTheHeads() throws {

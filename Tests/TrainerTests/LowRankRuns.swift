@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A way to attend below full rank, as a run's options.
+/// A way to attend, as a run's options.
 struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
     let testDescription: String
     let options: [String]
@@ -18,6 +18,9 @@ struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
     static let energy = LowRankStrategy("energy", "--energy", "0.8")
     static let full = LowRankStrategy("full")
     static let reduced = [fixed, random, energy]
+    static let performer = LowRankStrategy("performer", "--features", "24")
+    static let nystrom = LowRankStrategy("nystrom", "--landmarks", "4")
+    static let kernelised = [performer, nystrom]
 }
 
 /// Twelve steps without a stop, checkpoints at 6 and 12, an evaluation at the end, once for each strategy
