@@ -38,7 +38,7 @@ struct AttentionBadInputTests {
         BadInput(
             "two lists of levels", naming: ["--levels", "--rank-min"],
             "--attention", "random", "--levels", "8:8", "--rank-min", "8"),
-        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, random, energy, performer or nystrom"], "--attention", "sparse"),
+        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, random, energy, policy, oracle, performer or nystrom"], "--attention", "sparse"),
         BadInput("an energy above 1", naming: ["--energy is 1.5"], "--attention", "energy", "--energy", "1.5"),
         BadInput("an energy of 0", naming: ["--energy is 0"], "--attention", "energy", "--energy", "0"),
         BadInput("an energy that is no number", naming: ["--energy is nan"], "--attention", "energy", "--energy", "nan"),
