@@ -15,7 +15,9 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     /// Decides weights, sample order and dropout.
     public var seed: UInt64
     /// Whether the language model's weights stay as they are, and the policy alone learns.
-    public var freezesModel: Bool
+    public var freezesModel: Bool { frozen ?? false }
+    /// Absent in checkpoints of before there was a choice.
+    private var frozen: Bool?
 
     public init(
         batch: Int, microBatch: Int, learningRate: LearningRate, optimizer: AdamW, clip: Float, seed: UInt64,
@@ -27,7 +29,7 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
         self.optimizer = optimizer
         self.clip = clip
         self.seed = seed
-        self.freezesModel = freezesModel
+        frozen = freezesModel
     }
 }
 

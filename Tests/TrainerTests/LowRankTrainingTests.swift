@@ -40,9 +40,16 @@ struct LowRankTrainingTests {
         #expect(metrics.map(\.value_rank) == expected.map(\.value_rank))
         let perplexities = try [metrics, expected].map { try #require($0[11].valid_perplexity) }
         #expect(abs(perplexities[0] - perplexities[1]) <= Self.tolerance * perplexities[1])
-        // What a rank folds and decomposes is its own; what attention executes is the batch's.
+        // What a rank folds, decomposes and learns is its own; what attention executes is the batch's.
         func executed(_ line: MetricsLine) throws -> Double {
-            try #require(line.attention_flops) - #require(line.upkeep_flops)
+            try #require(line.attention_flops) - #require(line.upkeep_flops) - (line.policy_flops ?? 0)
+                - (line.guard_flops ?? 0)
+        }
+        #expect(metrics.map(\.masked_share) == expected.map(\.masked_share))
+        for (own, other) in zip(metrics, expected) {
+            guard let reward = own.reward, let entropy = own.policy_entropy else { continue }
+            #expect(try abs(reward - #require(other.reward)) < 1e-5)
+            #expect(try abs(entropy - #require(other.policy_entropy)) < 1e-4)
         }
         #expect(try metrics.map(executed) == expected.map(executed))
         let errors = zip(try spectra(run.checkpoint(12)), try spectra(reference.checkpoint(12))).map { own, other in
@@ -77,11 +84,13 @@ struct LowRankTrainingTests {
         #expect(metrics.map(\.score_rank) == expected.map(\.score_rank))
         #expect(metrics.map(\.value_rank) == expected.map(\.value_rank))
         #expect(metrics.map(\.attention_flops) == expected.map(\.attention_flops))
+        #expect(metrics.map(\.reward) == expected.map(\.reward))
         #expect(metrics.last?.valid_perplexity == expected.last?.valid_perplexity)
         let (first, second) = (try verifiedDatasets(whole.checkpoint(12)), try verifiedDatasets(rest.checkpoint(12)))
         #expect(first.keys.sorted() == second.keys.sorted())
         #expect(first.filter { second[$0.key] != $0.value }.keys.sorted() == [])
         #expect(first.keys.count { $0.hasPrefix("/lowrank/") } == 7 * Self.layers)
+        #expect(first.keys.contains { $0.hasPrefix("/policy/") } == LowRankStrategy.learning.contains(strategy))
         #expect(first.keys.count { $0.hasPrefix("/traces/") } == 7 && first["/traces/step"]?.shape == [12])
     }
 
@@ -121,7 +130,16 @@ struct LowRankTrainingTests {
             #expect(abs(saved - (1 - flops / full)) < 1e-12)
             if line.step == 1 { continue }
             let score = try #require(line.score_rank), value = try #require(line.value_rank)
-            #expect(flops - upkeep < 0.9 * full, "fewer operations at \(score):\(value)")
+            let agent = (line.policy_flops ?? 0) + (line.guard_flops ?? 0)
+            if strategy != .oracle {
+                #expect(flops - upkeep - agent < 0.9 * full, "fewer operations at \(score):\(value)")
+            }
+            if LowRankStrategy.learning.contains(strategy) {
+                let reward = try #require(line.reward), entropy = try #require(line.policy_entropy)
+                #expect(agent > 0 && reward < 1 && entropy > 0 && entropy < 1.7)
+                #expect((line.epsilon == nil) == (strategy == .ppo))
+                #expect(strategy != .ppo || line.masked_share == 0)
+            }
             switch strategy {
             case .fixed: #expect(score == 4 && value == 8)
             // The mean of the list is 5.2:16, over 128 draws a step.
