@@ -110,7 +110,7 @@ import Transformer
         let network = Self.network(), state = Self.state(Self.normal(Self.episodes * Self.length * Self.width, 1))
         _ = network.takeFLOPs()
         _ = network.forward(state)
-        let M = Self.episodes * 4, D = Self.width, W = 128, rows = M * 7 - 2
+        let M = Self.episodes * 4, D = Self.width, W = 128, rows = M * 7
         let linear = M * (17 * 32 + 2 * (4 * W * W + 2 * W * 256) + W * 128 + 128 * Self.levels)
         // Causal attention of 4 positions is one tile: 4 × 4 scores and values in each of 2 layers and 4 heads.
         let attention = 2 * Self.episodes * 2 * 4 * 4 * W

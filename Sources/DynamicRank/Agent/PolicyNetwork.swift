@@ -91,9 +91,9 @@ public final class PolicyNetwork: Sendable {
         let M = state.episodes * state.segments, C = state.pieces, F = shape.factCount
         let (W, O, G) = (PolicyShape.encoder.width, PolicyShape.convolved, PolicyShape.stated)
         let rows = M * (C + 2)
-        let convolved = Buffer<Float>(count: rows * O, repeating: 0), activated = Buffer<Float>(uninitialized: rows * O)
+        let convolved = Buffer<Float>(uninitialized: rows * O), activated = Buffer<Float>(uninitialized: rows * O)
         forEachTap(state, matrix("conv.weight", of: arena.values)) { input, weight, j in
-            team.gemm(input, weight, into: output(convolved, rows), beta: j == 0 ? 0 : 1)
+            team.gemm(input, weight, into: Matrix(convolved, rows: rows, columns: O), beta: j == 0 ? 0 : 1)
         }
         geluForward(convolved, bias: part("conv.bias", of: arena.values), into: activated, rows: rows, on: team)
         let facts = Buffer<Float>(uninitialized: M * G)
@@ -108,18 +108,13 @@ public final class PolicyNetwork: Sendable {
         return (x, convolved, activated)
     }
 
-    /// The convolution's outputs that are whole: those of the last two rows of all have no input.
-    private func output(_ convolved: Buffer<Float>, _ rows: Int) -> Matrix {
-        Matrix(convolved, rows: rows, columns: PolicyShape.convolved).rows(0..<(rows - 2))
-    }
-
     /// Tap j of the convolution: the rows it reads for each output row, and its weight [D, 64]. Outputs that reach over a
     /// segment's end are made and never used.
     private func forEachTap(_ state: PolicyState, _ weight: Matrix, _ body: (_ input: Matrix, _ weight: Matrix, _ j: Int) -> Void) {
         let D = shape.inputWidth, rows = state.episodes * state.segments * (state.pieces + 2)
-        let all = Matrix(state.pooled, rows: rows, columns: D)
+        let all = Matrix(state.pooled, rows: rows + 2, columns: D)
         for j in 0..<PolicyShape.kernel {
-            body(all.rows(j..<(rows - 2 + j)), weight.rows((j * D)..<((j + 1) * D)), j)
+            body(all.rows(j..<(rows + j)), weight.rows((j * D)..<((j + 1) * D)), j)
         }
     }
 
@@ -190,7 +185,7 @@ public final class PolicyNetwork: Sendable {
         geluBackward(h: trail.convolved, y: trail.activated, dy: dconvolved, count: rows * O, on: team)
         biasBackward(dy: Matrix(dconvolved, rows: rows, columns: O), dbias: part("conv.bias", of: gradients), on: team)
         forEachTap(state, matrix("conv.weight", of: gradients)) { input, gradient, _ in
-            team.gemm(input.transposed, output(dconvolved, rows), into: gradient, beta: 1)
+            team.gemm(input.transposed, Matrix(dconvolved, rows: rows, columns: O), into: gradient, beta: 1)
         }
     }
 

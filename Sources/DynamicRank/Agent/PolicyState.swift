@@ -13,7 +13,7 @@ public struct PolicyState: Sendable {
     /// C.
     let pieces: Int
     /// [E, S, C + 2, D] means of the pieces of the *previous* segment's attention input, between two rows of zeros, which
-    /// the convolution needs at both ends; all zeros in the first segment.
+    /// the convolution needs at both ends; all zeros in the first segment. Two more rows of zeros follow.
     let pooled: Buffer<Float>
     /// [E, S, F].
     let facts: Buffer<Float>
@@ -27,7 +27,7 @@ public struct PolicyState: Sendable {
     ///   - segment: T.
     public init(_ x: Matrix, batch: MicroBatch, segment T: Int, layer: LayerFacts, on team: Team) {
         let D = x.columns, L = batch.length, S = (L + T - 1) / T, C = min(Self.mostPieces, T), F = layer.values.count + 1
-        let pooled = Buffer<Float>(count: batch.sequences * S * (C + 2) * D, repeating: 0)
+        let pooled = Buffer<Float>(count: (batch.sequences * S * (C + 2) + 2) * D, repeating: 0)
         let facts = Buffer<Float>(uninitialized: batch.sequences * S * F)
         team.tasks(batch.sequences * S) { row, _ in
             let b = row / S, s = row % S
