@@ -1,68 +1,30 @@
-import ArgumentParser
 import Communicator
 import Corpus
-import Foundation
 import Kernels
 import Transformer
 import Worker
 
 /// `drrl-train` from start to end on one rank.
 public enum TrainProgram {
-    /// A user's mistake, or a file that cannot be read or written.
-    static let mistakeCode: Int32 = 2
-    /// Anything else that stops a run.
-    static let failureCode: Int32 = 1
+    private static let program = CommandLineProgram(name: "drrl-train")
 
     /// Runs with the process's arguments and returns its exit code; a failure that other ranks do not know of ends the
     /// whole job at once instead.
     public static func main(_ arguments: [String]) -> Int32 {
-        do {
-            // Before MPI starts: SIGUSR1's default action kills.
-            try StopSignal.install()
-            let session = try MPISession()
-            let code = try run(arguments, session)
-            try session.finalize()
-            return code
-        } catch {
-            MPISession.abort(code: failureCode, reason: "\(error)")
+        // Before MPI starts: SIGUSR1's default action kills.
+        program.run(prepare: { try StopSignal.install() }) { session in
+            let isRoot = session.world.rank == 0
+            if let run = try agreed(on: session.world, { try parse(arguments, isRoot: isRoot) }) { try train(run, session) }
         }
-    }
-
-    private static func run(_ arguments: [String], _ session: borrowing MPISession) throws -> Int32 {
-        let rank = session.world.rank
-        do {
-            let run = try agreed(on: session.world) { try parse(arguments, isRoot: rank == 0) }
-            if let run { try train(run, session) }
-            return 0
-        } catch let error as AgreedError {
-            return stop(error, mistakeCode, rank)
-        } catch let error as NonFiniteError {
-            return stop(error, failureCode, rank)
-        }
-    }
-
-    /// One line from one rank; every rank leaves with the same code.
-    private static func stop(_ error: any Error, _ code: Int32, _ rank: Int) -> Int32 {
-        if rank == 0 { FileHandle.standardError.write(Data("drrl-train: \(oneLine("\(error)"))\n".utf8)) }
-        return code
-    }
-
-    private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
     /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
     private static func parse(_ arguments: [String], isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
         do {
             return try RunConfiguration(arguments: arguments)
-        } catch let error as ConfigurationError {
-            throw error
         } catch {
-            if TrainOptions.exitCode(for: error) == .success {
-                if isRoot { print(TrainOptions.fullMessage(for: error)) }
-                return nil
-            }
-            throw ConfigurationError("\(oneLine(TrainOptions.message(for: error))); see drrl-train --help")
+            try program.settle(error, of: TrainOptions.self, help: "drrl-train --help", isRoot: isRoot)
+            return nil
         }
     }
 

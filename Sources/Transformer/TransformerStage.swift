@@ -25,18 +25,21 @@ public final class TransformerStage: Sendable {
 
     /// Memory for micro-batches of at most `rows` = B × length rows. Parameters are zero until initialised or loaded.
     ///
-    /// - Parameter kind: how layers attend in passes that name no level for them.
+    /// - Parameters:
+    ///   - kind: how layers attend in passes that name no level for them.
+    ///   - other: a stage of the same configuration and placement whose parameters it shares.
     public init(
         _ configuration: ModelConfiguration, placement: StagePlacement, rows: Int, team: Team, forTraining: Bool = true,
-        attention kind: AttentionKind = .softmax
+        attention kind: AttentionKind = .softmax, sharing other: TransformerStage? = nil
     ) {
+        precondition(other.map { $0.configuration == configuration && $0.placement == placement } ?? true)
         self.configuration = configuration
         self.placement = placement
         self.team = team
         self.forTraining = forTraining
         capacity = rows
         let layout = ParameterLayout(configuration, placement)
-        let arena = ParameterArena(layout)
+        let arena = other?.parameters ?? ParameterArena(layout)
         parameters = arena
         let attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
         let kernel = kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining)
