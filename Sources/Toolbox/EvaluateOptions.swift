@@ -1,11 +1,7 @@
 import ArgumentParser
+import Communicator
 import Trainer
-
-/// The command line of `drrl`: one subcommand a tool.
-struct ToolboxOptions: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "drrl", abstract: "Looks at what drrl-train has trained.", subcommands: [EvaluateOptions.self])
-}
+import Worker
 
 /// The command line of `drrl evaluate`.
 struct EvaluateOptions: ParsableCommand {
@@ -37,4 +33,11 @@ struct EvaluateOptions: ParsableCommand {
     var perToken: String?
 
     @OptionGroup(title: "Attention") var attention: AttentionOptions
+}
+
+extension EvaluateOptions: Tool {
+    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
+        let evaluation = try evaluate(self, on: world)
+        return try agreed(on: world) { json ? try jsonLine(evaluation) : evaluation.lines }
+    }
 }

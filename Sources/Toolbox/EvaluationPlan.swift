@@ -12,22 +12,28 @@ struct EvaluationPlan {
     let ranks: RankOptions
 
     /// Throws `ConfigurationError` for a window, stride, level or strategy that cannot be.
-    init(_ options: EvaluateOptions, _ saved: SavedRun) throws(ConfigurationError) {
+    init(
+        context asked: Int?, stride askedStride: Int?, _ attention: AttentionOptions, _ saved: SavedRun
+    ) throws(ConfigurationError) {
         let most = saved.model.context
-        context = options.context ?? most
+        context = asked ?? most
         guard context >= 1, context <= most else {
             throw ConfigurationError("--context is \(context); it must lie between 1 and the model's context \(most)")
         }
-        stride = options.stride ?? context
+        stride = askedStride ?? context
         guard stride >= 1, stride <= context else {
             throw ConfigurationError("--stride is \(stride); it must lie between 1 and the window's \(context) tokens")
         }
-        if let threads = options.threads, !(1...1024).contains(threads) {
+        ranks = try RankOptions(
+            Self.filled(attention, from: saved.ranks, context: context), headWidth: saved.model.headWidth,
+            context: context)
+    }
+
+    /// Throws `ConfigurationError` for a number of threads that cannot be.
+    static func check(threads: Int?) throws(ConfigurationError) {
+        if let threads, !(1...1024).contains(threads) {
             throw ConfigurationError("--threads is \(threads); it must lie between 1 and 1024")
         }
-        ranks = try RankOptions(
-            Self.filled(options.attention, from: saved.ranks, context: context), headWidth: saved.model.headWidth,
-            context: context)
     }
 
     /// The options asked for, with the checkpoint's own in place of those that were not.

@@ -9,6 +9,7 @@ import Worker
 
 /// A checkpoint opened for use on all ranks. Rank 0 alone reads the file.
 struct SavedModel: ~Copyable {
+    let path: String
     let run: SavedRun
     let step: Int
     let tokenizerHash: String
@@ -48,6 +49,7 @@ struct SavedModel: ~Copyable {
         let run = try agreed(on: world) { try JSONDecoder().decode(SavedRun.self, from: Data(configuration.utf8)) }
         let hash = try world.broadcast(texts[1], root: 0)
         facts = try world.broadcast(facts, root: 0)
+        self.path = path
         self.run = run
         tokenizerHash = hash
         step = Int(facts[0])
@@ -67,23 +69,34 @@ struct SavedModel: ~Copyable {
         }
     }
 
-    /// Collective: fills the engine's bases, and its policy where one decides. Throws `AgreedError`, also where the
-    /// checkpoint has none, and `MPIError`.
-    func readBases(into engine: RankEngine, world: borrowing Communicator) throws {
-        try agreed(on: world) { if !hasBases { throw noBases(engine.options) } }
+    /// Collective: the bases, for what `name` asks. Throws `AgreedError`, also where the checkpoint has none, and
+    /// `MPIError`.
+    func readBases(for name: String, world: borrowing Communicator) throws -> SavedBases {
+        let missing = ConfigurationError(
+            "\(name) needs bases, and this checkpoint has none under /lowrank; "
+                + "use full attention, or a checkpoint of a run that kept them")
+        try agreed(on: world) { if !hasBases { throw missing } }
+        var entries: [[Buffer<Double>]] = []
         for layer in 0..<run.model.layers {
-            for (entry, (name, shape)) in RankEngine.entries(run.model).enumerated() {
+            var own: [Buffer<Double>] = []
+            for (name, shape) in RankEngine.entries(run.model) {
                 let elements = Buffer<Double>(uninitialized: shape.reduce(1, *))
                 try agreed(on: world) {
                     try reader?.read(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, into: elements)
                 }
                 try world.broadcast(elements, root: 0)
-                engine.write(elements, entry: entry, layer: layer)
+                own.append(elements)
             }
+            entries.append(own)
         }
-        engine.adopt()
-        // Zeros are what a run saves that has not made its bases yet.
-        try agreed(on: world) { if !engine.isReducing { throw noBases(engine.options) } }
+        let bases = SavedBases(entries: entries)
+        try agreed(on: world) { if !bases.areMade(run.model) { throw missing } }
+        return bases
+    }
+
+    /// Collective: fills the engine's policy, where one decides. Throws `AgreedError`, also where the checkpoint has none
+    /// that fits, and `MPIError`.
+    func readPolicy(into engine: RankEngine, world: borrowing Communicator) throws {
         try agreed(on: world) {
             if let lack = try reader?.lack(ofPolicyFor: engine) { throw lack }
         }
@@ -93,11 +106,5 @@ struct SavedModel: ~Copyable {
             }
             try world.broadcast(entry.values, root: 0)
         }
-    }
-
-    private func noBases(_ options: RankOptions) -> ConfigurationError {
-        ConfigurationError(
-            "--attention \(options.strategy.name) needs bases, and this checkpoint has none under /lowrank; "
-                + "use --attention full, or a checkpoint of a run that kept them")
     }
 }

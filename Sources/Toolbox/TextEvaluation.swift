@@ -3,19 +3,6 @@ import Foundation
 
 /// What `drrl evaluate` found; as JSON under these names.
 public struct TextEvaluation: Codable, Equatable, Sendable {
-    /// Multiply-adds executed (two each), all ranks together; masked elements of a tile count.
-    public struct FLOPs: Codable, Equatable, Sendable {
-        public var projections, scores, values: Double
-        /// Folding the bases into the weights, once on every rank.
-        public var upkeep: Double
-        /// All of these.
-        public var total: Double
-        /// What full attention executes on the same windows.
-        public var full_attention: Double
-        /// Exponentials of softmax, counted apart.
-        public var exponentials: Double
-    }
-
     public var checkpoint: String
     public var step: Int
     public var text: String
@@ -36,18 +23,11 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     /// exp(NLL / token), exp(NLL / word of the original text); nil where it is beyond all numbers.
     public var token_perplexity, word_perplexity: Double?
     public var bits_per_byte: Double
-    public var flops: FLOPs
-    /// Of the slowest rank's windows; loading is not in it.
+    public var flops: AttentionFLOPs
+    /// Of the slowest rank's forward passes, the folding of bases among them; loading is not in it.
     public var seconds: Double
     /// Mean over the predicted tokens, by layer; d where no level is named.
     public var score_rank, value_rank: [Double]
-
-    /// One line, keys sorted. Throws `EncodingError`.
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
 
     /// A few lines for a person.
     var lines: String {
@@ -68,7 +48,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
                 + "\(number(bits_per_byte, 5)) bits a byte",
             "FLOPs       \(giga(flops.total)) in attention, \(share) of full attention's \(giga(flops.full_attention))",
             "            projections \(giga(flops.projections)), scores \(giga(flops.scores)), "
-                + "values \(giga(flops.values)), upkeep \(giga(flops.upkeep)); "
+                + "values \(giga(flops.values)), upkeep \(giga(flops.upkeep)), policy and guard "
+                + "\(giga(flops.policy + flops.guard)); "
                 + "apart from them \(giga(flops.exponentials)) exponentials",
             "time        \(number(seconds, 2)) s",
         ]

@@ -1,0 +1,33 @@
+import Kernels
+
+/// Multiply-adds that attention executed (two each), all ranks together; masked elements of a tile count.
+public struct AttentionFLOPs: Codable, Equatable, Sendable {
+    public var projections, scores, values: Double
+    /// Folding the bases into the weights, once a run on every rank that has windows.
+    public var upkeep: Double
+    /// The network that names the levels, and the bounds that its choices must keep.
+    public var policy, `guard`: Double
+    /// All of these.
+    public var total: Double
+    /// What full attention executes on the same windows.
+    public var full_attention: Double
+    /// Exponentials of softmax, counted apart.
+    public var exponentials: Double
+
+    static let kinds: [FlopKind] = [.projections, .scores, .values, .upkeep, .policy, .guard]
+
+    /// One rank's counts: `kinds`, then exponentials.
+    static func counts(_ counter: FlopCounter) -> [Double] {
+        kinds.map { Double(counter[$0]) } + [Double(counter.exponentials)]
+    }
+
+    /// From the sums of `counts` over ranks.
+    init(counts: ArraySlice<Double>, fullAttention: Double) {
+        let sums = Array(counts)
+        (projections, scores, values, upkeep) = (sums[0], sums[1], sums[2], sums[3])
+        (policy, self.guard) = (sums[4], sums[5])
+        total = sums[..<Self.kinds.count].reduce(0, +)
+        exponentials = sums[Self.kinds.count]
+        full_attention = fullAttention
+    }
+}

@@ -1,0 +1,87 @@
+import Communicator
+import DynamicRank
+import Foundation
+import Kernels
+import Trainer
+import Transformer
+import Worker
+
+/// Collective: `drrl compare`. Each rank holds the whole model and takes a share of the windows; the report is the same on
+/// every rank.
+///
+/// Throws `AgreedError` for what a user can mend, and `MPIError`.
+func compare(
+    _ options: CompareOptions, _ arguments: [String], on world: borrowing Communicator
+) throws -> Comparison {
+    let saved = try SavedModel(path: options.checkpoint, world: world)
+    let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run) }
+    let stream = try TokenStream(path: options.text, tokenizer: saved.tokenizer, world: world)
+    let other = try options.calibrate.map { try TokenStream(path: $0, tokenizer: saved.tokenizer, world: world) }
+    let threads = try ThreadCount(asked: options.threads, world: world).threads
+    let longest = plan.contexts.map(\.context).max() ?? 1
+    let (measured, calibration) = try agreed(on: world) {
+        if let other { return (stream.tokens, other.tokens) }
+        return try split(stream.tokens, longest: longest, path: options.text)
+    }
+    let runner = try WindowRunner(
+        saved, rows: longest, threads: threads, reducing: plan.contexts.allSatisfy { $0.entries.allSatisfy(\.namesNoLevels) } ? nil : "compare", world: world)
+    let isSeen = world.rank == 0 && isatty(STDERR_FILENO) == 1
+    func say(_ text: String) { if isSeen { FileHandle.standardError.write(Data("compare: \(text)\n".utf8)) } }
+
+    var tables: [Comparison.Table] = []
+    for own in plan.contexts {
+        func windowed(_ tokens: Buffer<Int32>) throws -> WindowedText {
+            let most = plan.windows.map { own.context + (min($0, tokens.count) - 1) * own.stride + 1 } ?? tokens.count
+            return try WindowedText(tokens[0..<min(most, tokens.count)], context: own.context, stride: own.stride)
+        }
+        let texts = try agreed(on: world) { (try windowed(measured), try windowed(calibration)) }
+        let roster = Roster(runner, own, measured: texts.0, calibration: texts.1)
+        say("context \(own.context), \(texts.0.windows.count) windows: choosing levels")
+        let contenders = try roster.contenders(on: world)
+        let engines = try contenders.map { try runner.engine($0.options, on: world) }
+        var runs: [WindowRun] = []
+        var seconds = contenders.map { _ in [Double]() }
+        for round in 0..<plan.repeats {
+            say("context \(own.context), round \(round + 1) of \(plan.repeats): \(contenders.count) strategies")
+            for (i, engine) in engines.enumerated() {
+                let run = try runner.run(texts.0, engine, on: world)
+                seconds[i].append(run.seconds)
+                if round == 0 { runs.append(run) }
+            }
+        }
+        var share = 1.0
+        if case .energy(let kept) = own.strategies[.energy] { share = kept }
+        tables.append(Comparison.Table(
+            context: own.context, stride: own.stride, segment: own.segment,
+            levels: own.levels.map(\.description), energy: share, windows: texts.0.windows.count,
+            predicted_tokens: texts.0.windows.targets, calibration_windows: texts.1.windows.count,
+            calibration_tokens: texts.1.tokens.count, reference: own.reference.rawValue,
+            reference_flops: roster.budget, reference_histogram: roster.referenceShares, search: roster.search,
+            // Full attention is always first.
+            rows: contenders.indices.map {
+                Comparison.Row(
+                    contenders[$0], runs[$0], seconds: seconds[$0], full: runs[0], fullSeconds: seconds[0],
+                    windows: texts.0.windows)
+            }))
+    }
+    return Comparison(
+        arguments: arguments, checkpoint: options.checkpoint, step: runner.saved.step, text: options.text,
+        calibration_text: options.calibrate ?? "its first \(calibration.count) tokens, which are not measured",
+        text_hash: stream.hash, calibration_hash: other?.hash ?? stream.hash, tokenizer_hash: runner.saved.tokenizerHash,
+        tokens: stream.tokens.count, repeats: plan.repeats, window_limit: plan.windows, ranks: world.size,
+        threads: threads, openblas_core: openBLASCore,
+        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], contexts: tables)
+}
+
+/// What is measured, and what levels are chosen on: the first tenth of the text in whole windows of the longest context,
+/// at least four of them, and at most half the text. Throws `ConfigurationError` where that leaves nothing to predict.
+private func split(
+    _ tokens: Buffer<Int32>, longest: Int, path: String
+) throws(ConfigurationError) -> (measured: Buffer<Int32>, calibration: Buffer<Int32>) {
+    let part = min(tokens.count / 2, max(tokens.count / 10 / longest, 4) * longest)
+    guard part >= 2 else {
+        throw ConfigurationError(
+            "\(path) has only \(tokens.count) tokens, too few to set some aside; give another text with --calibrate")
+    }
+    return (tokens[part..<tokens.count], tokens[0..<part])
+}

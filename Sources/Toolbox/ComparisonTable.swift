@@ -1,0 +1,62 @@
+import Foundation
+
+extension Comparison {
+    /// A Markdown table for each context, with a few lines on what was run; aligned, so that it can be read as it is.
+    var markdown: String {
+        func number(_ count: Int, _ thing: String) -> String { "\(count) \(thing)\(count == 1 ? "" : "s")" }
+        let kernels = openblas_core + (openblas_coretype.map { " (OPENBLAS_CORETYPE=\($0))" } ?? "")
+        let limit = window_limit.map { "; \(number($0, "window")) at most" } ?? ""
+        let lines = [
+            "checkpoint \(checkpoint), step \(step), tokenizer \(tokenizer_hash.prefix(12))",
+            "text \(text), \(text_hash.prefix(12)); calibrated on \(calibration_text)\(limit)",
+            "\(number(ranks, "rank")), \(number(threads, "thread")) each, OpenBLAS's \(kernels) kernels; "
+                + "medians of \(number(repeats, "round")), ratios of seconds within a round",
+        ]
+        return lines.joined(separator: "\n") + "\n\n" + contexts.map(\.markdown).joined(separator: "\n\n")
+    }
+}
+
+extension Comparison.Table {
+    private static let columns = [
+        "strategy", "perplexity", "/ full", "± s.e.", "attention GFLOPs", "/ full", "seconds", "/ full", "score:value rank",
+    ]
+
+    fileprivate var markdown: String {
+        let cells = [Self.columns] + rows.map(\.cells)
+        let widths = Self.columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+        func line(_ cells: [String]) -> String {
+            let padded = zip(cells, widths).enumerated().map { column, cell in
+                let space = String(repeating: " ", count: cell.1 - cell.0.count)
+                return column == 0 ? cell.0 + space : space + cell.0
+            }
+            return "| " + padded.joined(separator: " | ") + " |"
+        }
+        let rule = widths.enumerated().map { column, width in
+            column == 0 ? ":" + String(repeating: "-", count: width + 1) : String(repeating: "-", count: width + 1) + ":"
+        }
+        var text = "context \(context), stride \(stride): \(windows) windows, \(predicted_tokens) predicted tokens; "
+            + "segments of \(segment) tokens, levels \(levels.joined(separator: ",")), energy \(energy)"
+        if let reference_flops {
+            text += "\nheld against \(reference), "
+                + String(format: "%.3f GFLOPs: nearest, per-layer, histogram", reference_flops / 1e9)
+        }
+        if let search {
+            text += "\nper-layer is \(search.levels.joined(separator: ",")), found in \(search.measured) runs of "
+                + "\(calibration_windows) windows"
+        }
+        return ([text, "", line(cells[0]), "|" + rule.joined(separator: "|") + "|"] + cells.dropFirst().map(line))
+            .joined(separator: "\n")
+    }
+}
+
+extension Comparison.Row {
+    fileprivate var cells: [String] {
+        func number(_ x: Double?, _ digits: Int) -> String { x.map { String(format: "%.\(digits)f", $0) } ?? "–" }
+        return [
+            names.joined(separator: " = "), number(token_perplexity, 4), number(perplexity_ratio, 5),
+            number(log_ratio_standard_error, 5), number(flops.total / 1e9, 3), number(flops_ratio, 4),
+            number(median_seconds, 3), number(seconds_ratio, 3),
+            ["performer", "nystrom"].contains(attention) ? "–" : "\(number(mean_score_rank, 1)):\(number(mean_value_rank, 1))",
+        ]
+    }
+}

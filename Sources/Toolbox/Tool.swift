@@ -1,0 +1,25 @@
+import ArgumentParser
+import Communicator
+import Foundation
+
+/// A subcommand of `drrl`, parsed.
+protocol Tool: ParsableCommand {
+    /// Collective: does the work and returns what rank 0 prints; `arguments` are those it was parsed from.
+    ///
+    /// Throws `AgreedError` for what a user can mend, and `MPIError`.
+    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String
+}
+
+/// The command line of `drrl`: one subcommand a tool.
+struct ToolboxOptions: ParsableCommand {
+    static let tools: [any Tool.Type] = [EvaluateOptions.self, CompareOptions.self]
+    static let configuration = CommandConfiguration(
+        commandName: "drrl", abstract: "Looks at what drrl-train has trained.", subcommands: tools)
+}
+
+/// One line, keys sorted. Throws `EncodingError`.
+func jsonLine(_ report: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(report), as: UTF8.self)
+}

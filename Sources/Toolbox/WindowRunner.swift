@@ -1,0 +1,173 @@
+import Communicator
+import DynamicRank
+import Kernels
+import Transformer
+import Worker
+
+/// Windows of a text that are run and measured together.
+struct WindowedText {
+    let windows: StridedWindows
+    let tokens: Buffer<Int32>
+
+    /// Throws `CorpusError` where there is nothing to predict.
+    init(_ tokens: Buffer<Int32>, context: Int, stride: Int) throws {
+        self.tokens = tokens
+        windows = try StridedWindows(tokens: tokens.count, context: context, stride: stride)
+    }
+}
+
+/// What one strategy did on a windowed text; the same on every rank but for `record`.
+struct WindowRun {
+    /// Nats that each window's predicted tokens took.
+    let windowNLL: [Double]
+    let flops: AttentionFLOPs
+    /// Of the slowest rank's forward passes, the folding of bases among them.
+    let seconds: Double
+    /// Mean over the predicted tokens, by layer.
+    let scoreRank, valueRank: [Double]
+    let histogram: LevelHistogram
+    /// Of the tokens that this rank's windows predict.
+    let record: TokenRecord
+
+    var nll: Double { windowNLL.reduce(0, +) }
+}
+
+/// A checkpoint's model in memory, which runs windows at any strategy: weights and bases are read once.
+final class WindowRunner {
+    let saved: SavedModel
+    let model: ModelConfiguration
+    private let team: Team
+    /// The model under each kind of attention that was asked for, the first by softmax; all share its weights.
+    private var stages: [(kind: AttentionKind, stage: TransformerStage)]
+    private let activations: Activations
+    private let bases: SavedBases?
+
+    /// Collective: for windows of at most `rows` tokens. Bases are read where `reducing` names what needs them.
+    ///
+    /// Throws `AgreedError`, also where the checkpoint has no bases, and `MPIError`.
+    init(
+        _ saved: consuming SavedModel, rows: Int, threads: Int, reducing: String?, world: borrowing Communicator
+    ) throws {
+        model = saved.run.model
+        team = Team(threads: threads)
+        bases = try reducing.map { try saved.readBases(for: $0, world: world) }
+        let stage = TransformerStage(model, placement: .whole(model), rows: rows, team: team, forTraining: false)
+        stages = [(.softmax, stage)]
+        try saved.readWeights(into: stage, world: world)
+        activations = stage.makeActivations()
+        self.saved = saved
+    }
+
+    /// Collective: an engine of its own for a strategy, with the checkpoint's bases, and its policy where one decides.
+    ///
+    /// Throws `AgreedError`, also for levels that cannot be and where the checkpoint has no such policy, and `MPIError`.
+    func engine(_ options: RankOptions, on world: borrowing Communicator) throws -> RankEngine {
+        let engine = try agreed(on: world) {
+            try RankEngine(
+                model, layers: 0..<model.layers, options: options, seed: saved.run.training.seed, team: team,
+                now: monotonicSeconds)
+        }
+        bases?.adopt(into: engine)
+        try saved.readPolicy(into: engine, world: world)
+        return engine
+    }
+
+    private func stage(for options: RankOptions) -> TransformerStage {
+        let kind = options.attentionKind(seed: saved.run.training.seed)
+        if let known = stages.first(where: { $0.kind == kind }) { return known.stage }
+        let first = stages[0].stage
+        let stage = TransformerStage(
+            model, placement: first.placement, rows: first.capacity, team: team, forTraining: false, attention: kind,
+            sharing: first)
+        stages.append((kind, stage))
+        return stage
+    }
+
+    /// Collective: each rank runs its share of the windows. Throws `AgreedError` where the loss is not finite, and
+    /// `MPIError`.
+    func run(_ text: WindowedText, _ engine: RankEngine, on world: borrowing Communicator) throws -> WindowRun {
+        let windows = text.windows, layers = model.layers, levels = engine.options.levels
+        let share = Topology.share(of: windows.count, part: world.rank, of: world.size)
+        try world.barrier()
+        let own = predict(text, share: share, engine)
+        let parts = [
+            AttentionFLOPs.counts(team.flops), own.record.rankSums(layers: layers), own.histogram.counts.flatMap(\.self),
+            (0..<windows.count).map { share.contains($0) ? own.windowNLL[$0 - share.lowerBound] : 0 },
+        ]
+        let sums = Buffer(parts.flatMap(\.self))
+        try world.allreduce(sums, .sum)
+        let seconds = try world.allreduce(own.seconds, .max)
+
+        var rest = sums.array[...]
+        let (flops, ranks, counts, windowNLL) = (
+            rest.take(parts[0].count), rest.take(parts[1].count), rest.take(parts[2].count), Array(rest.take(parts[3].count)))
+        try agreed(on: world) {
+            guard windowNLL.allSatisfy(\.isFinite) else {
+                throw ConfigurationError(
+                    "\(saved.path): the loss with \(engine.options.strategy.name) attention is not finite; "
+                        + "use another checkpoint")
+            }
+        }
+        let means = ranks.map { $0 / Double(windows.targets) }
+        return WindowRun(
+            windowNLL: windowNLL,
+            flops: AttentionFLOPs(
+                counts: flops,
+                fullAttention: model.fullAttentionForwardFLOPs(sequences: windows.count, length: windows.context)),
+            seconds: seconds, scoreRank: (0..<layers).map { means[2 * $0] },
+            valueRank: (0..<layers).map { means[2 * $0 + 1] },
+            histogram: LevelHistogram(levels: levels, counts: counts), record: own.record)
+    }
+
+    /// Runs the windows of `share`, each alone and padded to one context: a token's numbers then depend on what comes
+    /// before it in its window and on nothing else, bit for bit, whatever the rank or the number of windows.
+    private func predict(
+        _ text: WindowedText, share: Range<Int>, _ engine: RankEngine
+    ) -> (record: TokenRecord, windowNLL: [Double], histogram: LevelHistogram, seconds: Double) {
+        let windows = text.windows, L = windows.context, d = Int32(model.headWidth)
+        let inputs = Buffer<Int32>(uninitialized: L), targets = Buffer<Int32>(uninitialized: L)
+        let nll = Buffer<Double>(uninitialized: L)
+        var record = TokenRecord(), windowNLL: [Double] = []
+        var histogram = LevelHistogram(layers: model.layers, levels: engine.options.levels)
+        let stage = stage(for: engine.options)
+        team.flops.reset()
+        var start = monotonicSeconds()
+        let lowRank = engine.evaluationPass(of: stage)
+        if engine.isReducing && !share.isEmpty { stage.fold(lowRank) }
+        var seconds = monotonicSeconds() - start
+        for i in share {
+            let read = windows.inputs(of: i), predicted = windows.predicted(by: i)
+            inputs.fill(0)
+            targets.fill(-1)
+            inputs[0..<read.count].copy(from: text.tokens[read])
+            // Row r reads token read.lowerBound + r and predicts the one after it.
+            let rows = (predicted.lowerBound - 1 - read.lowerBound)..<read.count
+            targets[rows].copy(from: text.tokens[predicted])
+            let batch = MicroBatch(sequences: 1, length: L, tokens: inputs, targets: targets, samples: [UInt64(i)])
+            start = monotonicSeconds()
+            stage.forward(batch, activations, lowRank: lowRank)
+            stage.negativeLogLikelihood(batch, activations, into: nll)
+            seconds += monotonicSeconds() - start
+            let own = nll[rows].array
+            windowNLL.append(own.reduce(0, +))
+            record.nll += own
+            histogram.add(activations.levels)
+            for row in rows {
+                for levels in activations.levels {
+                    let level = levels?[sequence: 0, row: row]
+                    record.ranks.append(level.map { Int32($0.scoreRank) } ?? d)
+                    record.ranks.append(level.map { Int32($0.valueRank) } ?? d)
+                }
+            }
+        }
+        return (record, windowNLL, histogram, seconds)
+    }
+}
+
+extension ArraySlice {
+    /// Removes the first `count` elements and returns them, counted from 0.
+    fileprivate mutating func take(_ count: Int) -> ArraySlice<Element> {
+        defer { removeFirst(count) }
+        return Array(prefix(count))[...]
+    }
+}
