@@ -97,7 +97,10 @@ let package = Package(
             dependencies: ["Trainer", "Worker", "Checkpoint", "Corpus", "Kernels", "Transformer", "TestSupport", "drrl-train"]),
         .testTarget(
             name: "ToolboxTests",
-            dependencies: ["Toolbox", "Trainer", "Checkpoint", "Corpus", "Kernels", "TestSupport", "drrl", "drrl-train"]),
+            dependencies: [
+                "Toolbox", "Trainer", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Kernels", "TestSupport", "drrl",
+                "drrl-train",
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -15,7 +15,7 @@ struct BadInputTests {
         (["--context", "65"], ["--context is 65", "64"]),
         (["--text", "/no/such.txt"], ["/no/such.txt", "No such file"]),
         (["--per-token", "/no/such/folder.csv"], ["--per-token /no/such/folder.csv", "No such file"]),
-        (["--checkpoint", "%/nobases/checkpoint-00000150.h5", "--attention", "energy"], ["--attention energy", "/lowrank"]),
+        (["--checkpoint", "%/nobases/\(TrainedModel.file)", "--attention", "energy"], ["--attention energy", "/lowrank"]),
     ]
 
     /// Of the same form; alone it is all of them.
@@ -42,17 +42,54 @@ struct BadInputTests {
         (["stray"], ["stray"]),
     ]
 
+    /// The same for compare.
+    private static let compareOnTwoRanks: [(options: [String], named: [String])] = [
+        (["--contxts", "3"], ["--contxts", "see drrl compare --help"]),
+        (["--strategies", "full,sparse"], ["--strategies full,sparse", "\"sparse\"", "per-layer"]),
+        (["--calibrate", "/no/such.txt"], ["/no/such.txt", "No such file"]),
+        (["--reference", "policy"], ["holds no policy"]),
+        (["--text", "%/one.txt"], ["%/one.txt", "only 2 tokens", "--calibrate"]),
+        (["--checkpoint", "%/nobases/\(TrainedModel.file)"], ["compare needs bases", "/lowrank"]),
+    ]
+
+    private static let compareInputs: [(options: [String], named: [String])] = compareOnTwoRanks + [
+        (["--contexts", "32,65"], ["--contexts 32,65", "65", "64"]),
+        (["--contexts", "0"], ["--contexts 0"]),
+        (["--contexts", "many"], ["--contexts many", "not a number"]),
+        (["--contexts", "16,,32"], ["--contexts 16,,32", "\"\"", "not a number"]),
+        (["--contexts", ""], ["--contexts", "not a number"]),
+        (["--contexts", "16,16"], ["--contexts 16,16", "twice"]),
+        (["--strategies", ""], ["--strategies", "full"]),
+        (["--reference", "full"], ["--reference full", "energy"]),
+        (["--repeats", "0"], ["--repeats is 0"]),
+        (["--windows", "0"], ["--windows is 0"]),
+        (["--threads", "0"], ["--threads is 0"]),
+        (["--calibrate", "%/empty.txt"], ["%/empty.txt", "no word"]),
+        (["--attention", "random"], ["--attention", "--strategies"]),
+        (["--levels", "8:8,4:4"], ["4:4", "not nested"]),
+        (["--contexts", "48", "--segment", "32"], ["--segment 32", "48"]),
+        (["--stride", "33", "--contexts", "64,32"], ["--stride is 33", "32"]),
+    ]
+
     @Test(arguments: inputs.indices) func isRefusedInOneLine(index: Int) async throws {
-        let model = try await TrainedModel.full(), (options, named) = Self.inputs[index]
+        try await refuses("evaluate", Self.inputs[index], onTwoRanks: index < Self.onTwoRanks.count)
+    }
+
+    @Test(arguments: compareInputs.indices) func isRefusedInOneLineByCompare(index: Int) async throws {
+        try await refuses("compare", Self.compareInputs[index], onTwoRanks: index < Self.compareOnTwoRanks.count)
+    }
+
+    private func refuses(_ tool: String, _ input: (options: [String], named: [String]), onTwoRanks: Bool) async throws {
+        let model = try await TrainedModel.full(), (options, named) = input
         try await prepare(model)
         func filled(_ text: String) -> String { text.replacing("%", with: model.scratch.path) }
         var arguments = options.map(filled)
         if !options.contains("--checkpoint") { arguments += ["--checkpoint", model.checkpoint] }
         if !options.contains("--text") { arguments += ["--text", model.text] }
-        for ranks in index < Self.onTwoRanks.count ? [nil, 2] : [nil] as [Int?] {
+        for ranks in onTwoRanks ? [nil, 2] : [nil] as [Int?] {
             // All ranks leave at once, so mpirun need not wait for any.
             let outcome = try await drrl(
-                ["evaluate"] + arguments, ranks: ranks, flags: ["--mca", "odls_base_sigkill_timeout", "0"])
+                [tool] + arguments, ranks: ranks, flags: ["--mca", "odls_base_sigkill_timeout", "0"])
             #expect(!outcome.timedOut && outcome.status == 2 && outcome.output.isEmpty, "\(outcome)")
             let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("drrl: ") }
             #expect(lines.count == 1, "\(outcome)")
@@ -74,7 +111,7 @@ struct BadInputTests {
     @Test func withoutBasesFullAttentionStillRuns() async throws {
         let model = try await TrainedModel.full()
         try await prepare(model)
-        let path = model.scratch.path + "/nobases/checkpoint-00000150.h5"
+        let path = model.scratch.path + "/nobases/" + TrainedModel.file
         let result = try await model.result([])
         let outcome = try await drrl(["evaluate", "--checkpoint", path, "--text", model.text, "--threads", "1"])
         #expect(outcome.succeeded && outcome.output.contains("\(result.tokens) tokens"), "\(outcome)")
@@ -88,7 +125,7 @@ struct BadInputTests {
         try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: folder + "/truncated.h5"))
         try FileManager.default.createDirectory(atPath: folder + "/nobases", withIntermediateDirectories: true)
         let reader = try CheckpointReader(path: model.checkpoint)
-        var writer = try CheckpointWriter(directory: folder + "/nobases", step: 150)
+        var writer = try CheckpointWriter(directory: folder + "/nobases", step: TrainedModel.steps)
         try writer.write(CheckpointLayout.config, text: reader.text(CheckpointLayout.config))
         for name in [CheckpointLayout.tokenizerEncoder, CheckpointLayout.tokenizerMerges] {
             try writer.write(name, bytes: reader.bytes(name))
@@ -97,6 +134,7 @@ struct BadInputTests {
             try writer.write(weight.name, shape: weight.shape, reader.read(weight.name, shape: weight.shape, of: Float.self))
         }
         _ = try writer.commit()
+        _ = try model.scratch.write("e", to: "one.txt")
         _ = try model.scratch.write("", to: "empty.txt")
     }
 }

@@ -8,7 +8,7 @@ struct EvaluateTests {
     @Test func fullAttentionGivesTheTrainersNumbers() async throws {
         let model = try await TrainedModel.full()
         let result = try await model.result([])
-        #expect(result.attention == "full" && result.levels.isEmpty && result.step == 150)
+        #expect(result.attention == "full" && result.levels.isEmpty && result.step == TrainedModel.steps)
         #expect(result.context == 64 && result.stride == 64 && result.predicted_tokens == result.tokens - 1)
         #expect(relativeDifference(result.token_perplexity, model.metrics.valid_perplexity) < 1e-6)
         #expect(relativeDifference(result.word_perplexity, model.metrics.valid_word_perplexity) < 1e-6)
@@ -24,7 +24,7 @@ struct EvaluateTests {
         #expect(relativeDifference(result.token_perplexity, model.metrics.valid_perplexity) < 1e-6)
         #expect(result.flops.total < result.flops.full_attention)
         let full = try await model.result(["--attention", "full"])
-        #expect(relativeDifference(full.nll, result.nll) > 1e-6, "the ranks change nothing")
+        #expect(relativeDifference(full.nll, result.nll) > 1e-5, "the ranks change nothing")
     }
 
     /// Without an option the trained features are drawn again; with one, others are.
@@ -47,7 +47,9 @@ struct EvaluateTests {
         let all = try await model.result(["--attention", "nystrom", "--landmarks", "16", "--segment", "16"])
         #expect(relativeDifference(all.nll, full.nll) < 1e-5 && all.landmarks == 16)
         let few = try await model.result(["--attention", "nystrom", "--landmarks", "2", "--segment", "16"])
-        #expect(relativeDifference(few.nll, full.nll) > 1e-5 && relativeDifference(few.nll, full.nll) < 0.05)
+        let half = try await model.result(["--attention", "nystrom", "--landmarks", "8", "--segment", "16"])
+        #expect(relativeDifference(half.nll, full.nll) > 1e-5 && relativeDifference(few.nll, full.nll) < 0.2)
+        #expect(relativeDifference(half.nll, full.nll) < relativeDifference(few.nll, full.nll))
         #expect(few.flops.total < full.flops.total && few.flops.projections == full.flops.projections)
         let features = try await model.result(["--attention", "performer", "--features", "4096"])
         #expect(relativeDifference(features.nll, full.nll) > 1e-6 && relativeDifference(features.nll, full.nll) < 0.02)
@@ -158,12 +160,13 @@ struct EvaluateTests {
         }
     }
 
-    @Test(arguments: [["--help"], ["evaluate", "--help"], ["help", "evaluate"], []])
+    @Test(arguments: [["--help"], ["evaluate", "--help"], ["help", "evaluate"], ["compare", "--help"], []])
     func helpIsPrintedOnce(arguments: [String]) async throws {
         let outcome = try await drrl(arguments, ranks: 2)
         #expect(outcome.succeeded && outcome.errors.isEmpty, "\(outcome)")
         #expect(outcome.output.split(separator: "\n").count { $0.hasPrefix("USAGE:") } == 1, "\(outcome)")
-        let named = arguments.contains("evaluate") ? ["--per-token <", "--attention <", "--stride <"] : ["  evaluate "]
+        let named = arguments.contains("evaluate") ? ["--per-token <", "--attention <", "--stride <"]
+            : arguments.contains("compare") ? ["--calibrate <", "--levels <", "per-layer"] : ["  evaluate ", "  compare "]
         for part in named { #expect(outcome.output.contains(part), "\(part): \(outcome)") }
     }
 }

@@ -10,32 +10,44 @@ final class TrainedModel: Sendable {
     let scratch: Scratch
     let checkpoint: String
     let text: String
+    /// Of the same kind; what it learnt from.
+    let trainingText: String
     /// The step's line, with the trainer's own evaluation.
     let metrics: MetricsLine
 
-    private static let fullRun = Task { try await TrainedModel(["--attention", "full"]) }
-    private static let randomRun = Task { try await TrainedModel(["--attention", "random"]) }
+    /// A checkpoint's name.
+    static let file = "checkpoint-00000400.h5"
+    /// So many that it has begun to learn from what lies further back than the last token.
+    static let steps = 400
 
+    private static let fullRun = Task { try await TrainedModel(["--attention", "full"]) }
+    private static let randomRun = Task {
+        try await TrainedModel(["--attention", "random", "--levels", "1:2,2:4,4:8", "--dropout", "0.1"])
+    }
+    private static let policyRun = Task {
+        try await TrainedModel(["--attention", "policy", "--levels", "1:2,2:4,4:8"])
+    }
     private static let performerRun = Task { try await TrainedModel(["--attention", "performer", "--features", "24"]) }
 
     /// Trained with full attention; once for all tests.
     static func full() async throws -> TrainedModel { try await fullRun.value }
-    /// Trained with random levels; once for all tests.
+    /// Trained with random low levels and dropout; once for all tests.
     static func random() async throws -> TrainedModel { try await randomRun.value }
-
+    /// Trained with a policy over the same levels; once for all tests.
+    static func policy() async throws -> TrainedModel { try await policyRun.value }
     /// Trained with 24 random features; once for all tests.
     static func performer() async throws -> TrainedModel { try await performerRun.value }
 
     private init(_ options: [String]) async throws {
         scratch = try Scratch()
         let directory = RunDirectory(scratch.path + "/run")
-        let train = scratch.path + "/train.tokens"
+        trainingText = scratch.path + "/train.tokens"
         text = scratch.path + "/valid.tokens"
-        try EmbeddedCorpus(seed: 7, byteCount: 16_000).write(to: train)
+        try EmbeddedCorpus(seed: 7, byteCount: 16_000).write(to: trainingText)
         try EmbeddedCorpus(seed: 9, byteCount: 4_000).write(to: text)
         let arguments = [
             "--layers", "2", "--width", "64", "--heads", "2", "--context", "64", "--vocab-size", "512", "--segment", "16",
-            "--batch", "8", "--threads", "1", "--steps", "150", "--lr", "0.01", "--dropout", "0.1", "--train", train,
+            "--batch", "8", "--threads", "1", "--steps", "\(Self.steps)", "--lr", "0.01", "--train", trainingText,
             "--valid", text, "--run-dir", directory.path, "--eval-every", "0", "--checkpoint-every", "0",
         ]
         let outcome = try await run(
@@ -43,7 +55,7 @@ final class TrainedModel: Sendable {
         let lines = try String(contentsOfFile: directory.metrics, encoding: .utf8).split(separator: "\n")
         guard outcome.succeeded, let last = lines.last else { throw SupportError("\(outcome)") }
         metrics = try JSONDecoder().decode(MetricsLine.self, from: Data(last.utf8))
-        checkpoint = directory.path + "/checkpoint-00000150.h5"
+        checkpoint = directory.path + "/" + Self.file
     }
 
     /// `drrl evaluate` on the held-out text, or what `options` name instead; alone, or on `ranks` ranks under mpirun.
@@ -57,6 +69,19 @@ final class TrainedModel: Sendable {
         let outcome = try await evaluate(options + ["--json"], ranks: ranks)
         guard outcome.succeeded, outcome.errors.isEmpty else { throw SupportError("\(outcome)") }
         return try JSONDecoder().decode(TextEvaluation.self, from: Data(outcome.output.utf8))
+    }
+
+    /// `drrl compare` as `evaluate` runs it, and its JSON object.
+    func compare(_ options: [String], ranks: Int? = nil) async throws -> Outcome {
+        try await drrl(
+            ["compare", "--checkpoint", checkpoint, "--text", text, "--threads", "1", "--segment", "16"] + options,
+            ranks: ranks)
+    }
+
+    func comparison(_ options: [String], ranks: Int? = nil) async throws -> Comparison {
+        let outcome = try await compare(options + ["--json"], ranks: ranks)
+        guard outcome.succeeded, outcome.errors.isEmpty else { throw SupportError("\(outcome)") }
+        return try JSONDecoder().decode(Comparison.self, from: Data(outcome.output.utf8))
     }
 
     /// Its per-token lines, the header first.
