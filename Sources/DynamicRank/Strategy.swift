@@ -94,7 +94,7 @@ public struct RankOptions: Codable, Equatable, Sendable {
     /// The pairs that the design's measurement at d = 64 suggests, scaled to other head widths.
     public static func defaultLevels(headWidth d: Int) -> [Level] {
         var levels: [Level] = []
-        for (score, value) in [(4, 16), (8, 16), (8, 32), (16, 32), (16, 64)] {
+        for (score, value) in [(2, 8), (4, 16), (4, 24), (4, 32), (8, 32), (16, 32)] {
             let level = Level(scoreRank: max(1, score * d / 64), valueRank: max(1, value * d / 64))
             if levels.last != level { levels.append(level) }
         }

@@ -60,7 +60,7 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("full; low rank: fixed (at --rank or --level), random, energy, policy, oracle; or performer, nystrom (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
     public var attention: String?
 
-    @Option(help: ArgumentHelp("Nested pairs score rank:value rank, cheapest first (default at head width 64: 4:16,8:16,8:32,16:32,16:64).", valueName: "s:v,…"))
+    @Option(help: ArgumentHelp("Nested pairs score rank:value rank, cheapest first (default at head width 64: 2:8,4:16,4:24,4:32,8:32,16:32).", valueName: "s:v,…"))
     public var levels: String?
 
     @Option(help: ArgumentHelp("For fixed: this rank for scores and values.", valueName: "r"))
