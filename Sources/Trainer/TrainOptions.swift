@@ -87,7 +87,7 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("For policy and oracle: the reward's weight of the outputs' similarity (default: 1).", valueName: "α"))
     public var alpha: Double?
 
-    @Option(help: ArgumentHelp("… of the FLOPs (default: 0.05)", valueName: "β"))
+    @Option(help: ArgumentHelp("… of the FLOPs (default: 0.4)", valueName: "β"))
     public var beta: Double?
 
     @Option(help: ArgumentHelp("… of the change in the scores (default: 0.1).", valueName: "γ"))

@@ -8,8 +8,8 @@ public struct RewardWeights: Codable, Equatable, Sendable {
     /// γ, of the change in the scores.
     public var gamma: Double
 
-    /// The paper's weights, unless told.
-    public init(alpha: Double = 1, beta: Double = 0.05, gamma: Double = 0.1) {
+    /// The paper's α and γ, unless told; its β of 0.05 is so small that the largest level always pays (docs/low-rank.md).
+    public init(alpha: Double = 1, beta: Double = 0.4, gamma: Double = 0.1) {
         self.alpha = alpha
         self.beta = beta
         self.gamma = gamma
