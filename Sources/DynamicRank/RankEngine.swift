@@ -21,6 +21,8 @@ public final class RankEngine {
     public let options: RankOptions
     /// What upkeep of the bases has done since the engine was made.
     public private(set) var upkeep = Upkeep()
+    /// Times what goes on beside attention itself: Grams, bases, policy and guard; callers add folding.
+    public let overhead: Stopwatch
     /// What the policy learnt in the last step; nil where no policy decides.
     public private(set) var lesson: Lesson?
     /// The policy and what trains it, where it decides.
@@ -64,6 +66,7 @@ public final class RankEngine {
         self.team = team
         self.upkeeping = upkeeping
         self.now = now
+        overhead = Stopwatch(now)
         tracker = BasisTracker(levels: options.levels)
         if case .policy(let own) = options.strategy {
             agent = PolicyAgent(own, ranks: options, configuration: configuration, seed: seed, sequences: sequences)
@@ -108,11 +111,11 @@ public final class RankEngine {
         step: Int, of stage: TransformerStage, isTraining: Bool, meter: HindsightMeter? = nil
     ) -> LowRankPass {
         tally.reset()
-        let decide = isReducing ? decider(step: step, of: stage, isTraining: isTraining) : nil
+        let decide = overhead.time { isReducing ? decider(step: step, of: stage, isTraining: isTraining) : nil }
         let spectra = attention.indices.map { LayerSpectra(bases.layer($0)) }
         return LowRankPass(layers: folded, observe: isTraining ? observer(step: step) : nil) {
-            [tally, layers] input, batch in
-            guard let decisions = decide?(input, batch) else { return nil }
+            [tally, layers, overhead] input, batch in
+            guard let decisions = overhead.time({ decide?(input, batch) }) else { return nil }
             meter?.look(back: decisions, input, batch)
             tally.add(
                 decisions.levels, logProbabilities: decisions.logProbabilities, rewards: decisions.rewards,
@@ -175,7 +178,7 @@ public final class RankEngine {
     /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
     private func observer(step: Int) -> LowRankPass.Observer {
         let every = upkeeping.sampleEvery, first = layers.lowerBound
-        return { [gathered, team, configuration] input, batch in
+        let gather: LowRankPass.Observer = { [gathered, team, configuration] input, batch in
             let D = configuration.width, offset = step % min(every, batch.length)
             let rows = (batch.length - offset + every - 1) / every
             let qkv = Buffer<Float>(uninitialized: rows * 3 * D)
@@ -189,6 +192,7 @@ public final class RankEngine {
                     UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth), .upkeep)
             }
         }
+        return { [overhead] input, batch in overhead.time { gather(input, batch) } }
     }
 
     /// Ends training step `step`: `sum` adds what other replicas of the stage gathered, then Grams move on and, every few
@@ -196,6 +200,12 @@ public final class RankEngine {
     ///
     /// Throws what the sums throw, and `LAPACKError`.
     public func endStep(
+        _ step: Int, sum: (Buffer<Double>) throws -> Void, sumOverAll: (Buffer<Double>) throws -> Void
+    ) throws {
+        try overhead.time { try advance(step, sum: sum, sumOverAll: sumOverAll) }
+    }
+
+    private func advance(
         _ step: Int, sum: (Buffer<Double>) throws -> Void, sumOverAll: (Buffer<Double>) throws -> Void
     ) throws {
         lesson = try agent?.learn(on: team, sum: sumOverAll)

@@ -20,6 +20,8 @@ public struct Comparison: Codable, Equatable, Sendable {
         /// Of each round, their median, and the median ratio to full attention in the same round.
         public var seconds: [Double]
         public var median_seconds, seconds_ratio: Double
+        /// Of the first round's seconds: folding, policy and guard.
+        public var overhead_seconds: Double
         /// Mean over the predicted tokens, by layer, and over the layers; d where no level is named.
         public var score_rank, value_rank: [Double]
         public var mean_score_rank, mean_value_rank: Double
@@ -94,6 +96,7 @@ extension Comparison.Row {
             perplexity_ratio: finite(exp(difference.mean)), log_ratio_standard_error: difference.standardError,
             flops: run.flops, flops_ratio: run.flops.total / full.flops.total, seconds: seconds,
             median_seconds: median(seconds), seconds_ratio: median(zip(seconds, fullSeconds).map { $0 / $1 }),
+            overhead_seconds: run.overheadSeconds,
             score_rank: run.scoreRank, value_rank: run.valueRank, mean_score_rank: mean(run.scoreRank),
             mean_value_rank: mean(run.valueRank))
     }

@@ -66,7 +66,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
         landmarks: landmarks, ranks: world.size, threads: threads, nll: total, token_perplexity: finite(exp(total / predicted)),
         word_perplexity: finite(exp(total / Double(stream.words))),
         bits_per_byte: total / log(2) / Double(stream.bytes),
-        flops: run.flops, seconds: run.seconds, score_rank: run.scoreRank, value_rank: run.valueRank)
+        flops: run.flops, seconds: run.seconds, overhead_seconds: run.overheadSeconds, score_rank: run.scoreRank, value_rank: run.valueRank)
 }
 
 /// Nil where a number is beyond all numbers.

@@ -26,6 +26,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     public var flops: AttentionFLOPs
     /// Of the slowest rank's forward passes, the folding of bases among them; loading is not in it.
     public var seconds: Double
+    /// Of these, folding, policy and guard.
+    public var overhead_seconds: Double
     /// Mean over the predicted tokens, by layer; d where no level is named.
     public var score_rank, value_rank: [Double]
 

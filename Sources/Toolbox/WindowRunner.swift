@@ -23,6 +23,8 @@ struct WindowRun {
     let flops: AttentionFLOPs
     /// Of the slowest rank's forward passes, the folding of bases among them.
     let seconds: Double
+    /// Of these, what went on beside attention itself: folding, policy and guard.
+    let overheadSeconds: Double
     /// Mean over the predicted tokens, by layer.
     let scoreRank, valueRank: [Double]
     let histogram: LevelHistogram
@@ -97,6 +99,7 @@ final class WindowRunner {
         let sums = Buffer(parts.flatMap(\.self))
         try world.allreduce(sums, .sum)
         let seconds = try world.allreduce(own.seconds, .max)
+        let overheadSeconds = try world.allreduce(engine.overhead.take(), .max)
 
         var rest = sums.array[...]
         let (flops, ranks, counts, windowNLL) = (
@@ -114,7 +117,7 @@ final class WindowRunner {
             flops: AttentionFLOPs(
                 counts: flops,
                 fullAttention: model.fullAttentionForwardFLOPs(sequences: windows.count, length: windows.context)),
-            seconds: seconds, scoreRank: (0..<layers).map { means[2 * $0] },
+            seconds: seconds, overheadSeconds: overheadSeconds, scoreRank: (0..<layers).map { means[2 * $0] },
             valueRank: (0..<layers).map { means[2 * $0 + 1] },
             histogram: LevelHistogram(levels: levels, counts: counts), record: own.record)
     }
@@ -131,9 +134,10 @@ final class WindowRunner {
         var histogram = LevelHistogram(layers: model.layers, levels: engine.options.levels)
         let stage = stage(for: engine.options)
         team.flops.reset()
+        _ = engine.overhead.take()
         var start = monotonicSeconds()
         let lowRank = engine.evaluationPass(of: stage)
-        if engine.isReducing && !share.isEmpty { stage.fold(lowRank) }
+        if engine.isReducing && !share.isEmpty { engine.overhead.time { stage.fold(lowRank) } }
         var seconds = monotonicSeconds() - start
         for i in share {
             let read = windows.inputs(of: i), predicted = windows.predicted(by: i)

@@ -20,6 +20,8 @@ public struct MetricsLine: Codable, Equatable, Sendable {
     public var attention_flops: Double?
     public var upkeep_flops: Double?
     public var attention_flops_saved: Double?
+    /// Longest time of a rank for what goes on beside attention itself, in seconds.
+    public var overhead_seconds: Double?
     /// Under a policy: the parts of `attention_flops` that it and its spectral norms took, mean reward of a segment, mean
     /// entropy in nats, ε_t, and the share of actions that the guard masked.
     public var policy_flops: Double?

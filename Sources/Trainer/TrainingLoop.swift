@@ -76,6 +76,7 @@ final class TrainingLoop {
             line.attention_flops = attention.flops
             line.upkeep_flops = attention.upkeepFLOPs
             line.attention_flops_saved = 1 - attention.flops / attention.fullFLOPs
+            line.overhead_seconds = report.overheadSeconds
             if let lesson = attention.lesson {
                 line.policy_flops = attention.policyFLOPs
                 line.guard_flops = attention.guardFLOPs

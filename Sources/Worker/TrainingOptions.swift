@@ -62,6 +62,8 @@ public struct StepReport: Sendable {
     public let gradientNorm: Double
     /// Longest time any rank waited for gradient sums that the backward pass did not hide.
     public let exposedSeconds: Double
+    /// Longest time any rank spent on Grams, bases, their folding, policy and guard, waiting for others' sums included.
+    public let overheadSeconds: Double
     /// Time of the whole step.
     public let seconds: Double
     public let attention: AttentionReport

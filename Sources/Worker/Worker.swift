@@ -73,22 +73,26 @@ public final class Worker {
         let start = monotonicSeconds()
         let number = step + 1
         team.flops.reset()
+        _ = ranks.overhead.take()
         let lowRank = ranks.trainingPass(step: number, of: stage)
         do {
-            if ranks.isReducing { stage.fold(lowRank) }
+            if ranks.isReducing { ranks.overhead.time { stage.fold(lowRank) } }
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
             try ranks.endStep(
                 number, sum: { try grid.sameStage.allreduce($0, .sum) },
                 sumOverAll: { try grid.world.allreduce($0, .sum) })
             try recordTrace(number)
             let attention = try attentionReport()
-            let worst = Buffer([exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start])
+            let worst = Buffer([
+                exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start, ranks.overhead.take(),
+            ])
             try grid.world.allreduce(worst, .max)
             step = number
             cursor += options.batch
             return StepReport(
                 step: number, loss: learnt.loss, learningRate: learnt.rate, gradientNorm: learnt.norm,
-                exposedSeconds: worst[0], seconds: worst[2], attention: attention, stopRequested: worst[1] > 0)
+                exposedSeconds: worst[0], overheadSeconds: worst[3], seconds: worst[2], attention: attention,
+                stopRequested: worst[1] > 0)
         } catch {
             pipeline.abandon()
             exchange.abandon()
@@ -107,7 +111,7 @@ public final class Worker {
             microBatches(), dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets)
         ) { layer in
             guard let layer else { return try exchange.startRest() }
-            if isReducing { stage.unfold(lowRank, layer: layer) }
+            if isReducing { ranks.overhead.time { stage.unfold(lowRank, layer: layer) } }
             try exchange.start(layer: layer)
         }
         try exchange.finish()
