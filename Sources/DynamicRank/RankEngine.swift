@@ -142,13 +142,16 @@ public final class RankEngine {
     }
 
     private func rewardModel(_ weights: RewardWeights, step: Int) -> RewardModel {
-        RewardModel(
+        // One thread a segment.
+        let solo = Team(threads: 1, flops: team.flops)
+        return RewardModel(
             configuration: configuration, options: options, weights: weights,
             layers: attention.indices.map { i in
                 let spectra = LayerSpectra(bases.layer(i))
                 return RewardModel.Layer(
                     meter: RewardMeter(
-                        heads: configuration.heads, headWidth: configuration.headWidth, basis: attention[i], team: team),
+                        heads: configuration.heads, headWidth: configuration.headWidth, basis: attention[i],
+                        team: solo),
                     perturbations: options.levels.map(spectra.relativePerturbation))
             },
             firstLayer: layers.lowerBound,

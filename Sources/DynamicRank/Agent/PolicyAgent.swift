@@ -128,14 +128,16 @@ public final class PolicyAgent: Sendable {
     private func measure(
         _ actions: [Int], _ input: AttentionInput, _ batch: MicroBatch, _ now: Surroundings, overhead: Int
     ) -> [Double] {
-        let S = actions.count / batch.sequences
-        return (0..<actions.count).map { i in
-            let b = i / S, s = i % S
+        let S = actions.count / batch.sequences, rewards = Buffer<Double>(uninitialized: actions.count)
+        // Later segments see more and take longer, so they go first.
+        now.team.tasks(actions.count) { task, _ in
+            let b = task % batch.sequences, s = S - 1 - task / batch.sequences
             let rows = now.reward.rows(
                 segment: s, length: batch.length, sample: batch.samples[b], layer: input.layer)
-            return now.reward.rewards(
+            rewards[b * S + s] = now.reward.rewards(
                 sequence(b, of: input, batch), layer: input.layer, segment: s, length: batch.length, rows: rows,
-                levels: [actions[i]], overhead: overhead)[0]
+                levels: [actions[b * S + s]], overhead: overhead)[0]
         }
+        return rewards.array
     }
 }
