@@ -22,7 +22,7 @@ import Transformer
 
     private static var guarded: AgentOptions {
         var agent = AgentOptions()
-        agent.tolerance = try? Guard(epsilon: 0.3, decay: 0.9)
+        agent.tolerance = try? Guard(epsilon: 0.8, decay: 0.9)
         return agent
     }
 

@@ -39,7 +39,7 @@ import Trainer
 
     @Test func defaultLevelsFitTheHeads() throws {
         #expect(try configuration().ranks.levels.map { [$0.scoreRank, $0.valueRank] }
-            == [[4, 16], [8, 16], [8, 32], [16, 32], [16, 64]])
+            == [[2, 8], [4, 16], [4, 24], [4, 32], [8, 32], [16, 32]])
         for heads in [1, 8, 32, 128, 256] {
             let run = try configuration("--attention", "random", "--heads", "\(heads)")
             #expect(run.ranks.levels.allSatisfy { $0.scoreRank >= 1 && $0.valueRank <= 256 / heads }, "\(heads) heads")

@@ -16,7 +16,9 @@ struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
     static let fixed = LowRankStrategy("fixed", "--level", "4:8")
     static let random = LowRankStrategy("random", "--levels", "2:8,4:8,4:16,8:16,8:32")
     static let energy = LowRankStrategy("energy", "--energy", "0.8")
-    static let policy = LowRankStrategy("policy", "--levels", "2:8,4:8,4:16,8:16,8:32", "--beta", "0.5")
+    // With the default ε₀ the guard would leave a model so young the largest level alone.
+    static let policy = LowRankStrategy(
+        "policy", "--levels", "2:8,4:8,4:16,8:16,8:32", "--beta", "0.5", "--epsilon", "0.8")
     static let ppo = LowRankStrategy(
         "policy", "--levels", "2:8,8:32", "--policy-update", "ppo", "--warm-start", "3", "--guard", "off")
     static let oracle = LowRankStrategy("oracle", "--levels", "2:8,4:16,8:32", "--beta", "0.5")

@@ -94,6 +94,7 @@ struct RankTraceTrainingTests {
     @Test func aPolicyLeavesRewardsProbabilitiesAndTolerances() async throws {
         let options = [
             "--steps", "6", "--attention", "policy", "--segment", "16", "--levels", "2:8,4:8,8:32", "--warm-start", "2",
+            "--epsilon", "0.9",
         ]
         let runs = [try SmallRun(), try SmallRun(), try SmallRun()]
         for (run, grid) in zip(runs, [Self.alone, GridShape(2, 2)]) {

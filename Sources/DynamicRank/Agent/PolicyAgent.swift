@@ -2,7 +2,7 @@ import Kernels
 import Synchronization
 import Transformer
 
-// N layers of the model, S segments, K levels.
+// N layers of the model, E sequences of S segments, K levels.
 
 /// What a training step taught the policy; the same on every rank.
 public struct Lesson: Sendable, Equatable {
@@ -84,20 +84,20 @@ public final class PolicyAgent: Sendable {
         var actions = Array(repeating: 0, count: E * S), chances = Array(repeating: 0.0, count: E * S)
         let generator = Philox(key: seed).derived(
             UInt32(truncatingIfNeeded: now.step), UInt32(truncatingIfNeeded: now.step >> 32), 0, RandomPurpose.levels)
+        func draw(segment s: Int, episode e: Int) -> Double {
+            let sample = batch.samples[e]
+            return generator.uniform(
+                UInt32(s), UInt32(input.layer), UInt32(truncatingIfNeeded: sample),
+                UInt32(truncatingIfNeeded: sample >> 32))
+        }
         network.unroll(state) { s, logits in
             (0..<E).map { e in
                 let row = logits[(e * ranks.levels.count)..<((e + 1) * ranks.levels.count)].array.map(Double.init)
                 let chance = PolicyGradient.logProbabilities(row, allowed: allowed)
-                let level: Int
-                if imitates {
-                    level = now.energyLevels[own]
-                } else if now.learns {
-                    let sample = batch.samples[e]
-                    level = PolicyGradient.sample(chance, draw: generator.uniform(
-                        UInt32(s), UInt32(input.layer), UInt32(truncatingIfNeeded: sample),
-                        UInt32(truncatingIfNeeded: sample >> 32)))
-                } else {
-                    level = PolicyGradient.greedy(chance)
+                let level = switch (now.learns, imitates) {
+                case (false, _): PolicyGradient.greedy(chance)
+                case (_, true): now.energyLevels[own]
+                case (_, false): PolicyGradient.sample(chance, draw: draw(segment: s, episode: e))
                 }
                 actions[e * S + s] = level
                 chances[e * S + s] = chance[level]

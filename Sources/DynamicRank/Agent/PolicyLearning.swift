@@ -122,9 +122,9 @@ extension PolicyAgent {
         let entropy = addGradients(episodes, scale: 1 / count)
         let gradients = network.arena.gradients, summed = try summedGradient(sum)
         var squares = 0.0
-        for i in 0..<summed.count { squares += summed.pointer[i] * summed.pointer[i] }
+        for i in 0..<summed.count { squares += summed[i] * summed[i] }
         let scale = min(1, Self.clip / (squares.squareRoot() + 1e-6))
-        for i in 0..<gradients.count { gradients.pointer[i] = Float(summed.pointer[i] * scale) }
+        for i in 0..<gradients.count { gradients[i] = Float(summed[i] * scale) }
         progress[1] += 1
         AdamW(beta2: 0.999, weightDecay: 0).update(
             network.arena, step: Int(progress[1]),
@@ -135,7 +135,7 @@ extension PolicyAgent {
     /// In float64 the sum over ranks hardly depends on their order.
     private func summedGradient(_ sum: (Buffer<Double>) throws -> Void) throws -> Buffer<Double> {
         let gradients = network.arena.gradients, summed = Buffer<Double>(uninitialized: gradients.count)
-        for i in 0..<gradients.count { summed.pointer[i] = Double(gradients.pointer[i]) }
+        for i in 0..<gradients.count { summed[i] = Double(gradients[i]) }
         try sum(summed)
         return summed
     }
