@@ -1,7 +1,7 @@
 import DynamicRank
 import Transformer
 
-/// What the guard allows where nothing is said. docs/low-rank.md says how these were found.
+/// What the guard allows where nothing is said. docs/policy.md says how these were found.
 public enum GuardDefaults {
     public static let epsilon = 0.3
     public static let decay = 0.9995

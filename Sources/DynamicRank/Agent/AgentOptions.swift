@@ -8,7 +8,7 @@ public struct RewardWeights: Codable, Equatable, Sendable {
     /// γ, of the change in the scores.
     public var gamma: Double
 
-    /// The paper's α and γ, unless told; its β of 0.05 is so small that the largest level always pays (docs/low-rank.md).
+    /// The paper's α and γ, unless told; its β of 0.05 is so small that the largest level always pays (docs/policy.md).
     public init(alpha: Double = 1, beta: Double = 0.4, gamma: Double = 0.1) {
         self.alpha = alpha
         self.beta = beta
