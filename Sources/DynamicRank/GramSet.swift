@@ -31,11 +31,6 @@ public struct HeadGram: Sendable {
 /// Everything in it is a sum over tokens, so adding the arrays of two ranks gives the Grams of both ranks' tokens, and
 /// decay commutes with it: G ← decay · G + Σ x xᵀ is the exponential moving average up to a factor that no basis sees.
 public struct GramSet: Sendable {
-    /// Rows a float32 product sums before float64 takes over, at half the time of a float64 product. Rounding of the
-    /// partial sums stays near 1e-7 of the largest eigenvalue, below the mean one times `ScoreBasis.defaultRidge`
-    /// where that is not over ten times smaller.
-    static let tileRows = 256
-
     public let layers: Int
     public let heads: Int
     /// d.
@@ -86,23 +81,8 @@ public struct GramSet: Sendable {
         team.tasks(heads * 3) { task, _ in
             let part = task % 3, index = task / 3
             let gram = head(layer: layer, head: index)
-            let target = [gram.query, gram.key, gram.value][part].values.pointer
-            let source = qkv.pointer + part * D + index * d
-            let tile = Buffer<Float>(count: d * d, repeating: 0)
-            for first in stride(from: 0, to: taken, by: Self.tileRows) {
-                let count = min(Self.tileRows, taken - first)
-                cblas_ssyrk(
-                    CblasRowMajor, CblasLower, CblasTrans, blasint(d), blasint(count), 1, source + first * distance,
-                    blasint(distance), 0, tile.pointer, blasint(d))
-                for i in 0..<d {
-                    for j in 0..<i {
-                        let value = Double(tile.pointer[i * d + j])
-                        target[i * d + j] += value
-                        target[j * d + i] += value
-                    }
-                    target[i * d + i] += Double(tile.pointer[i * d + i])
-                }
-            }
+            [gram.query, gram.key, gram.value][part].add(
+                gramOf: qkv.pointer + part * D + index * d, rows: taken, distance: distance)
         }
         weights[layer] += Double(taken)
     }
@@ -115,5 +95,31 @@ public struct GramSet: Sendable {
         precondition(batch.layers == layers && batch.heads == heads && batch.headWidth == headWidth)
         cblas_dscal(blasint(values.count), decay, values.pointer, 1)
         cblas_daxpy(blasint(values.count), 1, batch.values.pointer, 1, values.pointer, 1)
+    }
+}
+
+extension DenseMatrix {
+    /// Rows a float32 product sums before float64 takes over, at half the time of a float64 product. Rounding of the
+    /// partial sums stays near 1e-7 of the largest eigenvalue, below the mean one times `ScoreBasis.defaultRidge`
+    /// where that is not over ten times smaller.
+    private static let tileRows = 256
+
+    /// Adds Σ x xᵀ of `count` rows x, `distance` floats apart, of as many elements as the matrix has columns.
+    func add(gramOf source: UnsafePointer<Float>, rows count: Int, distance: Int) {
+        let d = columns, target = values.pointer
+        let tile = Buffer<Float>(count: d * d, repeating: 0)
+        for first in stride(from: 0, to: count, by: Self.tileRows) {
+            cblas_ssyrk(
+                CblasRowMajor, CblasLower, CblasTrans, blasint(d), blasint(min(Self.tileRows, count - first)), 1,
+                source + first * distance, blasint(distance), 0, tile.pointer, blasint(d))
+            for i in 0..<d {
+                for j in 0..<i {
+                    let value = Double(tile.pointer[i * d + j])
+                    target[i * d + j] += value
+                    target[j * d + i] += value
+                }
+                target[i * d + i] += Double(tile.pointer[i * d + i])
+            }
+        }
     }
 }

@@ -14,6 +14,8 @@ public final class RankEngine {
         public var decay = 0.95
         /// Steps between looks at the bases.
         public var trackEvery = 8
+        /// How evaluation passes refine bases, where `RankOptions.basis` asks for it.
+        public var refinement = Refinement()
 
         public init() {}
     }
@@ -113,8 +115,9 @@ public final class RankEngine {
         tally.reset()
         let decide = overhead.time { isReducing ? decider(step: step, of: stage, isTraining: isTraining) : nil }
         let spectra = attention.indices.map { LayerSpectra(bases.layer($0)) }
-        return LowRankPass(layers: folded, observe: isTraining ? observer(step: step) : nil) {
-            [tally, layers, overhead] input, batch in
+        return LowRankPass(
+            layers: folded, observe: isTraining ? observer(step: step) : nil, refine: isTraining ? nil : refinement
+        ) { [tally, layers, overhead] input, batch in
             guard let decisions = overhead.time({ decide?(input, batch) }) else { return nil }
             meter?.look(back: decisions, input, batch)
             tally.add(
@@ -123,6 +126,14 @@ public final class RankEngine {
                 perturbation: spectra[input.layer - layers.lowerBound].relativePerturbation)
             return decisions.levels
         }
+    }
+
+    private var refinement: LowRankPass.Refinement? {
+        guard options.basis == .online, isReducing else { return nil }
+        let online = OnlineBases(
+            refinement: upkeeping.refinement, segment: options.segment, resident: grams, firstLayer: layers.lowerBound,
+            team: team)
+        return { [overhead] input in overhead.time { online.epochs(input) } }
     }
 
     private typealias Decider = @Sendable (AttentionInput, MicroBatch) -> Decisions?

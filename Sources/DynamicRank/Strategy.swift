@@ -35,12 +35,10 @@ public enum Strategy: Codable, Equatable, Sendable {
     }
 
     /// Whether it names levels, and so needs bases.
-    public var namesLevels: Bool {
-        switch self {
-        case .full, .performer, .nystrom: false
-        default: true
-        }
-    }
+    public var namesLevels: Bool { !Self.withoutLevels.contains(name) }
+
+    /// Names of those that need no bases.
+    public static let withoutLevels: Set = ["full", "performer", "nystrom"]
 }
 
 /// How a run attends: the levels there are, the segments they hold for, and who names them.
@@ -50,11 +48,19 @@ public struct RankOptions: Codable, Equatable, Sendable {
     public var levels: [Level]
     /// T, tokens a segment.
     public var segment: Int
+    /// Whose bases evaluation runs in.
+    public var basis: BasisSource {
+        get { bases ?? .resident }
+        set { bases = newValue }
+    }
+    /// Absent in checkpoints of before there was a choice.
+    private var bases: BasisSource?
 
-    public init(strategy: Strategy, levels: [Level], segment: Int) {
+    public init(strategy: Strategy, levels: [Level], segment: Int, basis: BasisSource = .resident) {
         self.strategy = strategy
         self.levels = levels
         self.segment = segment
+        bases = basis
     }
 
     /// How layers attend where no level is named; `seed` is the run's.

@@ -8,7 +8,11 @@ public enum UpkeepFLOPs {
     /// op(A) op(B), m×k times k×n.
     public static func product(_ m: Int, _ n: Int, _ k: Int) -> Int { 2 * m * n * k }
     /// Gq, Gk and Gv of `rows` rows, lower triangles (SSYRK).
-    public static func gram(rows: Int, heads: Int, headWidth d: Int) -> Int { 3 * heads * rows * d * (d + 1) }
+    public static func gram(rows: Int, heads: Int, headWidth d: Int) -> Int {
+        3 * valueGram(rows: rows, heads: heads, headWidth: d)
+    }
+    /// Gv alone.
+    public static func valueGram(rows: Int, heads: Int, headWidth d: Int) -> Int { heads * rows * d * (d + 1) }
     /// Cholesky factor of order d: d³/3 + d²/2 + d/6.
     public static func cholesky(_ d: Int) -> Int { d * (d + 1) * (2 * d + 1) / 6 }
     /// Eigenvalues and eigenvectors of a symmetric matrix of order d.

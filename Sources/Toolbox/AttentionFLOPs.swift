@@ -3,7 +3,8 @@ import Kernels
 /// Multiply-adds that attention executed (two each), all ranks together; masked elements of a tile count.
 public struct AttentionFLOPs: Codable, Equatable, Sendable {
     public var projections, scores, values: Double
-    /// Folding the bases into the weights, once a run on every rank that has windows.
+    /// Folding resident bases into the weights, once a run on every rank that has windows; for each window the Grams,
+    /// bases and folding of its own.
     public var upkeep: Double
     /// The network that names the levels, and the bounds that its choices must keep.
     public var policy, `guard`: Double

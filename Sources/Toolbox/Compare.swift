@@ -53,7 +53,7 @@ func compare(
         if case .energy(let kept) = own.strategies[.energy] { share = kept }
         tables.append(Comparison.Table(
             context: own.context, stride: own.stride, segment: own.segment,
-            levels: own.levels.map(\.description), energy: share, windows: texts.0.windows.count,
+            levels: own.levels.map(\.description), basis: own.basis, energy: share, windows: texts.0.windows.count,
             predicted_tokens: texts.0.windows.targets, calibration_windows: texts.1.windows.count,
             calibration_tokens: texts.1.tokens.count, reference: own.reference.rawValue,
             reference_flops: roster.budget, reference_histogram: roster.referenceShares, search: roster.search,

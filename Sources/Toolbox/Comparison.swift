@@ -1,3 +1,4 @@
+import DynamicRank
 import Foundation
 
 /// What `drrl compare` found; as JSON under these names.
@@ -20,7 +21,7 @@ public struct Comparison: Codable, Equatable, Sendable {
         /// Of each round, their median, and the median ratio to full attention in the same round.
         public var seconds: [Double]
         public var median_seconds, seconds_ratio: Double
-        /// Of the first round's seconds: folding, policy and guard.
+        /// Of the first round's seconds: folding, bases online, policy and guard.
         public var overhead_seconds: Double
         /// Mean over the predicted tokens, by layer, and over the layers; d where no level is named.
         public var score_rank, value_rank: [Double]
@@ -50,6 +51,8 @@ public struct Comparison: Codable, Equatable, Sendable {
     public struct Table: Codable, Equatable, Sendable {
         public var context, stride, segment: Int
         public var levels: [String]
+        /// Whose bases the levels are of.
+        public var basis: BasisSource
         /// The share that energy keeps.
         public var energy: Double
         public var windows, predicted_tokens, calibration_windows, calibration_tokens: Int

@@ -10,7 +10,7 @@ struct ComparisonPlan {
         /// Tokens a window, and those that each but the first predicts.
         let context, stride: Int
         /// What all strategies share.
-        let levels: [Level], segment: Int
+        let levels: [Level], segment: Int, basis: BasisSource
         /// Those that stand by themselves; the policy where the checkpoint has one.
         let strategies: [Entry: Strategy]
         /// In the table's order, full among them.
@@ -97,6 +97,7 @@ extension ComparisonPlan.Context {
             if entry != .policy { (own.guard, own.epsilon, own.epsilonDecay) = (nil, nil, nil) }
             if entry != .policy, entry != .oracle { (own.alpha, own.beta, own.gamma) = (nil, nil, nil) }
             if entry != .policy, entry != .energy { own.energy = nil }
+            if entry.namesNoLevels { own.basis = nil }
             if entry != .performer { own.features = nil }
             if entry != .nystrom { own.landmarks = nil }
             return try EvaluationPlan(context: context, stride: stride, own, saved)
@@ -106,6 +107,7 @@ extension ComparisonPlan.Context {
         self.stride = full.stride
         levels = full.ranks.levels
         segment = full.ranks.segment
+        basis = try plan(.energy).ranks.basis
         var holdsPolicy = false
         if let ranks = saved.ranks, case .policy = ranks.strategy {
             holdsPolicy = ranks.levels == levels && ranks.segment == segment

@@ -35,7 +35,7 @@ extension Comparison.Table {
             column == 0 ? ":" + String(repeating: "-", count: width + 1) : String(repeating: "-", count: width + 1) + ":"
         }
         var text = "context \(context), stride \(stride): \(windows) windows, \(predicted_tokens) predicted tokens; "
-            + "segments of \(segment) tokens, levels \(levels.joined(separator: ",")), energy \(energy)"
+            + "segments of \(segment) tokens, levels \(levels.joined(separator: ",")) in \(basis.rawValue) bases, energy \(energy)"
         if let reference_flops {
             text += "\nheld against \(reference), "
                 + String(format: "%.3f GFLOPs: nearest, per-layer, histogram", reference_flops / 1e9)

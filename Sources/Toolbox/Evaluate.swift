@@ -62,7 +62,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
         tokenizer_hash: runner.saved.tokenizerHash, tokens: stream.tokens.count, predicted_tokens: text.windows.targets,
         words: stream.words, bytes: stream.bytes, context: plan.context, stride: plan.stride,
         segment: plan.ranks.segment, attention: plan.ranks.strategy.name,
-        levels: isReduced ? plan.ranks.levels.map(\.description) : [], energy: share, features: features,
+        levels: isReduced ? plan.ranks.levels.map(\.description) : [], basis: isReduced ? plan.ranks.basis : nil, energy: share, features: features,
         landmarks: landmarks, ranks: world.size, threads: threads, nll: total, token_perplexity: finite(exp(total / predicted)),
         word_perplexity: finite(exp(total / Double(stream.words))),
         bits_per_byte: total / log(2) / Double(stream.bytes),

@@ -66,6 +66,9 @@ struct EvaluationPlan {
         if case .fixed = saved.strategy {} else if !namesLevels {
             options.levels = saved.levels.map(\.description).joined(separator: ",")
         }
+        if asked.basis == nil, saved.strategy.namesLevels, !Strategy.withoutLevels.contains(name) {
+            options.basis = saved.basis.rawValue
+        }
         if asked.segment == nil, saved.segment >= 1, context % saved.segment == 0 { options.segment = saved.segment }
         return options
     }

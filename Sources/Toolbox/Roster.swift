@@ -71,6 +71,7 @@ final class Roster {
     private func options(_ strategy: Strategy) -> RankOptions {
         var options = RankOptions(strategy: strategy, levels: plan.levels, segment: plan.segment)
         if case .fixed(let fixed) = strategy { options.levels = fixed }
+        if strategy.namesLevels { options.basis = plan.basis }
         return options
     }
 
@@ -86,13 +87,13 @@ final class Roster {
     }
 
     /// FLOPs of each level everywhere on the measured windows, from those executed on the calibration windows: windows
-    /// are all as long, and folding is done once.
+    /// are all as long, and resident bases are folded once.
     private func costs(on world: borrowing Communicator) throws -> [Double] {
         if uniformRuns.isEmpty {
             for level in plan.levels { uniformRuns.append(try run(.fixed([level]), calibration, on: world)) }
         }
         let ratio = Double(measured.windows.count) / Double(calibration.windows.count)
-        return uniformRuns.map { ($0.flops.total - $0.flops.upkeep) * ratio + $0.flops.upkeep }
+        return uniformRuns.map { ($0.flops.total - $0.foldingFLOPs) * ratio + $0.foldingFLOPs }
     }
 
     private func nearestLevel(on world: borrowing Communicator) throws -> Level {

@@ -13,6 +13,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     /// Strategy; `levels` are those it chooses from, empty for full attention, and `energy` the share that energy keeps.
     public var attention: String
     public var levels: [String]
+    /// Whose bases the levels are of; nil for a strategy that names none.
+    public var basis: BasisSource?
     public var energy: Double?
     /// Of Performer attention, a head; of Nyström attention, a segment.
     public var features, landmarks: Int?
@@ -26,7 +28,7 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     public var flops: AttentionFLOPs
     /// Of the slowest rank's forward passes, the folding of bases among them; loading is not in it.
     public var seconds: Double
-    /// Of these, folding, policy and guard.
+    /// Of these, folding, bases online, policy and guard.
     public var overhead_seconds: Double
     /// Mean over the predicted tokens, by layer; d where no level is named.
     public var score_rank, value_rank: [Double]
@@ -45,7 +47,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
                 + "\(threads) thread\(threads == 1 ? "" : "s") each",
             levels.isEmpty
                 ? "attention   \(strategy)"
-                : "attention   \(strategy), levels \(levels.joined(separator: ",")), segments of \(segment) tokens",
+                : "attention   \(strategy), levels \(levels.joined(separator: ",")), segments of \(segment) tokens, "
+                    + "\(basis?.rawValue ?? "no") bases",
             "perplexity  \(number(token_perplexity, 4)) a token, \(number(word_perplexity, 3)) a word; "
                 + "\(number(bits_per_byte, 5)) bits a byte",
             "FLOPs       \(giga(flops.total)) in attention, \(share) of full attention's \(giga(flops.full_attention))",

@@ -21,9 +21,11 @@ struct WindowRun {
     /// Nats that each window's predicted tokens took.
     let windowNLL: [Double]
     let flops: AttentionFLOPs
+    /// Of these, what folded resident bases, which does not grow with the windows.
+    let foldingFLOPs: Double
     /// Of the slowest rank's forward passes, the folding of bases among them.
     let seconds: Double
-    /// Of these, what went on beside attention itself: folding, policy and guard.
+    /// Of these, what went on beside attention itself: folding, bases online, policy and guard.
     let overheadSeconds: Double
     /// Mean over the predicted tokens, by layer.
     let scoreRank, valueRank: [Double]
@@ -93,7 +95,7 @@ final class WindowRunner {
         try world.barrier()
         let own = predict(text, share: share, engine)
         let parts = [
-            AttentionFLOPs.counts(team.flops), own.record.rankSums(layers: layers), own.histogram.counts.flatMap(\.self),
+            AttentionFLOPs.counts(team.flops), [Double(own.foldingFLOPs)], own.record.rankSums(layers: layers), own.histogram.counts.flatMap(\.self),
             (0..<windows.count).map { share.contains($0) ? own.windowNLL[$0 - share.lowerBound] : 0 },
         ]
         let sums = Buffer(parts.flatMap(\.self))
@@ -102,8 +104,9 @@ final class WindowRunner {
         let overheadSeconds = try world.allreduce(engine.overhead.take(), .max)
 
         var rest = sums.array[...]
-        let (flops, ranks, counts, windowNLL) = (
-            rest.take(parts[0].count), rest.take(parts[1].count), rest.take(parts[2].count), Array(rest.take(parts[3].count)))
+        let (flops, folding, ranks, counts, windowNLL) = (
+            rest.take(parts[0].count), rest.take(1)[0], rest.take(parts[2].count), rest.take(parts[3].count),
+            Array(rest.take(parts[4].count)))
         try agreed(on: world) {
             guard windowNLL.allSatisfy(\.isFinite) else {
                 throw ConfigurationError(
@@ -117,7 +120,8 @@ final class WindowRunner {
             flops: AttentionFLOPs(
                 counts: flops,
                 fullAttention: model.fullAttentionForwardFLOPs(sequences: windows.count, length: windows.context)),
-            seconds: seconds, overheadSeconds: overheadSeconds, scoreRank: (0..<layers).map { means[2 * $0] },
+            foldingFLOPs: folding, seconds: seconds, overheadSeconds: overheadSeconds,
+            scoreRank: (0..<layers).map { means[2 * $0] },
             valueRank: (0..<layers).map { means[2 * $0 + 1] },
             histogram: LevelHistogram(levels: levels, counts: counts), record: own.record)
     }
@@ -126,7 +130,7 @@ final class WindowRunner {
     /// before it in its window and on nothing else, bit for bit, whatever the rank or the number of windows.
     private func predict(
         _ text: WindowedText, share: Range<Int>, _ engine: RankEngine
-    ) -> (record: TokenRecord, windowNLL: [Double], histogram: LevelHistogram, seconds: Double) {
+    ) -> (record: TokenRecord, windowNLL: [Double], histogram: LevelHistogram, foldingFLOPs: Int, seconds: Double) {
         let windows = text.windows, L = windows.context, d = Int32(model.headWidth)
         let inputs = Buffer<Int32>(uninitialized: L), targets = Buffer<Int32>(uninitialized: L)
         let nll = Buffer<Double>(uninitialized: L)
@@ -139,6 +143,7 @@ final class WindowRunner {
         let lowRank = engine.evaluationPass(of: stage)
         if engine.isReducing && !share.isEmpty { engine.overhead.time { stage.fold(lowRank) } }
         var seconds = monotonicSeconds() - start
+        let folding = team.flops[.upkeep]
         for i in share {
             let read = windows.inputs(of: i), predicted = windows.predicted(by: i)
             inputs.fill(0)
@@ -164,7 +169,7 @@ final class WindowRunner {
                 }
             }
         }
-        return (record, windowNLL, histogram, seconds)
+        return (record, windowNLL, histogram, folding, seconds)
     }
 }
 

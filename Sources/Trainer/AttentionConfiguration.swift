@@ -18,6 +18,7 @@ extension RankOptions {
         try options.requireAgent(name)
         if name != "policy" { try policy?.requireNone(name) }
         try options.requireKernel(name)
+        let basis = try options.basisSource(name)
         do {
             let levels = try Self.levels(options, headWidth: d)
             switch name {
@@ -46,6 +47,7 @@ extension RankOptions {
         } catch {
             throw ConfigurationError("\(error)")
         }
+        if strategy.namesLevels { self.basis = basis }
     }
 
     private static func fixedLevels(_ options: AttentionOptions) throws -> [Level] {
@@ -90,7 +92,8 @@ extension RankOptions {
         case .performer(let features): "performer, \(features) features a head"
         case .nystrom(let landmarks): "nystrom, \(landmarks) landmarks for each segment of \(segment) tokens"
         default:
-            "\(strategy.name), levels \(levels.map(\.description).joined(separator: ",")), segments of \(segment) tokens"
+            "\(strategy.name), levels \(levels.map(\.description).joined(separator: ",")), segments of \(segment) tokens, "
+                + "\(basis.rawValue) bases"
         }
     }
 
@@ -107,7 +110,23 @@ extension RankOptions {
         case .nystrom(let landmarks): own.append(("landmarks", "\(landmarks)")); isFixed = false
         case .full, .random: isFixed = false
         }
+        if strategy.namesLevels { own.append(("basis", basis.rawValue)) }
         if !isFixed { own.append(("levels", levels.map(\.description).joined(separator: ","))) }
         return own
+    }
+}
+
+extension AttentionOptions {
+    /// Throws `ConfigurationError` for a basis that is none, or one for a strategy that names no levels.
+    fileprivate func basisSource(_ strategy: String) throws(ConfigurationError) -> BasisSource {
+        guard let basis else { return .resident }
+        guard !Strategy.withoutLevels.contains(strategy) else {
+            throw ConfigurationError("--basis is for --attention below full rank, not \(strategy)")
+        }
+        guard let source = BasisSource(rawValue: basis) else {
+            throw ConfigurationError(
+                "--basis \(basis): choose \(BasisSource.allCases.map(\.rawValue).joined(separator: " or "))")
+        }
+        return source
     }
 }

@@ -81,6 +81,9 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Tokens that share a level; divides the context (default: 128, or what divides).", valueName: "n"))
     public var segment: Int?
 
+    @Option(help: ArgumentHelp("Below full rank, in evaluation: resident, the bases of training, or online, refined from each sequence's own earlier segments (default: resident).", valueName: "basis"))
+    public var basis: String?
+
     @Option(help: ArgumentHelp("For energy, and for the policy's warm start: share of the spectrum's energy to keep (default: 0.95).", valueName: "share"))
     public var energy: Double?
 

@@ -87,9 +87,16 @@ struct Block: Sendable {
         lowRank?.observe?(input, batch)
         let levels = lowRank?.levels(input, batch)
         if let folded, let levels {
-            LowRankLayer(folded, attention, levels, on: team).forward(
-                x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch, batch: batch,
-                dropout: dropout, layer: layer)
+            let lowRankLayer = LowRankLayer(folded, attention, levels, on: team)
+            if let refine = lowRank?.refine {
+                lowRankLayer.forward(
+                    input, p, refining: refine, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch,
+                    batch: batch)
+            } else {
+                lowRankLayer.forward(
+                    x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch, batch: batch,
+                    dropout: dropout, layer: layer)
+            }
         } else {
             linearForward(x, weight: p.attention, bias: p.attentionBias, into: saved.qkv, .projections, on: team)
             if let kernel {

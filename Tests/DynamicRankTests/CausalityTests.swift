@@ -16,14 +16,26 @@ import Transformer
         RankOptions(strategy: .policy(AgentOptions()), levels: nested, segment: 8),
         RankOptions(strategy: .policy(guarded), levels: nested, segment: 8),
         RankOptions(strategy: .oracle(RewardWeights(beta: 0.5)), levels: nested, segment: 8),
-    ] + [(1, 1), (2, 8), (4, 5), (8, 3), (8, 8)].map(EngineRun.level).map {
-        RankOptions(strategy: .fixed([$0]), levels: [$0], segment: 8)
+        RankOptions(strategy: .random(), levels: nested, segment: 8, basis: .online),
+        RankOptions(strategy: .energy(0.7), levels: nested, segment: 8, basis: .online),
+        RankOptions(strategy: .policy(AgentOptions()), levels: nested, segment: 8, basis: .online),
+    ] + [(1, 1), (2, 8), (4, 5), (8, 3), (8, 8)].map(EngineRun.level).flatMap { level in
+        BasisSource.allCases.map { RankOptions(strategy: .fixed([level]), levels: [level], segment: 8, basis: $0) }
     }
 
     private static var guarded: AgentOptions {
         var agent = AgentOptions()
         agent.tolerance = try? Guard(epsilon: 0.8, decay: 0.9)
         return agent
+    }
+
+    /// New bases at the second and the third segment, of which the text has most.
+    private static var upkeeping: RankEngine.Upkeeping {
+        var upkeeping = EngineRun.everyRow
+        upkeeping.refinement.first = 1
+        upkeeping.refinement.prior = 1
+        upkeeping.refinement.sampleEvery = 1
+        return upkeeping
     }
 
     /// Two sequences, so that neither may see the other.
@@ -39,7 +51,7 @@ import Transformer
 
     @Test(arguments: options, [true, false])
     func laterTokensDoNotMatter(options: RankOptions, isTraining: Bool) throws {
-        let run = try EngineRun(options)
+        let run = try EngineRun(options, upkeeping: Self.upkeeping)
         for step in 1...3 { try run.step(step, [EngineRun.batch([10, 11, 12], tokens: UInt64(step))]) }
         // A young policy hardly heeds the text; with large weights it does.
         for entry in run.engine.policyEntries where entry.name.hasPrefix("model/") && entry.shape.count == 2 {
@@ -78,7 +90,7 @@ import Transformer
 
     /// The same of the part of a sequence as of the whole.
     @Test(arguments: options) func aPrefixRunsAsItDoesWithinTheWhole(options: RankOptions) throws {
-        let run = try EngineRun(options)
+        let run = try EngineRun(options, upkeeping: Self.upkeeping)
         try run.step(1, [EngineRun.batch([10, 11, 12], tokens: 1)])
         func logits(length: Int) -> [Float] {
             let batch = EngineRun.batch([6], length: length, tokens: 9)

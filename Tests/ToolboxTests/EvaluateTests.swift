@@ -82,6 +82,19 @@ struct EvaluateTests {
         #expect(result.score_rank == [4, 4] && result.value_rank == [8, 8])
     }
 
+    /// Segments of 8 tokens: new bases after 4 of them.
+    @Test func basesFollowTheTextWhereThatIsAsked() async throws {
+        let model = try await TrainedModel.full(), options = ["--attention", "fixed", "--level", "4:8", "--segment", "8"]
+        let resident = try await model.result(options), online = try await model.result(options + ["--basis", "online"])
+        #expect(resident.basis == .resident && online.basis == .online)
+        #expect(online.nll != resident.nll && relativeDifference(online.nll, resident.nll) < 0.01)
+        #expect(online.flops.upkeep > resident.flops.upkeep && online.flops.scores == resident.flops.scores)
+        // Values of the first 32 rows of a window once more, 2 heads of rank 8 in 2 layers.
+        let windows = ((online.tokens - 1) + 63) / 64
+        #expect(online.flops.projections - resident.flops.projections == Double(windows * 2 * 32 * 64 * 2 * 8 * 2))
+        #expect(try await model.result([]).basis == nil)
+    }
+
     @Test(arguments: [["--attention", "full"], ["--attention", "random", "--segment", "16"]])
     func twoRanksGiveWhatOneGives(options: [String]) async throws {
         let model = try await TrainedModel.full()
@@ -130,6 +143,7 @@ struct EvaluateTests {
         ["--attention", "full"], ["--attention", "fixed", "--rank", "8"], ["--attention", "random"],
         ["--attention", "energy", "--energy", "0.6"], ["--attention", "random", "--stride", "24"],
         ["--attention", "performer"], ["--attention", "nystrom", "--segment", "16", "--landmarks", "3"],
+        ["--attention", "random", "--segment", "8", "--basis", "online"],
     ])
     func whatComesLaterChangesNothingBefore(options: [String]) async throws {
         let model = try await TrainedModel.full()

@@ -56,6 +56,8 @@ struct AttentionBadInputTests {
         BadInput("an energy of 0", naming: ["--energy is 0"], "--attention", "energy", "--energy", "0"),
         BadInput("an energy that is no number", naming: ["--energy is nan"], "--attention", "energy", "--energy", "nan"),
         BadInput("an energy for random attention", naming: ["--energy", "random"], "--attention", "random", "--energy", "0.9"),
+        BadInput("an unknown basis", naming: ["--basis own", "resident or online"], "--attention", "random", "--basis", "own"),
+        BadInput("a basis for full attention", naming: ["--basis", "not full"], "--attention", "full", "--basis", "online"),
         BadInput("no features", naming: ["--features is 0", "4096"], "--attention", "performer", "--features", "0"),
         BadInput("too many features", naming: ["--features is 5000"], "--attention", "performer", "--features", "5000"),
         BadInput("features for full attention", naming: ["--features", "performer", "full"], "--features", "8"),

@@ -36,6 +36,16 @@ public struct SegmentLevels: Equatable, Sendable {
     /// The level of row `row` of sequence `b`.
     public subscript(sequence b: Int, row row: Int) -> AttentionLevel { levels[b * segments + row / segment] }
 
+    /// Those of sequence `b` alone.
+    func ofSequence(_ b: Int) -> SegmentLevels {
+        SegmentLevels(segment: segment, segments: segments, levels: Array(levels[(b * segments)..<((b + 1) * segments)]))
+    }
+
+    /// The value ranks in use at `positions` of a single sequence.
+    func valueRanks(at positions: Range<Int>) -> Set<Int> {
+        Set(levels[(positions.lowerBound / segment)...((positions.upperBound - 1) / segment)].map(\.valueRank))
+    }
+
     /// The rows of a sequence of `length`, cut at the segments' ends and into pieces of at most `most` rows.
     func tiles(length: Int, most: Int) -> [Range<Int>] {
         stride(from: 0, to: length, by: segment).flatMap { first in

@@ -51,12 +51,39 @@ public final class FoldedAttention: Sendable {
             uniqueKeysWithValues: valueRanks.map { ($0, Packed(rank: $0, rows: H * $0, columns: D)) })
     }
 
+    /// Shares the queries' and keys' folded weights of `other`; has values' of its own, in `valueBasis`, for these ranks.
+    init(_ other: FoldedAttention, valueRanks: Set<Int>, valueBasis: Buffer<Float>) {
+        let H = other.heads, D = H * other.headWidth
+        heads = H
+        headWidth = other.headWidth
+        basis = AttentionBasis(query: other.basis.query, key: other.basis.key, value: valueBasis)
+        queries = other.queries
+        keys = other.keys
+        values = Packed(rank: valueRanks.max() ?? 1, rows: D, columns: H * (valueRanks.max() ?? 1))
+        projections = Dictionary(
+            uniqueKeysWithValues: valueRanks.map { ($0, Packed(rank: $0, rows: H * $0, columns: D)) })
+    }
+
     /// Multiplies the bases into the weights.
     func fold(_ parameters: BlockParameters, on team: Team) {
-        forEachInput(parameters) { weight, bias, base, pack, columns in
+        foldInputs(parameters, 0..<3, on: team)
+        foldOutputs(parameters, on: team)
+    }
+
+    /// `fold` of values and outputs alone.
+    func foldValues(_ parameters: BlockParameters, on team: Team) {
+        foldInputs(parameters, 2..<3, on: team)
+        foldOutputs(parameters, on: team)
+    }
+
+    private func foldInputs(_ parameters: BlockParameters, _ parts: Range<Int>, on team: Team) {
+        forEachInput(parameters, parts) { weight, bias, base, pack, columns in
             team.gemm(weight, base, into: pack.weight.columns(columns), .upkeep)
             team.gemm(bias, base, into: pack.bias.columns(columns), .upkeep)
         }
+    }
+
+    private func foldOutputs(_ parameters: BlockParameters, on team: Team) {
         forEachOutput(parameters) { weight, base, pack, rows in
             team.gemm(base.transposed, weight, into: pack.weight.rows(rows), .upkeep)
         }
@@ -78,17 +105,17 @@ public final class FoldedAttention: Sendable {
         }
     }
 
-    /// Every head of queries, keys and values: its weight [D, d] and bias [1, d], the first columns of its basis [d, r],
+    /// Every head of `parts`, of queries (0), keys (1) and values (2): its weight [D, d] and bias [1, d], the first columns of its basis [d, r],
     /// and where it stands in the packed weights.
     private func forEachInput(
-        _ parameters: BlockParameters,
+        _ parameters: BlockParameters, _ parts: Range<Int> = 0..<3,
         _ body: (_ weight: Matrix, _ bias: Matrix, _ base: Matrix, _ pack: Packed, _ columns: Range<Int>) -> Void
     ) {
         let d = headWidth, D = heads * d
         let bias = Matrix(parameters.attentionBias, rows: 1, columns: 3 * D)
         for (part, bases, packs) in [
             (0, basis.query, ordered(queries)), (1, basis.key, [keys]), (2, basis.value, [values]),
-        ] {
+        ][parts] {
             for pack in packs {
                 for h in 0..<heads {
                     let own = (part * D + h * d)..<(part * D + (h + 1) * d)

@@ -49,9 +49,13 @@ struct LowRankLayer: Sendable {
             rows: rows.count, columns: columns, stride: stride)
     }
 
-    /// Each segment of each sequence: its rows among all M, and its level.
-    private func forEachSegment(_ batch: MicroBatch, _ body: @Sendable (Range<Int>, AttentionLevel) -> Void) {
-        let tiles = levels.tiles(length: batch.length, most: batch.length)
+    /// Each segment of each sequence, or those within `positions`: its rows among all M, and its level.
+    private func forEachSegment(
+        _ batch: MicroBatch, within positions: Range<Int>? = nil, _ body: @Sendable (Range<Int>, AttentionLevel) -> Void
+    ) {
+        let asked = positions ?? 0..<batch.length
+        let tiles = levels.tiles(length: batch.length, most: batch.length).map { $0.clamped(to: asked) }
+            .filter { !$0.isEmpty }
         team.tasks(batch.sequences * tiles.count) { task, _ in
             let b = task / tiles.count, tile = tiles[task % tiles.count]
             body((b * batch.length + tile.lowerBound)..<(b * batch.length + tile.upperBound),
@@ -65,26 +69,30 @@ struct LowRankLayer: Sendable {
     }
 
     /// branch = attention(x) before its bias; x: [M, D]; qkv and attended keep what the backward pass needs.
+    ///
+    /// - Parameter positions: of a single sequence, the rows to attend: their queries and keys are projected, and the values
+    ///   of all rows up to their end. The keys of rows before are those of an earlier call.
     func forward(
         _ x: Matrix, qkv: Buffer<Float>, attended: Buffer<Float>, lse: Buffer<Float>, into branch: Matrix,
-        batch: MicroBatch, dropout: Dropout?, layer: Int
+        batch: MicroBatch, dropout: Dropout?, layer: Int, positions: Range<Int>? = nil
     ) {
-        let (q, k, v) = parts(qkv, batch.rows)
-        for (part, pack) in [(k, folded.keys), (v, folded.values)] {
-            pack.broadcastBias(into: Matrix(part, rows: batch.rows, columns: pack.weight.columns))
-            team.gemm(x, pack.weight, into: Matrix(part, rows: batch.rows, columns: pack.weight.columns), beta: 1,
-                .projections)
+        precondition(positions == nil || batch.sequences == 1, "positions of \(batch.sequences) sequences")
+        let (q, k, v) = parts(qkv, batch.rows), own = positions ?? 0..<batch.rows
+        for (part, pack, rows) in [(k, folded.keys, own), (v, folded.values, 0..<own.upperBound)] {
+            let projected = Matrix(part, rows: batch.rows, columns: pack.weight.columns).rows(rows)
+            pack.broadcastBias(into: projected)
+            team.gemm(x.rows(rows), pack.weight, into: projected, beta: 1, .projections)
         }
-        forEachSegment(batch) { rows, level in
+        forEachSegment(batch, within: positions) { rows, level in
             let pack = pack(folded.queries, level.scoreRank)
             let own = segment(q, rows, columns: pack.weight.columns, stride: keyColumns)
             pack.broadcastBias(into: own)
             solo.gemm(x.rows(rows), pack.weight, into: own, beta: 1, .projections)
         }
         attention.forward(
-            operands(qkv, batch.rows), out: outputs(attended), lse: lse, levels: levels, batch: batch,
-            dropout: dropout, layer: layer, on: team)
-        forEachSegment(batch) { rows, level in
+            operands(qkv, batch.rows), out: outputs(attended), lse: lse, levels: levels, positions: positions,
+            batch: batch, dropout: dropout, layer: layer, on: team)
+        forEachSegment(batch, within: positions) { rows, level in
             let pack = pack(folded.projections, level.valueRank)
             solo.gemm(
                 segment(attended, rows, columns: pack.weight.rows, stride: valueColumns), pack.weight,

@@ -24,10 +24,15 @@ public struct LowRankPass: Sendable {
     let layers: [FoldedAttention]
     let levels: Choice
     let observe: Observer?
+    /// In inference; nil where the bases of `layers` hold for all rows.
+    let refine: Refinement?
 
-    public init(layers: [FoldedAttention], observe: Observer? = nil, levels: @escaping Choice) {
+    public init(
+        layers: [FoldedAttention], observe: Observer? = nil, refine: Refinement? = nil, levels: @escaping Choice
+    ) {
         self.layers = layers
         self.observe = observe
+        self.refine = refine
         self.levels = levels
     }
 }
