@@ -45,6 +45,19 @@ struct CompareTests {
         #expect(abs(try row("nearest", table).flops.total - random.flops.total) == distances.min())
     }
 
+    @Test func basesOnlineAreForWhatNamesLevels() async throws {
+        let model = try await TrainedModel.full()
+        let options = ["--segment", "8", "--basis", "online"]
+        let comparison = try await model.comparison(
+            options + ["--strategies", "energy,fixed,nystrom", "--levels", "2:4", "--repeats", "1"]
+                + ["--calibrate", model.trainingText])
+        let table = try #require(comparison.contexts.first), own = try row("fixed 2:4", table)
+        let alone = try await model.result(["--attention", "fixed", "--level", "2:4"] + options)
+        #expect(table.basis == .online && alone.basis == .online)
+        #expect(own.flops == alone.flops && own.nll == alone.nll)
+        #expect(try row("full", table).flops.upkeep == 0)
+    }
+
     @Test func rowsAreWhatEvaluateReports() async throws {
         let model = try await TrainedModel.full(), comparison = try await everything(model)
         let table = try #require(comparison.contexts.first), list = ["--levels", Self.levels.joined(separator: ",")]
