@@ -55,7 +55,7 @@ let package = Package(
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 
         // How tests start programs, alone or under mpirun.
-        .target(name: "TestSupport", path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["Kernels"], path: "Tests/Support"),
         // Prints encoding and training rates.
         .executableTarget(
             name: "tokenizer-benchmark", dependencies: ["Corpus"], path: "benchmarks/tokenizer"),
@@ -85,9 +85,9 @@ let package = Package(
             dependencies: ["Corpus", "Kernels", .product(name: "Crypto", package: "swift-crypto")],
             exclude: ["Golden"]),
         .testTarget(
-            name: "TransformerTests", dependencies: ["Transformer", "Kernels"],
+            name: "TransformerTests", dependencies: ["Transformer", "Kernels", "TestSupport"],
             exclude: ["Golden"]),
-        .testTarget(name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels", "Transformer"]),
+        .testTarget(name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels", "Transformer", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "checkpoint-probe"],
             exclude: ["Python"]),

@@ -1,5 +1,6 @@
 import DynamicRank
 import Kernels
+import TestSupport
 import Testing
 import Transformer
 
@@ -91,16 +92,9 @@ import Transformer
         let gradients = Buffer(arena.gradients.array)
         #expect(arena.layout.parameters.count == 5 + 2 * 12 + 2 + 4)
         for (n, parameter) in arena.layout.parameters.enumerated() {
-            let values = arena.values[parameter.range], gradient = gradients[parameter.range], start = values.array
-            let direction = Self.normal(values.count, UInt64(20 + n))
-            let norm = Float(direction.array.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()), h: Float = 0.02
-            func moved(_ by: Float) -> Double {
-                for i in 0..<values.count { values[i] = start[i] + by * direction[i] / norm }
-                return value()
-            }
-            let slope = (8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * Double(h))
-            values.copy(from: Buffer(start))
-            let expected = (0..<values.count).reduce(0) { $0 + Double(gradient[$1]) * Double(direction[$1]) } / Double(norm)
+            let gradient = gradients[parameter.range]
+            let (slope, expected) = slopes(
+                of: value, along: arena.values[parameter.range], gradient: gradient, seed: UInt64(20 + n))
             #expect(abs(slope - expected) < 1e-2 * max(0.3, abs(expected)), "\(parameter.name): \(slope), \(expected)")
             #expect(gradient.array.contains { $0 != 0 }, "\(parameter.name)")
         }

@@ -1,4 +1,5 @@
 import Kernels
+import TestSupport
 import Testing
 import Transformer
 
@@ -68,17 +69,7 @@ import Transformer
         let dx = encoder.backward(c, sequences: Self.sequences, length: Self.length)
         let gradients = Buffer(arena.gradients.array)
         func check(_ name: String, _ values: Buffer<Float>, _ gradient: Buffer<Float>, _ seed: UInt64) {
-            let direction = Self.normal(values.count, seed), start = values.array
-            let norm = Float(direction.array.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot())
-            let h: Float = 0.02
-            func moved(_ by: Float) -> Double {
-                for i in 0..<values.count { values[i] = start[i] + by * direction[i] / norm }
-                return value()
-            }
-            // Fourth order, so that h may be large against float32's rounding.
-            let slope = (8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * Double(h))
-            values.copy(from: Buffer(start))
-            let expected = (0..<values.count).reduce(0) { $0 + Double(gradient[$1]) * Double(direction[$1]) } / Double(norm)
+            let (slope, expected) = slopes(of: value, along: values, gradient: gradient, seed: seed)
             #expect(abs(slope - expected) < 1e-2 * max(1, abs(expected)), "\(name): \(slope), \(expected)")
         }
         for (i, parameter) in arena.layout.parameters.enumerated() {
