@@ -49,7 +49,7 @@ public struct RewardMeter: Sendable {
         let keyed = Buffer<Float>(uninitialized: m * D)
         keyQueries(sequence, rows, ranks, into: keyed)
 
-        // Rows of `keyed` by variant, head and row; the constant q̃ · b_k changes no softmax.
+        // Rows of `keyed` by head, variant and row; the constant q̃ · b_k changes no softmax.
         let seen = sequence.x.rows(0..<(last + 1))
         let scores = Buffer<Float>(uninitialized: m * (last + 1)), sums = Buffer<Float>(count: m, repeating: 0)
         team.gemm(
@@ -63,7 +63,7 @@ public struct RewardMeter: Sendable {
         return compare(outputs, rows: n, levels: levels, ranks: ranks)
     }
 
-    /// W_k q̃ of every variant (full first, then by rank), head and row: [(1 + ranks) H n, D].
+    /// W_k q̃ of every head, variant (full first, then by rank) and row: [H (1 + ranks) n, D].
     private func keyQueries(_ sequence: Sequence, _ rows: [Int], _ ranks: [Int], into keyed: Buffer<Float>) {
         let n = rows.count, D = width, d = headWidth
         let x = Buffer<Float>(uninitialized: n * D), queries = Buffer<Float>(uninitialized: n * D)
@@ -75,22 +75,26 @@ public struct RewardMeter: Sendable {
             Matrix(x, rows: n, columns: D), weight: sequence.weight.columns(0..<D), bias: sequence.bias[0..<D],
             into: queries, .policy, on: team)
         let all = Matrix(queries, rows: n, columns: D)
-        let reduced = Buffer<Float>(uninitialized: n * d), restored = Buffer<Float>(uninitialized: n * d)
+        let variants = 1 + ranks.count, reduced = Buffer<Float>(uninitialized: n * d)
+        // q̃ of one head, variant by variant.
+        let own = Buffer<Float>(uninitialized: variants * n * d), tilde = Matrix(own, rows: variants * n, columns: d)
         for h in 0..<heads {
             let q = all.columns((h * d)..<((h + 1) * d))
-            let keyWeight = sequence.weight.columns((D + h * d)..<(D + (h + 1) * d))
-            for v in 0...ranks.count {
-                let first = (v * heads + h) * n * D
-                let target = Matrix(keyed[first..<(first + n * D)], rows: n, columns: D)
-                guard v > 0 else {
-                    team.gemm(q, keyWeight.transposed, into: target, .policy)
-                    continue
-                }
-                let r = ranks[v - 1], part = Matrix(reduced, rows: n, columns: r), back = Matrix(restored, rows: n, columns: d)
-                team.gemm(q, base(basis.query, h).columns(0..<r), into: part, .policy)
-                team.gemm(part, base(basis.key, h).columns(0..<r).transposed, into: back, .policy)
-                team.gemm(back, keyWeight.transposed, into: target, .policy)
+            for i in 0..<n {
+                let first = i * D + h * d
+                own[(i * d)..<((i + 1) * d)].copy(from: queries[first..<(first + d)])
             }
+            for (v, r) in ranks.enumerated() {
+                let part = Matrix(reduced, rows: n, columns: r)
+                team.gemm(q, base(basis.query, h).columns(0..<r), into: part, .policy)
+                team.gemm(
+                    part, base(basis.key, h).columns(0..<r).transposed, into: tilde.rows(((v + 1) * n)..<((v + 2) * n)),
+                    .policy)
+            }
+            let rows = (h * variants * n * D)..<((h + 1) * variants * n * D)
+            team.gemm(
+                tilde, sequence.weight.columns((D + h * d)..<(D + (h + 1) * d)).transposed,
+                into: Matrix(keyed[rows], rows: variants * n, columns: D), .policy)
         }
     }
 
@@ -108,7 +112,7 @@ public struct RewardMeter: Sendable {
             largest.pointer, 0)
     }
 
-    /// W_vᵀ y / sum + b_v of every variant, head and row: [variants, H, n, d].
+    /// W_vᵀ y / sum + b_v of every head, variant and row: [H, variants, n, d].
     private func values(
         _ sequence: Sequence, _ mixed: Buffer<Float>, _ sums: Buffer<Float>, rows n: Int, variants: Int,
         into outputs: Buffer<Float>
@@ -116,14 +120,13 @@ public struct RewardMeter: Sendable {
         let D = width, d = headWidth
         for h in 0..<heads {
             let columns = (2 * D + h * d)..<(2 * D + (h + 1) * d), bias = sequence.bias[columns]
-            for v in 0..<variants {
-                let first = (v * heads + h) * n
-                team.gemm(
-                    Matrix(mixed[(first * D)..<((first + n) * D)], rows: n, columns: D), sequence.weight.columns(columns),
-                    into: Matrix(outputs[(first * d)..<((first + n) * d)], rows: n, columns: d), .policy)
-                for i in first..<(first + n) {
-                    for j in 0..<d { outputs[i * d + j] = outputs[i * d + j] / sums[i] + bias[j] }
-                }
+            let count = variants * n, first = h * count
+            team.gemm(
+                Matrix(mixed[(first * D)..<((first + count) * D)], rows: count, columns: D),
+                sequence.weight.columns(columns),
+                into: Matrix(outputs[(first * d)..<((first + count) * d)], rows: count, columns: d), .policy)
+            for i in first..<(first + count) {
+                for j in 0..<d { outputs[i * d + j] = outputs[i * d + j] / sums[i] + bias[j] }
             }
         }
     }
@@ -133,15 +136,13 @@ public struct RewardMeter: Sendable {
         let d = headWidth, variants = 1 + ranks.count
         let turned = Buffer<Float>(uninitialized: outputs.count)
         for h in 0..<heads {
-            for v in 0..<variants {
-                let own = ((v * heads + h) * n * d)..<((v * heads + h + 1) * n * d)
-                team.gemm(
-                    Matrix(outputs[own], rows: n, columns: d), base(basis.value, h),
-                    into: Matrix(turned[own], rows: n, columns: d), .policy)
-            }
+            let own = (h * variants * n * d)..<((h + 1) * variants * n * d)
+            team.gemm(
+                Matrix(outputs[own], rows: variants * n, columns: d), base(basis.value, h),
+                into: Matrix(turned[own], rows: variants * n, columns: d), .policy)
         }
         return (0..<n).map { i in
-            func coordinate(_ v: Int, _ h: Int, _ j: Int) -> Double { Double(turned[((v * heads + h) * n + i) * d + j]) }
+            func coordinate(_ v: Int, _ h: Int, _ j: Int) -> Double { Double(turned[((h * variants + v) * n + i) * d + j]) }
             var square = 0.0
             for h in 0..<heads { for j in 0..<d { square += coordinate(0, h, j) * coordinate(0, h, j) } }
             return levels.map { level in
