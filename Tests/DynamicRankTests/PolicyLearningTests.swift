@@ -26,8 +26,8 @@ import Transformer
         return agent
     }
 
-    /// Episodes of a rank at most.
-    private static let most = 4000
+    /// Episodes that go through the network at once: memory for all would weigh on tests beside this one.
+    private static let most = 250
 
     /// `count` episodes of one and the same text; their levels are still to be chosen.
     private static func state(_ count: Int) -> PolicyState {
@@ -105,7 +105,10 @@ import Transformer
             group.enter()
             let agent = try agent(), range = (count * rank / ranks)..<(count * (rank + 1) / ranks)
             Thread.detachNewThread {
-                let gradient = try? agent.gradient(of: [draw(agent, range)]) { sum.allreduce($0) }
+                let pieces = stride(from: range.lowerBound, to: range.upperBound, by: most).map {
+                    draw(agent, $0..<min($0 + most, range.upperBound))
+                }
+                let gradient = try? agent.gradient(of: pieces) { sum.allreduce($0) }
                 results.withLock { $0.append(gradient?.gradient.array ?? []) }
                 group.leave()
             }
@@ -154,7 +157,7 @@ import Transformer
     @Test func theEstimatorsMeanIsTheGradient() throws {
         let exact = try Self.enumerated()
         let errors = try [1000, 4000].map { Self.distance(try Self.estimate($0, ranks: 1), exact) }
-        let pooled = try Self.estimate(4 * Self.most, ranks: 4)
+        let pooled = try Self.estimate(16_000, ranks: 4)
         let error = Self.distance(pooled, exact)
         print("policy gradient against enumeration: \(errors) with 1000 and 4000 episodes, \(error) with 16000")
         #expect(error < 0.05)
