@@ -89,7 +89,7 @@ let package = Package(
             exclude: ["Golden"]),
         .testTarget(name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels", "Transformer", "TestSupport"]),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "checkpoint-probe"],
+            name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer"]),
         .testTarget(

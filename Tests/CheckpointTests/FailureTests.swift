@@ -1,30 +1,8 @@
 import Checkpoint
 import Foundation
 import Kernels
+import TestSupport
 import Testing
-
-/// A small file system in memory, mounted while the value lives.
-final class SmallDisk {
-    let path: String
-    private let scratch: Scratch
-
-    init(bytes: Int) throws {
-        scratch = try Scratch()
-        path = scratch.path + "/disk"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        guard mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else { throw POSIXError(.EPERM) }
-    }
-
-    func makeReadOnly() throws {
-        guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil) == 0 else {
-            throw POSIXError(.EPERM)
-        }
-    }
-
-    deinit { _ = umount2(path, Int32(MNT_DETACH)) }
-
-    static let isPossible = (try? SmallDisk(bytes: 4096)) != nil
-}
 
 @Suite struct FailureTests {
     let scratch: Scratch

@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import Kernels
+import TestSupport
 import Testing
 
 @Suite struct OtherReadersTests {

@@ -22,6 +22,9 @@ public final class Scratch: Sendable {
         Self.living.withLock { [path] in _ = $0.remove(path) }
     }
 
+    /// What it holds, by name.
+    public var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? [] }
+
     /// A file in it, with this content. Returns its path.
     public func write(_ content: String, to name: String) throws -> String {
         try write(Data(content.utf8), to: name)

@@ -1,25 +1,28 @@
 import Foundation
-import TestSupport
 
 /// A small file system in memory, mounted while the value lives.
-final class SmallDisk {
-    let path: String
+public final class SmallDisk {
+    public let path: String
     private let scratch: Scratch
 
-    init(bytes: Int) throws {
+    public init(bytes: Int) throws {
         scratch = try Scratch()
         path = scratch.path + "/disk"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         guard mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else { throw POSIXError(.EPERM) }
     }
 
+    public func makeReadOnly() throws {
+        guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil) == 0 else { throw POSIXError(.EPERM) }
+    }
+
     deinit { _ = umount2(path, Int32(MNT_DETACH)) }
 
-    static let isPossible = (try? SmallDisk(bytes: 4096)) != nil
+    public static let isPossible = (try? SmallDisk(bytes: 4096)) != nil
 }
 
 /// Makes a file of all the room that its disk has left.
-func fillDisk(with path: String) throws {
+public func fillDisk(with path: String) throws {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw POSIXError(.EIO) }
     defer { close(descriptor) }
