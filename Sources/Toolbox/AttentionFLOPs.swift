@@ -15,11 +15,9 @@ public struct AttentionFLOPs: Codable, Equatable, Sendable {
     /// Exponentials of softmax, counted apart.
     public var exponentials: Double
 
-    static let kinds: [FlopKind] = [.projections, .scores, .values, .upkeep, .policy, .guard]
-
-    /// One rank's counts: `kinds`, then exponentials.
+    /// One rank's counts: those of `FlopKind.attention`, then exponentials.
     static func counts(_ counter: FlopCounter) -> [Double] {
-        kinds.map { Double(counter[$0]) } + [Double(counter.exponentials)]
+        FlopKind.attention.map { Double(counter[$0]) } + [Double(counter.exponentials)]
     }
 
     /// From the sums of `counts` over ranks.
@@ -27,8 +25,8 @@ public struct AttentionFLOPs: Codable, Equatable, Sendable {
         let sums = Array(counts)
         (projections, scores, values, upkeep) = (sums[0], sums[1], sums[2], sums[3])
         (policy, self.guard) = (sums[4], sums[5])
-        total = sums[..<Self.kinds.count].reduce(0, +)
-        exponentials = sums[Self.kinds.count]
+        total = sums.dropLast().reduce(0, +)
+        exponentials = sums[FlopKind.attention.count]
         full_attention = fullAttention
     }
 }

@@ -13,15 +13,15 @@ import Worker
 func compare(
     _ options: CompareOptions, _ arguments: [String], on world: borrowing Communicator
 ) throws -> Comparison {
-    let saved = try SavedModel(path: options.checkpoint, world: world)
+    let saved = try SavedModel(path: options.common.checkpoint, world: world)
     let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run) }
-    let stream = try TokenStream(path: options.text, tokenizer: saved.tokenizer, world: world)
+    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, world: world)
     let other = try options.calibrate.map { try TokenStream(path: $0, tokenizer: saved.tokenizer, world: world) }
-    let threads = try ThreadCount(asked: options.threads, world: world).threads
+    let threads = try ThreadCount(asked: options.common.threads, world: world).threads
     let longest = plan.contexts.map(\.context).max() ?? 1
     let (measured, calibration) = try agreed(on: world) {
         if let other { return (stream.tokens, other.tokens) }
-        return try split(stream.tokens, longest: longest, path: options.text)
+        return try split(stream.tokens, longest: longest, path: options.common.text)
     }
     let runner = try WindowRunner(
         saved, rows: longest, threads: threads, reducing: plan.contexts.allSatisfy { $0.entries.allSatisfy(\.namesNoLevels) } ? nil : "compare", world: world)
@@ -65,7 +65,7 @@ func compare(
             }))
     }
     return Comparison(
-        arguments: arguments, checkpoint: options.checkpoint, step: runner.saved.step, text: options.text,
+        arguments: arguments, checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text,
         calibration_text: options.calibrate ?? "its first \(calibration.count) tokens, which are not measured",
         text_hash: stream.hash, calibration_hash: other?.hash ?? stream.hash, tokenizer_hash: runner.saved.tokenizerHash,
         tokens: stream.tokens.count, repeats: plan.repeats, window_limit: plan.windows, ranks: world.size,

@@ -14,11 +14,7 @@ struct CompareOptions: ParsableCommand {
             another part of text than is measured: --calibrate, or the first tenth.
             """)
 
-    @Option(help: ArgumentHelp("A checkpoint of drrl-train.", valueName: "file"))
-    var checkpoint: String
-
-    @Option(help: ArgumentHelp("Text to predict: WikiText (.tokens, .raw) or plain UTF-8.", valueName: "file"))
-    var text: String
+    @OptionGroup var common: ModelAndText
 
     @Option(help: ArgumentHelp("Text on which levels by layer are found (default: the first tenth of --text, which is then not measured).", valueName: "file"))
     var calibrate: String?
@@ -41,18 +37,12 @@ struct CompareOptions: ParsableCommand {
     @Option(help: ArgumentHelp("Rounds, in each of which all strategies run in turn (default: 3).", valueName: "n"))
     var repeats: Int?
 
-    @Option(help: ArgumentHelp("Threads a rank (default: its share of the cores it may use).", valueName: "n"))
-    var threads: Int?
-
-    @Flag(help: "Print one JSON object.")
-    var json = false
-
     @OptionGroup(title: "Attention") var attention: AttentionOptions
 }
 
 extension CompareOptions: Tool {
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
         let comparison = try compare(self, arguments, on: world)
-        return try agreed(on: world) { json ? try jsonLine(comparison) : comparison.markdown }
+        return try agreed(on: world) { common.json ? try jsonLine(comparison) : comparison.markdown }
     }
 }

@@ -31,7 +31,7 @@ struct ComparisonPlan {
         }
         repeats = options.repeats ?? 3
         windows = options.windows
-        try EvaluationPlan.check(threads: options.threads)
+        try EvaluationPlan.check(threads: options.common.threads)
         let asked = options.attention
         guard asked.attention == nil, asked.rank == nil, asked.level == nil else {
             throw ConfigurationError(

@@ -12,14 +12,14 @@ import Worker
 /// Throws `AgreedError` for what a user can mend, and `MPIError`.
 func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) throws -> TextEvaluation {
     let isRoot = world.rank == 0
-    let saved = try SavedModel(path: options.checkpoint, world: world)
+    let saved = try SavedModel(path: options.common.checkpoint, world: world)
     let model = saved.run.model
     let plan = try agreed(on: world) {
-        try EvaluationPlan.check(threads: options.threads)
+        try EvaluationPlan.check(threads: options.common.threads)
         return try EvaluationPlan(
             context: options.context, stride: options.stride, options.attention, saved.run)
     }
-    let stream = try TokenStream(path: options.text, tokenizer: saved.tokenizer, world: world)
+    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, world: world)
     let text = try agreed(on: world) {
         try WindowedText(stream.tokens, context: plan.context, stride: plan.stride)
     }
@@ -28,13 +28,13 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
         // Before the work, so that a path that cannot be written costs none.
         guard isRoot, let path = options.perToken else { return }
         func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
-        for input in [options.text, options.checkpoint] where resolved(input) == resolved(path) {
+        for input in [options.common.text, options.common.checkpoint] where resolved(input) == resolved(path) {
             throw ConfigurationError("--per-token \(path) would overwrite \(input); name another file")
         }
         table = try TokenTable(path)
         try table?.writeHeader(layers: model.layers)
     }
-    let threads = try ThreadCount(asked: options.threads, world: world).threads
+    let threads = try ThreadCount(asked: options.common.threads, world: world).threads
     let isReduced = plan.ranks.strategy.namesLevels
     let runner = try WindowRunner(
         saved, rows: plan.context, threads: threads,
@@ -58,7 +58,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     if case .performer(let count) = plan.ranks.strategy { features = count }
     if case .nystrom(let count) = plan.ranks.strategy { landmarks = count }
     return TextEvaluation(
-        checkpoint: options.checkpoint, step: runner.saved.step, text: options.text, text_hash: stream.hash,
+        checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text, text_hash: stream.hash,
         tokenizer_hash: runner.saved.tokenizerHash, tokens: stream.tokens.count, predicted_tokens: text.windows.targets,
         words: stream.words, bytes: stream.bytes, context: plan.context, stride: plan.stride,
         segment: plan.ranks.segment, attention: plan.ranks.strategy.name,
