@@ -100,11 +100,6 @@ struct SavedModel: ~Copyable {
         try agreed(on: world) {
             if let lack = try reader?.lack(ofPolicyFor: engine) { throw lack }
         }
-        for entry in engine.policyEntries {
-            try agreed(on: world) {
-                try reader?.read(CheckpointLayout.policy(entry.name), shape: entry.shape, into: entry.values)
-            }
-            try world.broadcast(entry.values, root: 0)
-        }
+        try fillPolicy(of: engine, from: reader, world: world)
     }
 }

@@ -60,12 +60,7 @@ extension Worker {
             ranks.adopt()
         }
         if progress[3] == 1 {
-            for entry in ranks.policyEntries {
-                try grid.agree {
-                    try reader?.read(CheckpointLayout.policy(entry.name), shape: entry.shape, into: entry.values)
-                }
-                try grid.world.broadcast(entry.values, root: 0)
-            }
+            try fillPolicy(of: ranks, from: reader, world: grid.world)
         }
         step = Int(progress[0])
         cursor = Int(progress[1])

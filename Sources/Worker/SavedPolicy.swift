@@ -1,4 +1,5 @@
 import Checkpoint
+import Communicator
 import DynamicRank
 import Transformer
 
@@ -26,5 +27,18 @@ extension CheckpointReader {
                     + "use --segment \(saved.segment), or start anew with drrl-train --new-policy")
         }
         return nil
+    }
+}
+
+/// Collective: fills the engine's policy from what rank 0 reads; `reader` is nil on other ranks. Throws `AgreedError` and
+/// `MPIError`.
+public func fillPolicy(
+    of engine: RankEngine, from reader: borrowing CheckpointReader?, world: borrowing Communicator
+) throws {
+    for entry in engine.policyEntries {
+        try agreed(on: world) {
+            try reader?.read(CheckpointLayout.policy(entry.name), shape: entry.shape, into: entry.values)
+        }
+        try world.broadcast(entry.values, root: 0)
     }
 }
