@@ -1,10 +1,15 @@
 /// The spectra of a layer's heads taken together: their energies add up.
-struct LayerSpectra {
+public struct LayerSpectra: Sendable {
     private let scores, values: [Spectrum]
 
+    /// Of each head.
+    public init(scores: [Spectrum], values: [Spectrum]) {
+        self.scores = scores
+        self.values = values
+    }
+
     init(_ heads: [HeadBasis]) {
-        scores = heads.map(\.scoreSpectrum)
-        values = heads.map(\.valueSpectrum)
+        self.init(scores: heads.map(\.scoreSpectrum), values: heads.map(\.valueSpectrum))
     }
 
     /// Eq. 15 over all heads, of scores and of values.
@@ -15,8 +20,9 @@ struct LayerSpectra {
     /// ‖ΔA‖_F / ‖A‖_F over all heads, which Eq. 10 compares with ε_t.
     func relativePerturbation(_ level: Level) -> Double { Self.tail(scores, level.scoreRank).squareRoot() }
 
-    /// Index of the cheapest level that keeps the share `threshold` of scores' and of values' energy; else the last.
-    func smallest(of levels: [Level], reaching threshold: Double) -> Int {
+    /// The energy rule: index of the cheapest level that keeps the share `threshold` (Eq. 15) of scores' and of values'
+    /// energy; the last where none does.
+    public func smallest(of levels: [Level], reaching threshold: Double) -> Int {
         levels.firstIndex {
             let kept = energyRatios($0)
             return kept.score >= threshold && kept.value >= threshold

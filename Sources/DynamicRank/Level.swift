@@ -84,12 +84,4 @@ public struct LevelList: Equatable, Sendable {
 
     /// Level `i`, cheapest first.
     public subscript(i: Int) -> Level { levels[i] }
-
-    /// The energy rule: index of the cheapest level with NER ≥ τ (Eq. 15) in scores and in values; the last level
-    /// where none reaches it.
-    public func smallest(reaching threshold: Double, score: Spectrum, value: Spectrum) -> Int {
-        levels.firstIndex {
-            score.energyRatio($0.scoreRank) >= threshold && value.energyRatio($0.valueRank) >= threshold
-        } ?? levels.count - 1
-    }
 }

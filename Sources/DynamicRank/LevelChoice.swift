@@ -1,4 +1,3 @@
-import Kernels
 import Transformer
 
 /// Names the levels of one pass: a pure function of the strategy, the bases' spectra and, for `random`, of
@@ -8,23 +7,18 @@ struct LevelChoice: Sendable {
     /// By layer of the stage, from the first: what the energy rule names.
     let energyLevels: [Level]
     let firstLayer: Int
-    let generator: Philox
+    let draw: LevelDraw
 
-    init(_ options: RankOptions, bases: BasisSet, firstLayer: Int, seed: UInt64, step: Int) {
+    /// - Parameter spectra: by layer of the stage, from `firstLayer`.
+    init(_ options: RankOptions, spectra: [LayerSpectra], firstLayer: Int, draw: LevelDraw) {
         self.options = options
         self.firstLayer = firstLayer
-        generator = Philox(key: seed).derived(
-            UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32), 0, RandomPurpose.levels)
+        self.draw = draw
         if case .energy(let threshold) = options.strategy {
-            energyLevels = (0..<bases.layers).map { Self.energyLevel(bases.layer($0), options.levels, threshold) }
+            energyLevels = spectra.map { options.levels[$0.smallest(of: options.levels, reaching: threshold)] }
         } else {
             energyLevels = []
         }
-    }
-
-    /// The cheapest level that keeps the share `threshold` of the energy of all heads together.
-    private static func energyLevel(_ heads: [HeadBasis], _ levels: [Level], _ threshold: Double) -> Level {
-        levels[LayerSpectra(heads).smallest(of: levels, reaching: threshold)]
     }
 
     /// What is decided for a layer and micro-batch; nil for full attention.
@@ -33,7 +27,7 @@ struct LevelChoice: Sendable {
     }
 
     private func levels(layer: Int, batch: MicroBatch) -> SegmentLevels? {
-        let segments = (batch.length + options.segment - 1) / options.segment
+        let segments = options.segments(of: batch.length)
         func each(_ level: (_ sequence: Int, _ segment: Int) -> Level) -> SegmentLevels {
             SegmentLevels(
                 segment: options.segment, segments: segments,
@@ -48,22 +42,9 @@ struct LevelChoice: Sendable {
         case .random(let histogram):
             let shares = histogram?[layer] ?? options.levels.map { _ in 1 }
             return each { sequence, segment in
-                let sample = batch.samples[sequence]
-                let draw = generator.uniform(
-                    UInt32(segment), UInt32(layer), UInt32(truncatingIfNeeded: sample),
-                    UInt32(truncatingIfNeeded: sample >> 32))
-                return options.levels[Self.index(drawing: draw, from: shares)]
+                let drawn = draw(sample: batch.samples[sequence], layer: layer, segment: segment)
+                return options.levels[LevelDraw.index(of: drawn, among: shares)]
             }
         }
-    }
-
-    /// The index that `draw`, uniform in [0, 1), means where each has its share of the sum.
-    private static func index(drawing draw: Double, from shares: [Double]) -> Int {
-        var left = draw * shares.reduce(0, +)
-        for (i, share) in shares.enumerated() where share > 0 {
-            if left < share { return i }
-            left -= share
-        }
-        return shares.lastIndex { $0 > 0 } ?? 0
     }
 }

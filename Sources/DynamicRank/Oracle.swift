@@ -8,7 +8,7 @@ struct Oracle: Sendable {
 
     func decide(_ input: AttentionInput, _ batch: MicroBatch) -> Decisions {
         let options = reward.options, all = Array(options.levels.indices), L = batch.length
-        let S = (L + options.segment - 1) / options.segment
+        let S = options.segments(of: L)
         var levels: [Level] = []
         for b in 0..<batch.sequences {
             let sequence = sequence(b, of: input, batch)
@@ -17,9 +17,7 @@ struct Oracle: Sendable {
                 let rows = reward.rows(segment: s - 1, length: L, sample: batch.samples[b], layer: input.layer)
                 let rewards = reward.rewards(
                     sequence, layer: input.layer, segment: s - 1, length: L, rows: rows, levels: all, overhead: 0)
-                // The cheapest of equals.
-                let best = all.max { (rewards[$0], $1) < (rewards[$1], $0) } ?? all.count - 1
-                levels.append(options.levels[best])
+                levels.append(options.levels[PolicyGradient.greedy(rewards)])
             }
         }
         return Decisions(levels: SegmentLevels(segment: options.segment, segments: S, levels: levels))

@@ -105,7 +105,7 @@ public final class RankEngine {
     public func hindsightPass(
         of stage: TransformerStage, weights: RewardWeights
     ) -> (pass: LowRankPass, hindsight: @Sendable () -> Hindsight) {
-        let meter = HindsightMeter(rewardModel(weights, step: 0))
+        let meter = HindsightMeter(rewardModel(weights, spectra, step: 0))
         return (pass(step: 0, of: stage, isTraining: false, meter: meter), { meter.hindsight })
     }
 
@@ -113,8 +113,8 @@ public final class RankEngine {
         step: Int, of stage: TransformerStage, isTraining: Bool, meter: HindsightMeter? = nil
     ) -> LowRankPass {
         tally.reset()
-        let decide = overhead.time { isReducing ? decider(step: step, of: stage, isTraining: isTraining) : nil }
-        let spectra = attention.indices.map { LayerSpectra(bases.layer($0)) }
+        let spectra = spectra
+        let decide = overhead.time { isReducing ? decider(spectra, step: step, of: stage, isTraining: isTraining) : nil }
         return LowRankPass(
             layers: folded, observe: isTraining ? observer(step: step) : nil, refine: isTraining ? nil : refinement
         ) { [tally, layers, overhead] input, batch in
@@ -138,42 +138,44 @@ public final class RankEngine {
 
     private typealias Decider = @Sendable (AttentionInput, MicroBatch) -> Decisions?
 
+    /// By layer of the stage, as the bases stand.
+    private var spectra: [LayerSpectra] { attention.indices.map { LayerSpectra(bases.layer($0)) } }
+
     /// Who names the levels of a pass.
-    private func decider(step: Int, of stage: TransformerStage, isTraining: Bool) -> Decider {
+    private func decider(
+        _ spectra: [LayerSpectra], step: Int, of stage: TransformerStage, isTraining: Bool
+    ) -> Decider {
         if let agent {
-            let now = surroundings(agent.options, step: step, of: stage, isTraining: isTraining)
+            let now = surroundings(agent.options, spectra, step: step, of: stage, isTraining: isTraining)
             return { agent.decide($0, $1, now) }
         }
         if case .oracle(let weights) = options.strategy {
-            let oracle = Oracle(reward: rewardModel(weights, step: step))
+            let oracle = Oracle(reward: rewardModel(weights, spectra, step: step))
             return { oracle.decide($0, $1) }
         }
-        let choice = LevelChoice(options, bases: bases, firstLayer: layers.lowerBound, seed: seed, step: step)
+        let choice = LevelChoice(
+            options, spectra: spectra, firstLayer: layers.lowerBound, draw: LevelDraw(seed: seed, step: step))
         return { choice.decide($0, $1) }
     }
 
-    private func rewardModel(_ weights: RewardWeights, step: Int) -> RewardModel {
+    private func rewardModel(_ weights: RewardWeights, _ spectra: [LayerSpectra], step: Int) -> RewardModel {
         // One thread a segment.
         let solo = Team(threads: 1, flops: team.flops)
         return RewardModel(
             configuration: configuration, options: options, weights: weights,
-            layers: attention.indices.map { i in
-                let spectra = LayerSpectra(bases.layer(i))
-                return RewardModel.Layer(
+            layers: zip(attention, spectra).map { basis, spectra in
+                RewardModel.Layer(
                     meter: RewardMeter(
-                        heads: configuration.heads, headWidth: configuration.headWidth, basis: attention[i],
-                        team: solo),
+                        heads: configuration.heads, headWidth: configuration.headWidth, basis: basis, team: solo),
                     perturbations: options.levels.map(spectra.relativePerturbation))
             },
             firstLayer: layers.lowerBound,
-            generator: Philox(key: seed).derived(
-                UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32), 0, RandomPurpose.rewardRows))
+            generator: Philox(key: seed).derived(number: UInt64(step), purpose: RandomPurpose.rewardRows))
     }
 
     private func surroundings(
-        _ agent: AgentOptions, step: Int, of stage: TransformerStage, isTraining: Bool
+        _ agent: AgentOptions, _ spectra: [LayerSpectra], step: Int, of stage: TransformerStage, isTraining: Bool
     ) -> PolicyAgent.Surroundings {
-        let spectra = attention.indices.map { LayerSpectra(bases.layer($0)) }
         let facts = zip(layers, spectra).map { layer, spectra in
             LayerFacts(
                 weight: stage.attentionWeight(layer: layer),
@@ -184,7 +186,7 @@ public final class RankEngine {
         let upkeep = 6 * rows * D * D
             + UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth)
         return PolicyAgent.Surroundings(
-            facts: facts, reward: rewardModel(agent.reward, step: step),
+            facts: facts, reward: rewardModel(agent.reward, spectra, step: step),
             energyLevels: spectra.map { $0.smallest(of: options.levels, reaching: agent.energy) },
             firstLayer: layers.lowerBound, step: step, learns: isTraining, upkeep: isTraining ? upkeep : 0, team: team)
     }

@@ -72,10 +72,20 @@ public struct RankOptions: Codable, Equatable, Sendable {
         }
     }
 
+    /// S = ⌈L / T⌉, for an L of 1 or more.
+    public func segments(of length: Int) -> Int { (length - 1) / segment + 1 }
+
     /// The levels that layer `layer` of the model may run at.
     public func levels(ofLayer layer: Int) -> [Level] {
         guard case .fixed(let fixed) = strategy else { return levels }
         return [fixed.count == 1 ? fixed[0] : fixed[layer]]
+    }
+
+    /// The ranks at which a layer's keys and values are projected.
+    public func largestLevel(ofLayer layer: Int) -> Level {
+        let levels = levels(ofLayer: layer)
+        return Level(
+            scoreRank: levels.map(\.scoreRank).max() ?? 1, valueRank: levels.map(\.valueRank).max() ?? 1)
     }
 
     /// Throws `LevelError` where segments are empty, levels are not nested or exceed the head width, or there are not

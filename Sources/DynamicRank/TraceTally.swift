@@ -73,15 +73,3 @@ public final class TraceTally: Sendable {
         }
     }
 }
-
-extension RankOptions {
-    /// S = ⌈L / T⌉, for an L of 1 or more.
-    public func segments(of length: Int) -> Int { (length - 1) / segment + 1 }
-
-    /// The ranks at which a layer's keys and values are projected.
-    public func largestLevel(ofLayer layer: Int) -> Level {
-        let levels = levels(ofLayer: layer)
-        return Level(
-            scoreRank: levels.map(\.scoreRank).max() ?? 1, valueRank: levels.map(\.valueRank).max() ?? 1)
-    }
-}

@@ -27,6 +27,11 @@ public struct Philox: Sendable, Equatable {
         return Philox(key: UInt64(word.x) | UInt64(word.y) << 32)
     }
 
+    /// A stream of its own for each number, such as a step, and purpose.
+    public func derived(number: UInt64, purpose: UInt32) -> Philox {
+        derived(number.low, number.high, 0, purpose)
+    }
+
     /// Uniform in [0, 1), 53 bits.
     public func uniform(_ c0: UInt32, _ c1: UInt32 = 0, _ c2: UInt32 = 0, _ c3: UInt32 = 0) -> Double {
         let word = block(c0, c1, c2, c3)
@@ -37,4 +42,10 @@ public struct Philox: Sendable, Equatable {
     public func fillNormal(_ buffer: Buffer<Float>, deviation: Float) {
         drrl_normal(buffer.pointer, key, 0, buffer.count, deviation)
     }
+}
+
+extension UInt64 {
+    /// The words of a counter that hold this number.
+    public var low: UInt32 { UInt32(truncatingIfNeeded: self) }
+    public var high: UInt32 { UInt32(truncatingIfNeeded: self >> 32) }
 }

@@ -32,10 +32,8 @@ public struct ParameterArena: Sendable {
             }
             let residual = parameter.name.hasSuffix("c_proj.weight")
             let deviation: Float = residual ? 0.02 / (2 * Float(layers)).squareRoot() : 0.02
-            let hash = Self.fnv1a(parameter.name)
-            let stream = generator.derived(
-                UInt32(truncatingIfNeeded: hash), UInt32(truncatingIfNeeded: hash >> 32), 0, RandomPurpose.weights)
-            stream.fillNormal(values, deviation: deviation)
+            generator.derived(number: Self.fnv1a(parameter.name), purpose: RandomPurpose.weights)
+                .fillNormal(values, deviation: deviation)
         }
     }
 

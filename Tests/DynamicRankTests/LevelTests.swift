@@ -41,11 +41,10 @@ import Testing
     @Test func energyRuleAsksBothParts() throws {
         let list = try LevelList(parsing: "1:1,1:2,3:2,3:4", headWidth: 4)
         let score = Spectrum(energies: [8, 1, 1, 0]), value = Spectrum(energies: [6, 3, 1, 0])
-        #expect(list.smallest(reaching: 0.5, score: score, value: value) == 0)
-        #expect(list.smallest(reaching: 0.75, score: score, value: value) == 1)
-        #expect(list.smallest(reaching: 0.9, score: score, value: value) == 2)
-        #expect(list.smallest(reaching: 1, score: score, value: value) == 3)
-        #expect(list.smallest(reaching: 2, score: score, value: value) == 3)
+        let spectra = LayerSpectra(scores: [score], values: [value])
+        for (threshold, expected) in [(0.5, 0), (0.75, 1), (0.9, 2), (1, 3), (2, 3)] {
+            #expect(spectra.smallest(of: list.levels, reaching: threshold) == expected)
+        }
         #expect(score.smallestRank(reaching: 0.85) == 2)
     }
 }

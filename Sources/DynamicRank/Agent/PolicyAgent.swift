@@ -37,7 +37,7 @@ public final class PolicyAgent: Sendable {
     public init(
         _ options: AgentOptions, ranks: RankOptions, configuration: ModelConfiguration, seed: UInt64, sequences: Int
     ) {
-        let segments = (configuration.context + ranks.segment - 1) / ranks.segment
+        let segments = ranks.segments(of: configuration.context)
         self.options = options
         self.ranks = ranks
         self.configuration = configuration
@@ -82,14 +82,7 @@ public final class PolicyAgent: Sendable {
         let imitates = now.learns && isWarmingUp
         let allowed = allowedActions(perturbations)
         var actions = Array(repeating: 0, count: E * S), chances = Array(repeating: 0.0, count: E * S)
-        let generator = Philox(key: seed).derived(
-            UInt32(truncatingIfNeeded: now.step), UInt32(truncatingIfNeeded: now.step >> 32), 0, RandomPurpose.levels)
-        func draw(segment s: Int, episode e: Int) -> Double {
-            let sample = batch.samples[e]
-            return generator.uniform(
-                UInt32(s), UInt32(input.layer), UInt32(truncatingIfNeeded: sample),
-                UInt32(truncatingIfNeeded: sample >> 32))
-        }
+        let draw = LevelDraw(seed: seed, step: now.step)
         network.unroll(state) { s, logits in
             (0..<E).map { e in
                 let row = logits[(e * ranks.levels.count)..<((e + 1) * ranks.levels.count)].array.map(Double.init)
@@ -97,7 +90,8 @@ public final class PolicyAgent: Sendable {
                 let level = switch (now.learns, imitates) {
                 case (false, _): PolicyGradient.greedy(chance)
                 case (_, true): now.energyLevels[own]
-                case (_, false): PolicyGradient.sample(chance, draw: draw(segment: s, episode: e))
+                case (_, false):
+                    PolicyGradient.sample(chance, draw: draw(sample: batch.samples[e], layer: input.layer, segment: s))
                 }
                 actions[e * S + s] = level
                 chances[e * S + s] = chance[level]

@@ -20,18 +20,12 @@ public enum PolicyGradient {
 
     /// The action that `draw`, uniform in [0, 1), means.
     public static func sample(_ logProbabilities: [Double], draw: Double) -> Int {
-        var left = draw
-        for (i, value) in logProbabilities.enumerated() where value > -.infinity {
-            let share = exp(value)
-            if left < share { return i }
-            left -= share
-        }
-        return logProbabilities.lastIndex { $0 > -.infinity } ?? 0
+        LevelDraw.index(of: draw, among: logProbabilities.map { exp($0) })
     }
 
-    /// The likeliest action, the cheapest of equals.
-    public static func greedy(_ logProbabilities: [Double]) -> Int {
-        logProbabilities.indices.max { (logProbabilities[$0], $1) < (logProbabilities[$1], $0) } ?? 0
+    /// The action of the largest score, such as its ln π; the cheapest of equals.
+    public static func greedy(_ scores: [Double]) -> Int {
+        scores.indices.max { (scores[$0], $1) < (scores[$1], $0) } ?? 0
     }
 
     /// H = −Σ π ln π, in nats.

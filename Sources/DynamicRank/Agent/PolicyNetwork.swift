@@ -8,16 +8,13 @@ import Transformer
 public final class PolicyNetwork: Sendable {
     public let shape: PolicyShape
     public let arena: ParameterArena
-    /// Rows that `forward` takes at once.
-    public let capacity: Int
     private let encoder: Encoder
     /// One thread: the matrices are small. Its counter is the policy's own.
     private let team: Team
 
-    /// Weights from `seed`, the same on every rank.
+    /// Weights from `seed`, the same on every rank; `forward` takes up to `rows` rows at once.
     public init(_ shape: PolicyShape, rows: Int, seed: UInt64) {
         self.shape = shape
-        capacity = rows
         team = Team(threads: 1)
         arena = ParameterArena(ParameterLayout(shape.parameters))
         arena.initialize(seed: seed, layers: PolicyShape.encoder.layers)

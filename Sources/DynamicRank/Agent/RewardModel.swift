@@ -25,13 +25,13 @@ struct RewardModel: Sendable {
     /// The rows of segment `s` at which it is measured, increasing.
     func rows(segment s: Int, length: Int, sample: UInt64, layer: Int) -> [Int] {
         let T = options.segment, first = s * T, count = min(T, length - first)
-        let drawn = (0..<min(Self.rowsPerSegment, count)).map { i in
-            let stratum = (count * i / Self.rowsPerSegment)..<max(count * i / Self.rowsPerSegment + 1, count * (i + 1) / Self.rowsPerSegment)
+        let n = min(Self.rowsPerSegment, count)
+        return (0..<n).map { i in
+            let stratum = (count * i / n)..<(count * (i + 1) / n)
             let draw = generator.derived(UInt32(s), UInt32(layer), UInt32(i), RandomPurpose.rewardRows)
-                .uniform(UInt32(truncatingIfNeeded: sample), UInt32(truncatingIfNeeded: sample >> 32))
-            return first + min(stratum.lowerBound + Int(draw * Double(stratum.count)), count - 1)
+                .uniform(sample.low, sample.high)
+            return first + stratum.lowerBound + Int(draw * Double(stratum.count))
         }
-        return Array(Set(drawn)).sorted()
     }
 
     /// The reward of each of `levels` (indices of the list) in segment `segment` of a sequence, measured at `rows`.

@@ -14,8 +14,7 @@ public struct Dropout: Sendable {
 
     public init(rate: Float, seed: UInt64, step: Int) {
         self.rate = rate
-        self.step = Philox(key: seed).derived(
-            UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32), 0, RandomPurpose.dropout)
+        self.step = Philox(key: seed).derived(number: UInt64(step), purpose: RandomPurpose.dropout)
     }
 
     /// The key of one layer's site; heads have keys of their own.

@@ -105,8 +105,8 @@ public final class FoldedAttention: Sendable {
         }
     }
 
-    /// Every head of `parts`, of queries (0), keys (1) and values (2): its weight [D, d] and bias [1, d], the first columns of its basis [d, r],
-    /// and where it stands in the packed weights.
+    /// Every head of `parts`, of queries (0), keys (1) and values (2): its weight [D, d] and bias [1, d], the first columns
+    /// of its basis [d, r], and where it stands in the packed weights.
     private func forEachInput(
         _ parameters: BlockParameters, _ parts: Range<Int> = 0..<3,
         _ body: (_ weight: Matrix, _ bias: Matrix, _ base: Matrix, _ pack: Packed, _ columns: Range<Int>) -> Void
