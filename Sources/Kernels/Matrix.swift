@@ -60,6 +60,30 @@ public struct Matrix: Sendable {
         }
     }
 
+    /// Copies `other`, of the same shape; neither is a transpose.
+    public func copy(from other: Matrix) {
+        requireSameShape(other)
+        guard rows > 0, columns > 0 else { return }
+        cblas_somatcopy(
+            CblasRowMajor, CblasNoTrans, blasint(rows), blasint(columns), 1, other.pointer, blasint(other.stride), pointer,
+            blasint(stride))
+    }
+
+    /// Adds `other`, of the same shape; neither is a transpose.
+    public func add(_ other: Matrix) {
+        requireSameShape(other)
+        guard rows > 0, columns > 0 else { return }
+        cblas_sgeadd(
+            CblasRowMajor, blasint(rows), blasint(columns), 1, other.pointer, blasint(other.stride), 1, pointer,
+            blasint(stride))
+    }
+
+    private func requireSameShape(_ other: Matrix) {
+        precondition(
+            !isTransposed && !other.isTransposed && rows == other.rows && columns == other.columns,
+            "\(other.rows)×\(other.columns) for \(rows)×\(columns)")
+    }
+
     /// The first element's address, for kernels.
     public var pointer: UnsafeMutablePointer<Float> { elements.pointer }
 

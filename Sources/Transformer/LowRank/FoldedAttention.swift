@@ -68,6 +68,7 @@ public final class FoldedAttention: Sendable {
     func fold(_ parameters: BlockParameters, on team: Team) {
         foldInputs(parameters, 0..<3, on: team)
         foldOutputs(parameters, on: team)
+        for part in [\Packed.weight, \.bias] { forEachNestedQuery(part) { large, small in small.copy(from: large) } }
     }
 
     /// `fold` of values and outputs alone.
@@ -87,10 +88,15 @@ public final class FoldedAttention: Sendable {
         forEachOutput(parameters) { weight, base, pack, rows in
             team.gemm(base.transposed, weight, into: pack.weight.rows(rows), .upkeep)
         }
+        forEachNestedProjection(\.weight) { large, small in small.copy(from: large) }
     }
 
     /// Adds the gradients of what was folded to `gradients`, and clears them.
     func unfold(into gradients: BlockParameters, on team: Team) {
+        for part in [\Packed.weightGradient, \.biasGradient] {
+            forEachNestedQuery(part) { large, small in large.add(small) }
+        }
+        forEachNestedProjection(\.weightGradient) { large, small in large.add(small) }
         // dW = dW′ Bᵀ for what is multiplied from the right, dW = B dW′ for the output.
         forEachInput(gradients) { weight, bias, base, pack, columns in
             team.gemm(pack.weightGradient.columns(columns), base.transposed, into: weight, beta: 1, .upkeep)
@@ -105,44 +111,71 @@ public final class FoldedAttention: Sendable {
         }
     }
 
+    /// Bases are nested: what a head's queries have at a rank below the largest is the first columns of what they have
+    /// there.
+    private func forEachNestedQuery(_ part: KeyPath<Packed, Matrix>, _ body: (_ large: Matrix, _ small: Matrix) -> Void) {
+        let large = largest(queries)
+        for small in ordered(queries) where small.rank < large.rank {
+            for h in 0..<heads {
+                let first = h * large.rank, own = (h * small.rank)..<((h + 1) * small.rank)
+                body(large[keyPath: part].columns(first..<(first + small.rank)), small[keyPath: part].columns(own))
+            }
+        }
+    }
+
+    /// The first rows, for the output projection.
+    private func forEachNestedProjection(
+        _ part: KeyPath<Packed, Matrix>, _ body: (_ large: Matrix, _ small: Matrix) -> Void
+    ) {
+        let large = largest(projections)
+        for small in ordered(projections) where small.rank < large.rank {
+            for h in 0..<heads {
+                let first = h * large.rank, own = (h * small.rank)..<((h + 1) * small.rank)
+                body(large[keyPath: part].rows(first..<(first + small.rank)), small[keyPath: part].rows(own))
+            }
+        }
+    }
+
     /// Every head of `parts`, of queries (0), keys (1) and values (2): its weight [D, d] and bias [1, d], the first columns
-    /// of its basis [d, r], and where it stands in the packed weights.
+    /// of its basis [d, r] at the largest rank, and where it stands in the packed weights.
     private func forEachInput(
         _ parameters: BlockParameters, _ parts: Range<Int> = 0..<3,
         _ body: (_ weight: Matrix, _ bias: Matrix, _ base: Matrix, _ pack: Packed, _ columns: Range<Int>) -> Void
     ) {
         let d = headWidth, D = heads * d
         let bias = Matrix(parameters.attentionBias, rows: 1, columns: 3 * D)
-        for (part, bases, packs) in [
-            (0, basis.query, ordered(queries)), (1, basis.key, [keys]), (2, basis.value, [values]),
+        for (part, bases, pack) in [
+            (0, basis.query, largest(queries)), (1, basis.key, keys), (2, basis.value, values),
         ][parts] {
-            for pack in packs {
-                for h in 0..<heads {
-                    let own = (part * D + h * d)..<(part * D + (h + 1) * d)
-                    body(
-                        parameters.attention.columns(own), bias.columns(own), base(bases, h, rank: pack.rank), pack,
-                        (h * pack.rank)..<((h + 1) * pack.rank))
-                }
+            for h in 0..<heads {
+                let own = (part * D + h * d)..<(part * D + (h + 1) * d)
+                body(
+                    parameters.attention.columns(own), bias.columns(own), base(bases, h, rank: pack.rank), pack,
+                    (h * pack.rank)..<((h + 1) * pack.rank))
             }
         }
     }
 
-    /// Every head's rows of the output projection, [d, D], with the first columns of its basis [d, rv].
+    /// Every head's rows of the output projection, [d, D], with the first columns of its basis [d, Rv].
     private func forEachOutput(
         _ parameters: BlockParameters,
         _ body: (_ weight: Matrix, _ base: Matrix, _ pack: Packed, _ rows: Range<Int>) -> Void
     ) {
-        for pack in ordered(projections) {
-            for h in 0..<heads {
-                body(
-                    parameters.attentionProjection.rows((h * headWidth)..<((h + 1) * headWidth)),
-                    base(basis.value, h, rank: pack.rank), pack, (h * pack.rank)..<((h + 1) * pack.rank))
-            }
+        let pack = largest(projections)
+        for h in 0..<heads {
+            body(
+                parameters.attentionProjection.rows((h * headWidth)..<((h + 1) * headWidth)),
+                base(basis.value, h, rank: pack.rank), pack, (h * pack.rank)..<((h + 1) * pack.rank))
         }
     }
 
     /// By rank, so that sums are in the same order in every run.
     private func ordered(_ packs: [Int: Packed]) -> [Packed] { packs.values.sorted { $0.rank < $1.rank } }
+
+    private func largest(_ packs: [Int: Packed]) -> Packed {
+        guard let rank = packs.keys.max(), let pack = packs[rank] else { preconditionFailure("no rank") }
+        return pack
+    }
 
     private func base(_ bases: Buffer<Float>, _ h: Int, rank: Int) -> Matrix {
         let d = headWidth
