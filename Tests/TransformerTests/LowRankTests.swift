@@ -160,10 +160,14 @@ import Transformer
         stage.parameters.initialize(seed: 1, layers: 1)
         let level = AttentionLevel(scoreRank: 1, valueRank: 2)
         let lowRank = LowRankPass(
-            layers: [FoldedAttention(configuration, levels: [level], basis: .identity(heads: 1, headWidth: 2))]
+            layers: [
+                FoldedAttention(
+                    configuration, levels: [AttentionLevel(scoreRank: 1, valueRank: 1), level],
+                    basis: .identity(heads: 1, headWidth: 2))
+            ]
         ) { _, batch in .uniform(level, for: batch) }
         stage.fold(lowRank)
-        // Wq and bq at rank 1, Wk and bk likewise, Wv and bv at 2; then Pᵀ Wo.
+        // The smaller level costs no product. Wq and bq at rank 1, Wk and bk likewise, Wv and bv at 2; then Pᵀ Wo.
         #expect(team.flops[.upkeep] == 2 * (2 * (2 * 1 * 2 + 1 * 1 * 2) + (2 * 2 * 2 + 1 * 2 * 2) + 2 * 2 * 2))
         team.flops.reset()
         let batch = SampleValues.microBatch(sequences: 1, length: 4, vocabulary: 5, seed: 1)
