@@ -67,6 +67,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/throughput", exclude: ["run", "pytorch_step.py"]),
+        // Times attention, full and low-rank.
+        .executableTarget(
+            name: "attention-benchmark",
+            dependencies: [
+                "Worker", "Transformer", "DynamicRank", "Kernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "benchmarks/attention", exclude: ["run", "pytorch_attention.py"]),
 
         // What the multi-rank tests start under mpirun.
         .executableTarget(

@@ -5,7 +5,7 @@ import Kernels
 
 /// Attention of one layer at a level for each segment, from the norm's output to the projection's: queries and outputs
 /// are packed at their segment's rank, keys and values at the largest rank. Nothing is rebuilt at full width.
-struct LowRankLayer: Sendable {
+package struct LowRankLayer: Sendable {
     let folded: FoldedAttention
     let attention: Attention
     let levels: SegmentLevels
@@ -13,7 +13,7 @@ struct LowRankLayer: Sendable {
     /// One thread, for work that is handed out segment by segment.
     private let solo: Team
 
-    init(_ folded: FoldedAttention, _ attention: Attention, _ levels: SegmentLevels, on team: Team) {
+    package init(_ folded: FoldedAttention, _ attention: Attention, _ levels: SegmentLevels, on team: Team) {
         self.folded = folded
         self.attention = attention
         self.levels = levels
@@ -72,7 +72,7 @@ struct LowRankLayer: Sendable {
     ///
     /// - Parameter positions: of a single sequence, the rows to attend: their queries and keys are projected, and the values
     ///   of all rows up to their end. The keys of rows before are those of an earlier call.
-    func forward(
+    package func forward(
         _ x: Matrix, qkv: Buffer<Float>, attended: Buffer<Float>, lse: Buffer<Float>, into branch: Matrix,
         batch: MicroBatch, dropout: Dropout?, layer: Int, positions: Range<Int>? = nil
     ) {
@@ -102,7 +102,7 @@ struct LowRankLayer: Sendable {
 
     /// dx = ∂L/∂x given dbranch; gradients of the folded weights are added to. dattended, dqkv and delta are scratch of
     /// the sizes of attended, qkv and lse.
-    func backward(
+    package func backward(
         dbranch: Matrix, x: Matrix, qkv: Buffer<Float>, attended: Buffer<Float>, lse: Buffer<Float>,
         dattended: Buffer<Float>, dqkv: Buffer<Float>, delta: Buffer<Float>, dx: Matrix, batch: MicroBatch,
         dropout: Dropout?, layer: Int

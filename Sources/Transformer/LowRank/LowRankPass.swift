@@ -10,6 +10,13 @@ public struct AttentionInput: Sendable {
     public let weight: Matrix
     /// [3D].
     public let bias: Buffer<Float>
+
+    package init(layer: Int, x: Matrix, weight: Matrix, bias: Buffer<Float>) {
+        self.layer = layer
+        self.x = x
+        self.weight = weight
+        self.bias = bias
+    }
 }
 
 /// Attention below full rank on one stage: the folded weights of its layers, who names the levels, and who watches.
@@ -21,9 +28,9 @@ public struct LowRankPass: Sendable {
     public typealias Observer = @Sendable (AttentionInput, MicroBatch) -> Void
 
     /// One for each of the stage's layers; none where attention stays full.
-    let layers: [FoldedAttention]
-    let levels: Choice
-    let observe: Observer?
+    package let layers: [FoldedAttention]
+    package let levels: Choice
+    package let observe: Observer?
     /// In inference; nil where the bases of `layers` hold for all rows.
     let refine: Refinement?
 
