@@ -12,6 +12,7 @@ struct AttentionBenchmarkOptions: ParsableCommand {
     @Option(help: "Tokens that share a level.") var segment = 128
     @Option(help: "Threads.") var threads = 1
     @Option(help: "Seconds for which a case is repeated; it runs at least once.") var seconds = 0.3
+    @Flag(help: "Processor time, summed over threads, in place of the clock's.") var cpuTime = false
 
     mutating func validate() throws {
         guard threads >= 1 else { throw ValidationError("--threads is \(threads); it must be at least 1") }

@@ -1,3 +1,6 @@
+import Foundation
+import Worker
+
 /// Seconds that one pass over a sequence takes, medians of what fits into the time of a case.
 struct AttentionTimes: Encodable {
     /// From queries, keys and values to outputs, and back to their gradients.
@@ -18,15 +21,26 @@ struct AttentionTimes: Encodable {
 struct Timer {
     /// For how long.
     let seconds: Double
+    /// Whether seconds are those of the processor, over all of the process's threads, instead of the clock's.
+    let isProcessorTime: Bool
 
     /// The median duration of `body`, which runs at least once.
     func median(_ body: () throws -> Void) rethrows -> Double {
         var samples: [Double] = [], total = 0.0
         repeat {
-            let sample = try ContinuousClock().measure(body) / .seconds(1)
-            samples.append(sample)
-            total += sample
+            let start = now()
+            try body()
+            samples.append(now() - start)
+            total += samples[samples.count - 1]
         } while total < seconds
         return samples.sorted()[samples.count / 2]
+    }
+
+    private func now() -> Double {
+        guard isProcessorTime else { return monotonicSeconds() }
+        var time = timespec()
+        // Cannot fail: Linux has this clock.
+        _ = clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 }

@@ -15,7 +15,7 @@ func answer(_ line: String, _ options: AttentionBenchmarkOptions, _ team: Team) 
         throw ValidationError("\"\(line)\" is not a context and full or a level, e.g. 4096 8:32")
     }
     let sublayer = try Sublayer(options.model(context: context), team: team)
-    let timer = Timer(seconds: options.seconds)
+    let timer = Timer(seconds: options.seconds, isProcessorTime: options.cpuTime)
     if words[1] == "full" { return sublayer.fullTimes(timer) }
     return try sublayer.lowRankTimes(Level(parsing: String(words[1])), segment: options.segment, timer)
 }
