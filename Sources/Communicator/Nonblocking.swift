@@ -25,6 +25,40 @@ extension Communicator {
         return Request(request)
     }
 
+    /// Collective: begins to bring the elements of all ranks, in the order of ranks, to every rank.
+    ///
+    /// - Parameters:
+    ///   - send: [n], the same n on all ranks; it must not be written until the request has finished.
+    ///   - receive: [size × n], at most 2³¹ − 1 elements, apart from `send`; not to be touched until then.
+    /// Throws `MPIError`.
+    public func iallgather<Element: MPIElement>(
+        _ send: Buffer<Element>, into receive: Buffer<Element>, name: String
+    ) throws(MPIError) -> Request {
+        let site = try enter("iallgather '\(name)'")
+        guard receive.count == size * send.count, receive.count <= Int(Int32.max) else {
+            throw site.error(
+                .count,
+                "receive has \(receive.count) elements; \(size) ranks of \(send.count) need \(size * send.count), at most "
+                    + "\(Int32.max)")
+        }
+        try require(send, apartFrom: receive, site)
+        // MPI reads a piece's lengths and starts until it has finished.
+        let pieces = Pieces(of: send.count, limit: pieceLimit(Element.self) / size).map { range in
+            (range: range, lengths: Buffer(count: size, repeating: Int32(range.count)),
+             starts: Buffer((0..<size).map { Int32($0 * send.count + range.lowerBound) }))
+        }
+        let request = PendingOperation(name: name, site, pinning: [send, receive] + pieces.flatMap { [$0.lengths, $0.starts] })
+        for piece in pieces {
+            try request.start { handle in
+                MPI_Iallgatherv(
+                    send.pointer + piece.range.lowerBound, Int32(piece.range.count), Element.datatype.handle,
+                    receive.pointer, piece.lengths.pointer, piece.starts.pointer, Element.datatype.handle, self.handle,
+                    &handle)
+            }
+        }
+        return Request(request)
+    }
+
     /// Begins to send the elements to another rank; they must not be written until the request has
     /// finished. Throws `MPIError`.
     public func isend<Element: MPIElement>(

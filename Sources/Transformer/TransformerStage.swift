@@ -147,10 +147,11 @@ public final class TransformerStage: Sendable {
     /// Adds this micro-batch's gradients and turns `streamGradient` into the gradient of the stage's input.
     ///
     /// `finished` is told of each layer whose gradients are complete for this micro-batch, last layer first, and
-    /// finally, on the first stage, of the embedding (nil).
+    /// finally, on the first stage, of the embedding (nil). With `keepsTokenRows` the first stage does not add to the token
+    /// embedding's gradient: `streamGradient` then holds what is to be added, a row a token.
     public func backward<Failure: Error>(
         _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil,
-        finished: (_ layer: Int?) throws(Failure) -> Void
+        keepsTokenRows: Bool = false, finished: (_ layer: Int?) throws(Failure) -> Void
     ) throws(Failure) {
         for (i, block) in blocks.enumerated().reversed() {
             block.backward(
@@ -161,9 +162,12 @@ public final class TransformerStage: Sendable {
         if placement.isFirst {
             dropout?.apply(
                 to: streamGradient, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
-            embeddingBackward(
-                batch, dx: streamGradient, tokenTable: tokenTable(parameters.gradients),
-                positionTable: positionTable(parameters.gradients), on: team)
+            positionEmbeddingBackward(
+                batch, dx: streamGradient, positionTable: positionTable(parameters.gradients), on: team)
+            if !keepsTokenRows {
+                tokenEmbeddingBackward(
+                    batch.tokens[0..<batch.rows], dx: streamGradient, tokenTable: tokenTable(parameters.gradients), on: team)
+            }
             try finished(nil)
         }
     }

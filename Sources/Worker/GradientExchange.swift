@@ -10,16 +10,23 @@ final class GradientExchange {
     private let grid: Grid
     private let arena: ParameterArena
     private let received: Buffer<Float>?
+    private let tokenRows: TokenRows?
     private var requests = RequestQueue()
     /// Seconds spent waiting for sums since the last `finish`.
     private(set) var exposedSeconds = 0.0
 
-    init(grid: Grid, arena: ParameterArena) {
+    /// - Parameter rows: of the largest micro-batch on any replica.
+    init(grid: Grid, arena: ParameterArena, configuration: ModelConfiguration, rows: Int) {
         self.grid = grid
         self.arena = arena
+        tokenRows = grid.topology.stages > 1
+            ? nil : TokenRows(replicas: grid.topology.replicas, rows: rows, configuration)
         let isShared = grid.topology.replicas > 1 || grid.embeddingOwners != nil
         received = isShared ? Buffer(count: arena.layout.count, repeating: 0) : nil
     }
+
+    /// Whether the last micro-batch's rows of the token embedding's gradient are left apart from it.
+    var keepsTokenRows: Bool { tokenRows != nil }
 
     /// The summed gradients, once `finish` has returned.
     var gradients: Buffer<Float> { received ?? arena.gradients }
@@ -30,33 +37,49 @@ final class GradientExchange {
         try progress()
     }
 
-    /// Everything outside the layers is complete: sends it out.
-    func startRest() throws {
-        let layout = arena.layout
-        let rest = layout.parameters.filter { !$0.name.hasPrefix("transformer.h.") }
-        for parameter in rest where parameter.name != ParameterLayout.tokenEmbedding || grid.embeddingOwners == nil {
+    /// The token embedding's gradient is complete but for the rows of the last micro-batch: sends it out.
+    func startTokenEmbedding() throws {
+        guard let embedding else { return }
+        try start(embedding.range, on: grid.sameStage, name: "gradient of \(embedding.name)")
+    }
+
+    /// Everything outside the layers is complete: sends it out, or the rows `dx` of the last micro-batch where the rest of
+    /// the token embedding's gradient went before.
+    func startRest(_ batch: MicroBatch, dx: Buffer<Float>) throws {
+        for parameter in arena.layout.parameters
+        where !parameter.name.hasPrefix("transformer.h.") && parameter.name != ParameterLayout.tokenEmbedding {
             try start(parameter.range, on: grid.sameStage, name: "gradient of \(parameter.name)")
         }
-        if grid.embeddingOwners != nil, let embedding = layout[ParameterLayout.tokenEmbedding] {
-            try startTied(embedding)
+        if let tokenRows {
+            try tokenRows.start(batch, dx: dx, on: grid.sameStage, &requests)
+        } else if grid.embeddingOwners == nil {
+            try startTokenEmbedding()
+        } else {
+            try startTied()
         }
     }
+
+    private var embedding: Parameter? { arena.layout[ParameterLayout.tokenEmbedding] }
 
     /// Lets MPI move on: it makes no progress unasked.
     func progress() throws { try requests.progress() }
 
     /// Waits for all sums.
-    func finish() throws {
+    func finish(on team: Team) throws {
         let start = monotonicSeconds()
         try requests.waitAll()
         exposedSeconds = monotonicSeconds() - start
+        if let tokenRows, let received, let embedding {
+            tokenRows.add(
+                to: Matrix(received[embedding.range], rows: embedding.shape[0], columns: embedding.shape[1]), on: team)
+        }
     }
 
     /// Gives up, so that another error can end the job.
     func abandon() { requests.abandonAll() }
 
-    private func startTied(_ embedding: Parameter) throws {
-        guard let received else { return }
+    private func startTied() throws {
+        guard let received, let embedding else { return }
         let request = try grid.embeddingOwners?.iallreduce(
             arena.gradients[embedding.range], into: received[embedding.range], .sum,
             name: "gradient of the tied embedding")

@@ -2,6 +2,14 @@ import Communicator
 import Kernels
 import Transformer
 
+/// Gradients of a stage that are complete for the step.
+enum GradientPart {
+    /// Of the token embedding, but for the rows that the last micro-batch's tokens add.
+    case tokenEmbedding
+    case layer(Int)
+    case rest
+}
+
 /// One stage's part in a pipeline: receives, computes, sends.
 final class Pipeline {
     private let grid: Grid
@@ -26,10 +34,11 @@ final class Pipeline {
     /// Forward and backward over all micro-batches; returns the sum of the targets' negative log-likelihood in nats on
     /// the last stage, 0 elsewhere. Gradients are those of `scale` times the sum.
     ///
-    /// `finished` is told of each layer (nil: all the rest) whose gradients are complete for the step.
+    /// `finished` is told of the gradients that are complete for the step. With `keepsTokenRows` the last micro-batch's
+    /// part of the token embedding's gradient is left in the stage's `streamGradient`.
     func train(
-        _ batches: [MicroBatch], dropout: Dropout?, lowRank: LowRankPass, scale: Float,
-        finished: (_ layer: Int?) throws -> Void
+        _ batches: [MicroBatch], dropout: Dropout?, lowRank: LowRankPass, scale: Float, keepsTokenRows: Bool,
+        finished: (GradientPart) throws -> Void
     ) throws -> Double {
         let topology = grid.topology
         var total = 0.0
@@ -40,21 +49,23 @@ final class Pipeline {
             case .forward(let i):
                 try forward(batches[i], number: i, dropout: dropout, lowRank: lowRank)
             case .backward(let i):
-                let batch = batches[i], activations = slots[i % slots.count]
+                let batch = batches[i], activations = slots[i % slots.count], isLast = i == batches.count - 1
                 if topology.isLastStage {
                     total += stage.loss(batch, activations, scale: scale)
+                    if isLast, keepsTokenRows { try finished(.tokenEmbedding) }
                 } else {
                     try grid.sameReplica.receive(
                         into: stream(stage.streamGradient, batch), from: topology.stage + 1, tag: 2 * i + 1)
                 }
-                let isLast = i == batches.count - 1
-                try stage.backward(batch, activations, dropout: dropout, lowRank: lowRank) { layer in
-                    if isLast, let layer { try finished(layer) }
+                try stage.backward(
+                    batch, activations, dropout: dropout, lowRank: lowRank, keepsTokenRows: isLast && keepsTokenRows
+                ) { layer in
+                    if isLast, let layer { try finished(.layer(layer)) }
                 }
                 try sendGradient(batch, number: i)
             }
         }
-        try finished(nil)
+        try finished(.rest)
         try forwardSends.waitAll()
         try backwardSends.waitAll()
         return total

@@ -56,7 +56,9 @@ public final class Worker {
             attention: ranks.attentionKind(seed: options.seed))
         stage.parameters.initialize(seed: options.seed, layers: configuration.layers)
         pipeline = Pipeline(grid: grid, stage: stage, microBatches: (share + sequences - 1) / sequences)
-        exchange = GradientExchange(grid: grid, arena: stage.parameters)
+        let largest = min(options.microBatch, (options.batch + topology.replicas - 1) / topology.replicas)
+        exchange = GradientExchange(
+            grid: grid, arena: stage.parameters, configuration: configuration, rows: largest * configuration.context)
         self.ranks = try RankEngine(
             configuration, layers: placement.layers, options: ranks, seed: options.seed, team: team,
             sequences: sequences, now: monotonicSeconds)
@@ -107,14 +109,19 @@ public final class Worker {
         let dropout = configuration.dropout > 0
             ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
         let targets = options.batch * configuration.context, isReducing = ranks.isReducing
+        let batches = microBatches()
         let nll = try pipeline.train(
-            microBatches(), dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets)
-        ) { layer in
-            guard let layer else { return try exchange.startRest() }
-            if isReducing { ranks.overhead.time { stage.unfold(lowRank, layer: layer) } }
-            try exchange.start(layer: layer)
+            batches, dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets), keepsTokenRows: exchange.keepsTokenRows
+        ) { part in
+            switch part {
+            case .tokenEmbedding: try exchange.startTokenEmbedding()
+            case .layer(let layer):
+                if isReducing { ranks.overhead.time { stage.unfold(lowRank, layer: layer) } }
+                try exchange.start(layer: layer)
+            case .rest: try exchange.startRest(batches[batches.count - 1], dx: stage.streamGradient)
+            }
         }
-        try exchange.finish()
+        try exchange.finish(on: team)
         let sums = Buffer([nll, squaresOwned()])
         try grid.world.allreduce(sums, .sum)
         let (loss, norm) = (sums[0] / Double(targets), sums[1].squareRoot())
@@ -178,14 +185,14 @@ public final class Worker {
         }
     }
 
-    /// Σ gradient² over what this rank alone counts: one replica, and the shared embedding on the first stage only.
+    /// Σ gradient² over this replica's share of what its stage holds, the shared embedding on the first stage only.
     private func squaresOwned() -> Double {
         let topology = grid.topology
-        guard topology.replica == 0 else { return 0 }
         var total = 0.0
         for parameter in stage.parameters.layout.parameters
         where parameter.name != ParameterLayout.tokenEmbedding || topology.isFirstStage {
-            total += sumOfSquares(exchange.gradients[parameter.range], on: team)
+            let share = Topology.share(of: parameter.range.count, part: topology.replica, of: topology.replicas)
+            total += sumOfSquares(exchange.gradients[parameter.range][share], on: team)
         }
         return total
     }

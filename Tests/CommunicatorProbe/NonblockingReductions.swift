@@ -23,6 +23,29 @@ func nonblockingReductions(_ world: borrowing Communicator) throws {
     }
 }
 
+/// What all ranks have, on all ranks, in one piece and in many.
+func nonblockingGathers(_ world: borrowing Communicator) throws {
+    for pieceBytes in [1 << 30, 1001, 8] {
+        var copy = try world.duplicate()
+        copy.pieceBytes = pieceBytes
+        for count in lengths {
+            try gatherUnderWay(copy, count, Float.self)
+            try gatherUnderWay(copy, count, Int32.self)
+        }
+    }
+}
+
+private func gatherUnderWay<Element: MPIElement & Numeric & Comparable>(
+    _ world: borrowing Communicator, _ count: Int, _: Element.Type
+) throws {
+    let receive = Buffer<Element>(count: count * world.size, repeating: 99)
+    var request = try world.iallgather(samples(count, rank: world.rank), into: receive, name: "\(count)")
+    if world.rank % 2 == 0 { while try !request.test() {} }
+    try request.wait()
+    let expected: [Element] = (0..<world.size).flatMap { samples(count, rank: $0).array }
+    try expectEqual(receive.array, expected, "iallgather of \(count) \(Element.self)s")
+}
+
 private func reduceUnderWay<Element: MPIElement & Numeric & Comparable>(
     _ world: borrowing Communicator, _ count: Int, _ operation: ReductionOperation, _: Element.Type
 ) throws {

@@ -25,6 +25,9 @@ func refusedArguments(_ world: borrowing Communicator) throws {
     try expectRefusal(.count, "receive has 4 elements; \(size) ranks of 3 need \(3 * size)") {
         () throws(MPIError) in try world.gather(three, into: four, root: 0)
     }
+    try expectRefusal(.count, "receive has 4 elements; \(size) ranks of 3 need \(3 * size), at most 2147483647") {
+        () throws(MPIError) in try world.iallgather(three, into: four, name: "g").wait()
+    }
     try expectRefusal(.count, "receive has 0 elements") { () throws(MPIError) in
         try world.gather(three, into: nil, root: 0)
     }

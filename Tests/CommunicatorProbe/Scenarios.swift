@@ -13,6 +13,7 @@ let scenarios: [String: Scenario] = [
     "gather": gather,
     "messages": messages,
     "nonblocking-reductions": nonblockingReductions,
+    "nonblocking-gathers": nonblockingGathers,
     "nonblocking-messages": nonblockingMessages,
     "nonblocking-barrier": nonblockingBarrier,
     "scrambled-completion": scrambledCompletion,

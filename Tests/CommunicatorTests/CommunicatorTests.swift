@@ -71,6 +71,10 @@ struct RequestTests {
         try await expectPassed("scrambled-completion", ranks: ranks)
     }
 
+    @Test(arguments: [1, 2, 3, 4]) func nonblockingGathers(ranks: Int) async throws {
+        try await expectPassed("nonblocking-gathers", ranks: ranks)
+    }
+
     @Test(arguments: [1, 2, 4]) func nonblockingBarrier(ranks: Int) async throws {
         try await expectPassed("nonblocking-barrier", ranks: ranks)
     }

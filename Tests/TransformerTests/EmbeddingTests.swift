@@ -23,9 +23,10 @@ import Transformer
 
             let dx = SampleValues.uniform(batch.rows * width, seed: 4)
             let dtokens = Guarded(tokenTable), dpositions = Guarded(positionTable)
-            embeddingBackward(
-                batch, dx: Buffer(dx), tokenTable: Matrix(dtokens.values, rows: vocabulary, columns: width),
-                positionTable: Matrix(dpositions.values, rows: context, columns: width), on: team)
+            tokenEmbeddingBackward(
+                batch.tokens, dx: Buffer(dx), tokenTable: Matrix(dtokens.values, rows: vocabulary, columns: width), on: team)
+            positionEmbeddingBackward(
+                batch, dx: Buffer(dx), positionTable: Matrix(dpositions.values, rows: context, columns: width), on: team)
             let g = Reference.embeddingBackward(
                 dx: dx.doubles, tokens: batch.tokens.array, length: length, tokenTable: tokenTable.doubles,
                 positionTable: positionTable.doubles, width: width)
@@ -33,6 +34,14 @@ import Transformer
             #expect(relativeError(dpositions.array, positionTable.doubles + g.dpositions) < 1e-6)
             #expect([x, dtokens, dpositions].areIntact)
         }
+    }
+
+    @Test func rowsWithoutATokenArePassedOver() {
+        let table = Guarded([Float](repeating: 1, count: 6))
+        tokenEmbeddingBackward(
+            Buffer([2, -1, 2]), dx: Buffer([1, 2, 50, 60, 3, 4]), tokenTable: Matrix(table.values, rows: 3, columns: 2),
+            on: Team(threads: 1))
+        #expect(table.array == [1, 1, 1, 1, 5, 7] && table.isIntact)
     }
 
     @Test func aTokenOutsideTheTableIsRefused() async {

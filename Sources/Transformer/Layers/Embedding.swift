@@ -18,22 +18,29 @@ public func embeddingForward(
     }
 }
 
-/// dwte[token] += dx, dwpe[t] += dx, in the order of the rows.
-public func embeddingBackward(
-    _ batch: MicroBatch, dx: Buffer<Float>, tokenTable: Matrix, positionTable: Matrix, on team: Team
+/// dwte[token] += dx, in the order of the rows; rows of a negative token are passed over.
+public func tokenEmbeddingBackward(_ tokens: Buffer<Int32>, dx: Buffer<Float>, tokenTable: Matrix, on team: Team) {
+    addRows(tokens.count, of: dx, to: tokenTable, on: team) { Int(tokens[$0]) }
+}
+
+/// dwpe[t] += dx, in the order of the rows.
+public func positionEmbeddingBackward(_ batch: MicroBatch, dx: Buffer<Float>, positionTable: Matrix, on team: Team) {
+    addRows(batch.rows, of: dx, to: positionTable, on: team) { $0 % batch.length }
+}
+
+private func addRows(
+    _ count: Int, of dx: Buffer<Float>, to table: Matrix, on team: Team, at place: @Sendable (Int) -> Int
 ) {
-    let width = tokenTable.columns
-    precondition(dx.count >= batch.rows * width)
+    let width = table.columns
+    precondition(dx.count >= count * width)
     // By columns, so that no two threads write to the same row's elements.
     team.split(width, grain: 16) { columns in
-        for row in 0..<batch.rows {
-            let source = dx.pointer + row * width
-            let tokens = tokenTable.pointer + Int(batch.tokens[row]) * width
-            let positions = positionTable.pointer + (row % batch.length) * width
-            for i in columns {
-                tokens[i] += source[i]
-                positions[i] += source[i]
-            }
+        for row in 0..<count {
+            let place = place(row)
+            if place < 0 { continue }
+            precondition(place < table.rows, "row \(place) of \(table.rows)")
+            let source = dx.pointer + row * width, target = table.pointer + place * width
+            for i in columns { target[i] += source[i] }
         }
     }
 }
