@@ -75,11 +75,13 @@ extension RankOptions {
         ).levels
     }
 
-    /// The one asked for, which must divide the context; else the largest of at most 128 that does.
+    /// The one asked for, which must divide the context; else the largest of 16 to 128 that does, or the next beyond.
     private static func segment(_ asked: Int?, context: Int) throws(ConfigurationError) -> Int {
-        guard let asked else { return (1...min(128, context)).last { context % $0 == 0 } ?? context }
+        // To decide for fewer tokens costs more than it saves.
+        let divisors = (1...context).filter { context % $0 == 0 && $0 >= 16 }
+        guard let asked else { return divisors.last { $0 <= 128 } ?? divisors.first ?? context }
         guard asked >= 1, context % asked == 0 else {
-            let fits = (1...context).filter { context % $0 == 0 && $0 >= 16 }.map(String.init).joined(separator: ", ")
+            let fits = divisors.map(String.init).joined(separator: ", ")
             throw ConfigurationError("--segment \(asked) does not divide --context \(context); segments that do: \(fits)")
         }
         return asked

@@ -78,7 +78,7 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("… in steps (8).", valueName: "r"))
     public var rankStep: Int?
 
-    @Option(help: ArgumentHelp("Tokens that share a level; divides the context (default: 128, or what divides).", valueName: "n"))
+    @Option(help: ArgumentHelp("Tokens that share a level; divides the context (default: 128, or the nearest that does).", valueName: "n"))
     public var segment: Int?
 
     @Option(help: ArgumentHelp("Below full rank, in evaluation: resident, the bases of training, or online, refined from each sequence's own earlier segments (default: resident).", valueName: "basis"))

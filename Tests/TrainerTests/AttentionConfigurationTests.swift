@@ -46,7 +46,7 @@ import Trainer
         }
     }
 
-    @Test(arguments: [(256, 128), (1024, 128), (100, 100), (192, 96), (257, 1), (7, 7)])
+    @Test(arguments: [(256, 128), (1024, 128), (100, 100), (192, 96), (257, 257), (262, 131), (7, 7)])
     func theDefaultSegmentDividesTheContext(context: Int, segment: Int) throws {
         #expect(try configuration("--context", "\(context)").ranks.segment == segment)
     }
