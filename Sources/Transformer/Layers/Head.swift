@@ -3,16 +3,17 @@ import Kernels
 
 /// The tied head and its cross-entropy, a tile of rows at a time: logits of the other rows never exist.
 public struct Head: Sendable {
-    /// Rows a tile.
-    let tileRows: Int
+    /// Most rows a tile.
+    private let mostRows: Int
     private let logits: Buffer<Float>
     private let losses: Buffer<Double>
 
-    /// For a vocabulary of V and at most `rows` rows; the tile takes about 96 MB: SGEMM is slower on fewer rows.
+    /// For a vocabulary of V and at most `rows` rows; the tile takes at most about 112 MB: SGEMM is slower on fewer rows,
+    /// and each tile reads and writes the embedding's whole gradient.
     public init(vocabularySize: Int, rows: Int) {
-        tileRows = min(rows, max(64, (96 << 20) / (4 * vocabularySize) / 64 * 64))
-        logits = Buffer(uninitialized: tileRows * vocabularySize)
-        losses = Buffer(uninitialized: tileRows)
+        mostRows = min(rows, max(64, (112 << 20) / (4 * vocabularySize) / 64 * 64))
+        logits = Buffer(uninitialized: mostRows * vocabularySize)
+        losses = Buffer(uninitialized: mostRows)
     }
 
     /// The negative log-likelihood of each row's target, in nats; 0 where the target is negative.
@@ -45,8 +46,11 @@ public struct Head: Sendable {
     ) {
         let vocabulary = embedding.rows
         precondition(targets.count >= x.rows)
-        for first in stride(from: 0, to: x.rows, by: tileRows) {
-            let rows = first..<min(first + tileRows, x.rows)
+        guard x.rows > 0 else { return }
+        // Tiles of about the same height: a low last one would cost nearly as much as a high one.
+        let count = (x.rows + mostRows - 1) / mostRows, height = min(mostRows, ((x.rows + count - 1) / count + 15) / 16 * 16)
+        for first in stride(from: 0, to: x.rows, by: height) {
+            let rows = first..<min(first + height, x.rows)
             let tile = Matrix(logits, rows: rows.count, columns: vocabulary)
             team.gemm(x.rows(rows), embedding.transposed, into: tile, .head)
             let targets = targets[rows]
