@@ -28,10 +28,9 @@ final class HindsightMeter: Sendable {
         for b in 0..<batch.sequences {
             for (s, first) in stride(from: 0, to: L, by: options.segment).enumerated() {
                 guard let taken = options.levels.firstIndex(of: decisions.levels[sequence: b, row: first]) else { continue }
-                let rows = reward.rows(segment: s, length: L, sample: batch.samples[b], layer: input.layer)
                 let rewards = reward.rewards(
-                    sequence(b, of: input, batch), layer: input.layer, segment: s, length: L, rows: rows, levels: all,
-                    overhead: 0)
+                    sequence(b, of: input, batch), layer: input.layer, sample: batch.samples[b], length: L, [(s, all)],
+                    overhead: 0)[0]
                 sums.withLock {
                     $0.segments += 1
                     $0.taken += rewards[taken]

@@ -14,9 +14,8 @@ struct Oracle: Sendable {
             let sequence = sequence(b, of: input, batch)
             levels.append(options.levels[all.count - 1])
             for s in 1..<max(S, 1) {
-                let rows = reward.rows(segment: s - 1, length: L, sample: batch.samples[b], layer: input.layer)
                 let rewards = reward.rewards(
-                    sequence, layer: input.layer, segment: s - 1, length: L, rows: rows, levels: all, overhead: 0)
+                    sequence, layer: input.layer, sample: batch.samples[b], length: L, [(s - 1, all)], overhead: 0)[0]
                 levels.append(options.levels[PolicyGradient.greedy(rewards)])
             }
         }

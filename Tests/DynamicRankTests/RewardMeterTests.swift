@@ -74,7 +74,7 @@ import Transformer
         let sequence = RewardMeter.Sequence(
             x: Matrix(Self.x, rows: Self.L, columns: Self.D), weight: Matrix(Self.weight, rows: Self.D, columns: 3 * Self.D),
             bias: Self.bias)
-        let cosines = meter.cosines(sequence, rows: Self.rows, levels: Self.levels)
+        let cosines = meter.cosines(sequence, Self.rows.map { RewardMeter.Trial(row: $0, levels: Self.levels) })
         for (i, row) in Self.rows.enumerated() {
             let full = (0..<Self.H).flatMap { Self.output(row, $0, bases[$0], nil) }
             for (k, level) in Self.levels.enumerated() {
@@ -91,5 +91,9 @@ import Transformer
         let ranks = 1 + 3 + 6
         let queries = n * D * D + Self.H * n * (4 * d * D + 2 * ranks * d), outputs = m * (D * d + d * d)
         #expect(team.flops[.policy] == 2 * (queries + 2 * m * D * L + outputs))
+        // What is tried at one row does not matter at another.
+        let mixed = meter.cosines(
+            sequence, Self.rows.indices.map { RewardMeter.Trial(row: Self.rows[$0], levels: [Self.levels[$0]]) })
+        for i in Self.rows.indices { #expect(abs(mixed[i][0] - cosines[i][i]) < 1e-6) }
     }
 }

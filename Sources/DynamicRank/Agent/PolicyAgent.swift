@@ -20,6 +20,10 @@ public struct Lesson: Sendable, Equatable {
 ///
 /// Every rank has the same policy: gradients, returns and moments are summed over all ranks before they are used.
 public final class PolicyAgent: Sendable {
+    /// Segments of a sequence whose rewards are measured at once: SGEMM is slow on a few rows, but all see as many keys as
+    /// the last.
+    private static let segmentsAtOnce = 4
+
     public let options: AgentOptions
     public let network: PolicyNetwork
     let configuration: ModelConfiguration
@@ -123,14 +127,15 @@ public final class PolicyAgent: Sendable {
         _ actions: [Int], _ input: AttentionInput, _ batch: MicroBatch, _ now: Surroundings, overhead: Int
     ) -> [Double] {
         let S = actions.count / batch.sequences, rewards = Buffer<Double>(uninitialized: actions.count)
+        let groups = (S + Self.segmentsAtOnce - 1) / Self.segmentsAtOnce
         // Later segments see more and take longer, so they go first.
-        now.team.tasks(actions.count) { task, _ in
-            let b = task % batch.sequences, s = S - 1 - task / batch.sequences
-            let rows = now.reward.rows(
-                segment: s, length: batch.length, sample: batch.samples[b], layer: input.layer)
-            rewards[b * S + s] = now.reward.rewards(
-                sequence(b, of: input, batch), layer: input.layer, segment: s, length: batch.length, rows: rows,
-                levels: [actions[b * S + s]], overhead: overhead)[0]
+        now.team.tasks(groups * batch.sequences) { task, _ in
+            let b = task % batch.sequences, first = (groups - 1 - task / batch.sequences) * Self.segmentsAtOnce
+            let segments = first..<min(first + Self.segmentsAtOnce, S)
+            let measured = now.reward.rewards(
+                sequence(b, of: input, batch), layer: input.layer, sample: batch.samples[b], length: batch.length,
+                segments.map { ($0, [actions[b * S + $0]]) }, overhead: overhead)
+            for (s, reward) in zip(segments, measured) { rewards[b * S + s] = reward[0] }
         }
         return rewards.array
     }

@@ -1,3 +1,4 @@
+import COpenBLAS
 import Kernels
 import Transformer
 
@@ -120,11 +121,10 @@ extension PolicyAgent {
     /// One step of Adam on the loss over `count` decisions of all ranks; returns this rank's entropies, summed.
     private func update(_ episodes: [Episodes], of count: Double, sum: (Buffer<Double>) throws -> Void) throws -> Double {
         let entropy = addGradients(episodes, scale: 1 / count)
-        let gradients = network.arena.gradients, summed = try summedGradient(sum)
-        var squares = 0.0
-        for i in 0..<summed.count { squares += summed[i] * summed[i] }
-        let scale = min(1, Self.clip / (squares.squareRoot() + 1e-6))
-        for i in 0..<gradients.count { gradients[i] = Float(summed[i] * scale) }
+        let summed = try summedGradient(sum)
+        let norm = cblas_dnrm2(blasint(summed.count), summed.pointer, 1)
+        let scale = min(1, Self.clip / (norm + 1e-6))
+        network.arena.gradients.copy(from: Buffer(summed.array.map { Float($0 * scale) }))
         progress[1] += 1
         AdamW(beta2: 0.999, weightDecay: 0).update(
             network.arena, step: Int(progress[1]),
@@ -134,8 +134,7 @@ extension PolicyAgent {
 
     /// In float64 the sum over ranks hardly depends on their order.
     private func summedGradient(_ sum: (Buffer<Double>) throws -> Void) throws -> Buffer<Double> {
-        let gradients = network.arena.gradients, summed = Buffer<Double>(uninitialized: gradients.count)
-        for i in 0..<gradients.count { summed[i] = Double(gradients[i]) }
+        let summed = Buffer(network.arena.gradients.array.map(Double.init))
         try sum(summed)
         return summed
     }

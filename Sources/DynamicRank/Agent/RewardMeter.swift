@@ -2,7 +2,7 @@ import CKernels
 import Kernels
 import Transformer
 
-// One sequence of L tokens; D width, H heads of width d; n rows looked at, K levels tried on each.
+// One sequence of L tokens; D width, H heads of width d; n rows looked at, P probes: a row and a score rank each.
 
 /// sim(O_full, O_r) of Eq. 12: the cosine between the outputs of full and of truncated attention, all heads side by side
 /// and before their projection, at a few query rows.
@@ -40,50 +40,75 @@ public struct RewardMeter: Sendable {
         }
     }
 
-    /// The cosine at each of `rows`, which increase, for each of `levels`: [n][K].
-    public func cosines(_ sequence: Sequence, rows: [Int], levels: [Level]) -> [[Double]] {
-        guard let last = rows.last, !levels.isEmpty else { return rows.map { _ in [] } }
-        let n = rows.count, D = width, d = headWidth
-        let ranks = Array(Set(levels.map(\.scoreRank))).sorted()
-        let variants = 1 + ranks.count, m = variants * heads * n
-        let keyed = Buffer<Float>(uninitialized: m * D)
-        keyQueries(sequence, rows, ranks, into: keyed)
+    /// A row to look at, and the levels to try there.
+    public struct Trial: Sendable {
+        let row: Int
+        let levels: [Level]
 
-        // Rows of `keyed` by head, variant and row; the constant q̃ · b_k changes no softmax.
+        public init(row: Int, levels: [Level]) {
+            self.row = row
+            self.levels = levels
+        }
+
+        var scoreRanks: [Int] { Array(Set(levels.map(\.scoreRank))).sorted() }
+    }
+
+    /// Attention at one row of those looked at: with scores at full rank, or at one of a list of ranks.
+    private struct Probe {
+        /// Place of the row among those looked at.
+        let place: Int
+        /// 0 for full rank, else 1 + the place of the score rank in the list.
+        let variant: Int
+    }
+
+    /// The cosine for each trial, whose rows increase, and each of its levels.
+    public func cosines(_ sequence: Sequence, _ trials: [Trial]) -> [[Double]] {
+        guard let last = trials.last?.row else { return [] }
+        let ranks = Array(Set(trials.flatMap(\.scoreRanks))).sorted(), D = width, d = headWidth
+        var probes: [Probe] = []
+        for (i, trial) in trials.enumerated() {
+            probes.append(Probe(place: i, variant: 0))
+            for (v, rank) in ranks.enumerated() where trial.scoreRanks.contains(rank) {
+                probes.append(Probe(place: i, variant: 1 + v))
+            }
+        }
+        let P = probes.count, m = heads * P
+        let keyed = Buffer<Float>(uninitialized: m * D)
+        keyQueries(sequence, trials.map(\.row), probes, ranks, into: keyed)
+
+        // Rows of `keyed` by head and probe; the constant q̃ · b_k changes no softmax.
         let seen = sequence.x.rows(0..<(last + 1))
         let scores = Buffer<Float>(uninitialized: m * (last + 1)), sums = Buffer<Float>(count: m, repeating: 0)
         team.gemm(
             Matrix(keyed, rows: m, columns: D), seen.transposed, into: Matrix(scores, rows: m, columns: last + 1),
             alpha: 1 / Float(d).squareRoot(), .policy)
-        team.tasks(m) { i, _ in softmax(scores, row: i, columns: last + 1, visible: rows[i % n] + 1, sums) }
+        let visible = probes.map { trials[$0.place].row + 1 }
+        team.tasks(m) { i, _ in softmax(scores, row: i, columns: last + 1, visible: visible[i % P], sums) }
         let mixed = Buffer<Float>(uninitialized: m * D)
         team.gemm(Matrix(scores, rows: m, columns: last + 1), seen, into: Matrix(mixed, rows: m, columns: D), .policy)
         let outputs = Buffer<Float>(uninitialized: m * d)
-        values(sequence, mixed, sums, rows: n, variants: variants, into: outputs)
-        return compare(outputs, rows: n, levels: levels, ranks: ranks)
+        values(sequence, mixed, sums, probes: P, into: outputs)
+        return compare(outputs, trials, probes, ranks)
     }
 
-    /// W_k q̃ of every head, variant (full first, then by rank) and row: [H (1 + ranks) n, D].
-    private func keyQueries(_ sequence: Sequence, _ rows: [Int], _ ranks: [Int], into keyed: Buffer<Float>) {
-        let n = rows.count, D = width, d = headWidth
+    /// W_k q̃ of every head and probe: [H P, D].
+    private func keyQueries(
+        _ sequence: Sequence, _ rows: [Int], _ probes: [Probe], _ ranks: [Int], into keyed: Buffer<Float>
+    ) {
+        let n = rows.count, P = probes.count, D = width, d = headWidth
         let x = Buffer<Float>(uninitialized: n * D), queries = Buffer<Float>(uninitialized: n * D)
-        for (i, row) in rows.enumerated() {
-            let own = sequence.x.rows(row..<(row + 1))
-            for j in 0..<D { x[i * D + j] = own.pointer[j] }
-        }
+        let looked = Matrix(x, rows: n, columns: D)
+        for (i, row) in rows.enumerated() { looked.rows(i..<(i + 1)).copy(from: sequence.x.rows(row..<(row + 1))) }
         linearForward(
-            Matrix(x, rows: n, columns: D), weight: sequence.weight.columns(0..<D), bias: sequence.bias[0..<D],
+            looked, weight: sequence.weight.columns(0..<D), bias: sequence.bias[0..<D],
             into: queries, .policy, on: team)
-        let all = Matrix(queries, rows: n, columns: D)
         let variants = 1 + ranks.count, reduced = Buffer<Float>(uninitialized: n * d)
-        // q̃ of one head, variant by variant.
-        let own = Buffer<Float>(uninitialized: variants * n * d), tilde = Matrix(own, rows: variants * n, columns: d)
+        // q̃ of one head by variant and row, and of the probes.
+        let turned = Buffer<Float>(uninitialized: variants * n * d), own = Buffer<Float>(uninitialized: P * d)
+        let tilde = Matrix(turned, rows: variants * n, columns: d)
         for h in 0..<heads {
-            let q = all.columns((h * d)..<((h + 1) * d))
-            for i in 0..<n {
-                let first = i * D + h * d
-                own[(i * d)..<((i + 1) * d)].copy(from: queries[first..<(first + d)])
-            }
+            let q = Matrix(queries, rows: n, columns: D).columns((h * d)..<((h + 1) * d))
+            tilde.rows(0..<n).copy(from: q)
             for (v, r) in ranks.enumerated() {
                 let part = Matrix(reduced, rows: n, columns: r)
                 team.gemm(q, base(basis.query, h).columns(0..<r), into: part, .policy)
@@ -91,10 +116,13 @@ public struct RewardMeter: Sendable {
                     part, base(basis.key, h).columns(0..<r).transposed, into: tilde.rows(((v + 1) * n)..<((v + 2) * n)),
                     .policy)
             }
-            let rows = (h * variants * n * D)..<((h + 1) * variants * n * D)
+            for (p, probe) in probes.enumerated() {
+                let first = (probe.variant * n + probe.place) * d
+                own[(p * d)..<((p + 1) * d)].copy(from: turned[first..<(first + d)])
+            }
             team.gemm(
-                tilde, sequence.weight.columns((D + h * d)..<(D + (h + 1) * d)).transposed,
-                into: Matrix(keyed[rows], rows: variants * n, columns: D), .policy)
+                Matrix(own, rows: P, columns: d), sequence.weight.columns((D + h * d)..<(D + (h + 1) * d)).transposed,
+                into: Matrix(keyed[(h * P * D)..<((h + 1) * P * D)], rows: P, columns: D), .policy)
         }
     }
 
@@ -112,46 +140,49 @@ public struct RewardMeter: Sendable {
             largest.pointer, 0)
     }
 
-    /// W_vᵀ y / sum + b_v of every head, variant and row: [H, variants, n, d].
+    /// W_vᵀ y / sum + b_v of every head and probe: [H P, d].
     private func values(
-        _ sequence: Sequence, _ mixed: Buffer<Float>, _ sums: Buffer<Float>, rows n: Int, variants: Int,
-        into outputs: Buffer<Float>
+        _ sequence: Sequence, _ mixed: Buffer<Float>, _ sums: Buffer<Float>, probes P: Int, into outputs: Buffer<Float>
     ) {
         let D = width, d = headWidth
         for h in 0..<heads {
-            let columns = (2 * D + h * d)..<(2 * D + (h + 1) * d), bias = sequence.bias[columns]
-            let count = variants * n, first = h * count
+            let columns = (2 * D + h * d)..<(2 * D + (h + 1) * d), bias = sequence.bias[columns], first = h * P
             team.gemm(
-                Matrix(mixed[(first * D)..<((first + count) * D)], rows: count, columns: D),
-                sequence.weight.columns(columns),
-                into: Matrix(outputs[(first * d)..<((first + count) * d)], rows: count, columns: d), .policy)
-            for i in first..<(first + count) {
+                Matrix(mixed[(first * D)..<((first + P) * D)], rows: P, columns: D), sequence.weight.columns(columns),
+                into: Matrix(outputs[(first * d)..<((first + P) * d)], rows: P, columns: d), .policy)
+            for i in first..<(first + P) {
                 for j in 0..<d { outputs[i * d + j] = outputs[i * d + j] / sums[i] + bias[j] }
             }
         }
     }
 
     /// cos(o, P_rv P_rvᵀ o_r): in the coordinates of P, whose first rv columns are kept.
-    private func compare(_ outputs: Buffer<Float>, rows n: Int, levels: [Level], ranks: [Int]) -> [[Double]] {
-        let d = headWidth, variants = 1 + ranks.count
+    private func compare(
+        _ outputs: Buffer<Float>, _ trials: [Trial], _ probes: [Probe], _ ranks: [Int]
+    ) -> [[Double]] {
+        let d = headWidth, P = probes.count
         let turned = Buffer<Float>(uninitialized: outputs.count)
         for h in 0..<heads {
-            let own = (h * variants * n * d)..<((h + 1) * variants * n * d)
+            let own = (h * P * d)..<((h + 1) * P * d)
             team.gemm(
-                Matrix(outputs[own], rows: variants * n, columns: d), base(basis.value, h),
-                into: Matrix(turned[own], rows: variants * n, columns: d), .policy)
+                Matrix(outputs[own], rows: P, columns: d), base(basis.value, h),
+                into: Matrix(turned[own], rows: P, columns: d), .policy)
         }
-        return (0..<n).map { i in
-            func coordinate(_ v: Int, _ h: Int, _ j: Int) -> Double { Double(turned[((h * variants + v) * n + i) * d + j]) }
+        func coordinate(_ p: Int, _ h: Int, _ j: Int) -> Double { Double(turned[(h * P + p) * d + j]) }
+        func probe(_ place: Int, rank: Int?) -> Int {
+            probes.firstIndex { $0.place == place && ($0.variant == 0 ? nil : ranks[$0.variant - 1]) == rank } ?? 0
+        }
+        return trials.enumerated().map { place, trial in
+            let full = probe(place, rank: nil)
             var square = 0.0
-            for h in 0..<heads { for j in 0..<d { square += coordinate(0, h, j) * coordinate(0, h, j) } }
-            return levels.map { level in
-                let v = 1 + (ranks.firstIndex(of: level.scoreRank) ?? 0)
+            for h in 0..<heads { for j in 0..<d { square += coordinate(full, h, j) * coordinate(full, h, j) } }
+            return trial.levels.map { level in
+                let p = probe(place, rank: level.scoreRank)
                 var (product, own) = (0.0, 0.0)
                 for h in 0..<heads {
                     for j in 0..<level.valueRank {
-                        product += coordinate(0, h, j) * coordinate(v, h, j)
-                        own += coordinate(v, h, j) * coordinate(v, h, j)
+                        product += coordinate(full, h, j) * coordinate(p, h, j)
+                        own += coordinate(p, h, j) * coordinate(p, h, j)
                     }
                 }
                 return square > 0 && own > 0 ? product / (square * own).squareRoot() : (square == own ? 1 : 0)

@@ -23,7 +23,7 @@ struct RewardModel: Sendable {
     }
 
     /// The rows of segment `s` at which it is measured, increasing.
-    func rows(segment s: Int, length: Int, sample: UInt64, layer: Int) -> [Int] {
+    private func rows(segment s: Int, length: Int, sample: UInt64, layer: Int) -> [Int] {
         let T = options.segment, first = s * T, count = min(T, length - first)
         let n = min(Self.rowsPerSegment, count)
         return (0..<n).map { i in
@@ -34,22 +34,37 @@ struct RewardModel: Sendable {
         }
     }
 
-    /// The reward of each of `levels` (indices of the list) in segment `segment` of a sequence, measured at `rows`.
+    /// What is to be tried in a segment: levels, by their indices in the list.
+    typealias Question = (segment: Int, levels: [Int])
+
+    /// The reward of each level asked for, by question; their segments increase.
+    ///
+    /// Questions asked together make larger products, but all see as many keys as the last.
     ///
     /// - Parameter overhead: FLOPs of upkeep and policy that a segment costs whatever its level.
     func rewards(
-        _ sequence: RewardMeter.Sequence, layer: Int, segment: Int, length: Int, rows: [Int], levels: [Int], overhead: Int
-    ) -> [Double] {
+        _ sequence: RewardMeter.Sequence, layer: Int, sample: UInt64, length: Int, _ questions: [Question], overhead: Int
+    ) -> [[Double]] {
         let own = layers[layer - firstLayer], list = options.levels
-        let cosines = own.meter.cosines(sequence, rows: rows, levels: levels.map { list[$0] })
-        let full = configuration.fullSegmentFLOPs(segment: segment, segmentLength: options.segment, length: length)
-        return levels.enumerated().map { i, level in
-            let similarity = cosines.reduce(0) { $0 + $1[i] } / Double(cosines.count)
-            let flops = configuration.segmentFLOPs(
-                level: list[level], largest: list[list.count - 1], segment: segment, segmentLength: options.segment,
-                length: length)
-            return weights.alpha * similarity - weights.beta * Double(flops + overhead) / Double(full)
-                - weights.gamma * own.perturbations[level]
+        let rows = questions.map { self.rows(segment: $0.segment, length: length, sample: sample, layer: layer) }
+        let cosines = own.meter.cosines(
+            sequence, zip(questions, rows).flatMap { question, rows in
+                rows.map { RewardMeter.Trial(row: $0, levels: question.levels.map { list[$0] }) }
+            })
+        var first = 0
+        return zip(questions, rows).map { question, rows in
+            let seen = cosines[first..<(first + rows.count)]
+            first += rows.count
+            let full = configuration.fullSegmentFLOPs(
+                segment: question.segment, segmentLength: options.segment, length: length)
+            return question.levels.enumerated().map { i, level in
+                let similarity = seen.reduce(0) { $0 + $1[i] } / Double(seen.count)
+                let flops = configuration.segmentFLOPs(
+                    level: list[level], largest: list[list.count - 1], segment: question.segment,
+                    segmentLength: options.segment, length: length)
+                return weights.alpha * similarity - weights.beta * Double(flops + overhead) / Double(full)
+                    - weights.gamma * own.perturbations[level]
+            }
         }
     }
 }
