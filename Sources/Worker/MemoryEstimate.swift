@@ -33,7 +33,7 @@ public struct MemoryEstimate: Sendable {
         let arrays = topology.replicas > 1 || topology.stages > 1 ? 5.0 : 4.0
         // What layers keep for each micro-batch in flight, and what they share.
         let kept = inFlight * rows * (layers * (10 * D + H + 4) + D)
-        let shared = rows * (13 * D + H) + 24 * 1_048_576
+        let shared = rows * (15 * D + H) + 24 * 1_048_576
         bytes = 4 * (arrays * parameters + kept + shared)
     }
 

@@ -36,7 +36,7 @@ void drrl_residual_forward(float *out, const float *residual, const float *y, co
 void drrl_column_sum(float *sum, const float *x, long rows, long columns, long ld);
 void drrl_add(float *y, const float *x, long count);
 
-// --- Attention tiles (Dao et al. 2022). Row r of a tile sees its first min(columns, valid + r) columns.
+// --- Softmax tiles (Dao et al. 2022). Row r of a tile sees its first min(columns, valid + r) columns.
 // Scores -> exp(score - running maximum), zero where masked; `out` (rows x width) is rescaled to the new maximum.
 void drrl_softmax_tile_forward(float *scores, long ld, long rows, long columns, long valid,
                                float *row_max, float *row_sum, float *out, long width);
@@ -49,6 +49,79 @@ void drrl_softmax_tile_backward(float *scores, float *dp, long ld, long rows, lo
 // delta[r] = sum_c a[r, c] * b[r, c].
 void drrl_row_dot(float *delta, const float *a, long ld_a, const float *b, long ld_b, long rows,
                   long columns);
+
+// --- Attention's packed micro-kernels: causal, one head of one sequence at a time; a rank is how many first columns of
+// queries and keys, or of values, take part. Each is compiled for every instruction set, with register blocks to match.
+typedef enum { DRRL_BASELINE, DRRL_AVX2, DRRL_AVX512 } drrl_instruction_set;
+bool drrl_supports(drrl_instruction_set set);
+
+enum {
+    DRRL_ATTENTION_BLOCK = 12,          // rows that are worked off together, and keys where their gradients are
+    DRRL_ATTENTION_ROWS = 120,          // most rows of a forward tile
+    DRRL_ATTENTION_GRADIENT_ROWS = 96,  // most rows of a backward tile
+    DRRL_ATTENTION_GRADIENT_KEYS = 192, // keys of a backward tile
+};
+
+// Element (row, column) is dropped as drrl_dropout does.
+typedef struct {
+    uint64_t key, sample;
+    float rate;
+} drrl_attention_dropout;
+
+// Rows of packed keys and values for `length` rows, and columns of packed values for `width`.
+long drrl_attention_packed_rows(long length);
+long drrl_attention_packed_width(long width);
+// keys: panels of 32 rows, [packed rows / 32][key_rank][32], times scale * log2(e); values: [rows, packed width].
+void drrl_attention_pack(float *keys, float *values, const float *k, long ld_k, const float *v, long ld_v, long rows,
+                         long key_rank, long value_rank, float scale);
+
+typedef struct {
+    const float *queries; // [rows, score_rank]
+    long query_stride;
+    const float *keys; // packed, at key_rank >= score_rank
+    long key_rank;
+    const float *values; // packed, from row 0
+    long value_stride;
+    long score_rank, value_rank;
+    long first, rows; // positions of the queries
+    float *out;       // [rows, value_rank]
+    long out_stride;
+    float *lse;                            // [rows]
+    const drrl_attention_dropout *dropout; // or NULL
+} drrl_attention_tile;
+// Elements of `work` for heads of `width`.
+long drrl_attention_forward_work(long width);
+// out = softmax(queries keys^T, causal) values, and each row's log-sum-exp.
+void drrl_attention_forward(drrl_instruction_set set, const drrl_attention_tile *tile, float *work);
+
+// Keys first ..< first + count, at the largest ranks that any row has.
+typedef struct {
+    long first, count, key_rank, value_rank;
+    float scale;
+} drrl_attention_keys;
+
+typedef struct {
+    const float *queries; // [rows, score_rank]
+    long query_stride;
+    const float *dout; // [rows, value_rank]
+    long dout_stride;
+    const float *lse, *delta; // [rows]; delta is the dot product of a row of out with its gradient
+    long score_rank, value_rank;
+    long first, rows;
+    const drrl_attention_dropout *dropout; // or NULL
+} drrl_attention_gradient_tile;
+// Elements of `work` for heads of `width`.
+long drrl_attention_backward_work(long width);
+// A tile of keys at a time: `begin`; then for each tile of rows that sees one of the keys, the gradients of its scores go
+// into the sums of dk and dv, and `queries` adds to dq (for the first tile of keys: writes dq); `end` writes the sums.
+void drrl_attention_backward_begin(float *work, const drrl_attention_keys *keys, const float *k, long ld_k,
+                                   const float *v, long ld_v);
+void drrl_attention_backward(drrl_instruction_set set, float *work, const drrl_attention_keys *keys,
+                             const drrl_attention_gradient_tile *tile);
+void drrl_attention_backward_queries(drrl_instruction_set set, float *dq, long ld, float *work,
+                                     const drrl_attention_keys *keys, const drrl_attention_gradient_tile *tile);
+void drrl_attention_backward_end(float *dk, long ld_k, float *dv, long ld_v, float *work,
+                                 const drrl_attention_keys *keys);
 
 // --- Positive random features (Choromanski et al. 2021), rows x columns without gaps.
 // x <- exp(x - the row's maximum) + floor.

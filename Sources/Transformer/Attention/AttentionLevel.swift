@@ -36,6 +36,12 @@ public struct SegmentLevels: Equatable, Sendable {
     /// The level of row `row` of sequence `b`.
     public subscript(sequence b: Int, row row: Int) -> AttentionLevel { levels[b * segments + row / segment] }
 
+    /// The largest score rank and the largest value rank in use.
+    var largest: AttentionLevel {
+        AttentionLevel(
+            scoreRank: levels.map(\.scoreRank).max() ?? 1, valueRank: levels.map(\.valueRank).max() ?? 1)
+    }
+
     /// Those of sequence `b` alone.
     func ofSequence(_ b: Int) -> SegmentLevels {
         SegmentLevels(segment: segment, segments: segments, levels: Array(levels[(b * segments)..<((b + 1) * segments)]))

@@ -12,6 +12,9 @@ import Kernels
 /// its value is Nyström's. All weights are positive and sum to 1. With n = T that is full attention, and the first
 /// segment's always is. A query has at most T + n L/T keys instead of L.
 struct NystromAttention: KernelisedAttention {
+    /// Most rows and columns of a tile.
+    private static let queryTile = 128, keyTile = 256
+
     let heads, headWidth, landmarks, segment: Int
     private let workspaces: [Workspace]
 
@@ -44,9 +47,9 @@ struct NystromAttention: KernelisedAttention {
         init(segments S: Int, segment T: Int, landmarks n: Int, headWidth d: Int, forTraining: Bool) {
             func floats(_ count: Int) -> Buffer<Float> { Buffer(uninitialized: count) }
             func gradient(_ count: Int) -> Buffer<Float> { Buffer(uninitialized: forTraining ? count : 0) }
-            let tile = Attention.queryTile * Attention.keyTile
-            (scores, gradients, out) = (floats(tile), gradient(tile), floats(Attention.queryTile * d))
-            (rowMax, rowSum) = (floats(Attention.queryTile), floats(Attention.queryTile))
+            let tile = NystromAttention.queryTile * NystromAttention.keyTile
+            (scores, gradients, out) = (floats(tile), gradient(tile), floats(NystromAttention.queryTile * d))
+            (rowMax, rowSum) = (floats(NystromAttention.queryTile), floats(NystromAttention.queryTile))
             (keys, values) = (floats(S * n * d), floats(S * n * d))
             (keyGradients, valueGradients) = (gradient(S * n * d), gradient(S * n * d))
             logCounts = Buffer((0..<(S * n)).map { log(Float(SegmentSummary.piece($0 % n, of: n, tokens: T).count)) })
@@ -85,8 +88,8 @@ struct NystromAttention: KernelisedAttention {
         var queryTiles: [Range<Int>] {
             Swift.stride(from: 0, to: length, by: segment).flatMap { first in
                 let end = min(first + segment, length)
-                return Swift.stride(from: first, to: end, by: Attention.queryTile).map {
-                    $0..<min($0 + Attention.queryTile, end)
+                return Swift.stride(from: first, to: end, by: NystromAttention.queryTile).map {
+                    $0..<min($0 + NystromAttention.queryTile, end)
                 }
             }
         }
@@ -94,15 +97,15 @@ struct NystromAttention: KernelisedAttention {
         /// What the queries of a tile see, in tiles: the landmarks of earlier segments, then their own segment's keys.
         func keyTiles(of tile: Range<Int>) -> [KeyTile] {
             let u = tile.lowerBound / segment, d = width
-            let earlier = Swift.stride(from: 0, to: u * landmarks, by: Attention.keyTile).map { first in
+            let earlier = Swift.stride(from: 0, to: u * landmarks, by: NystromAttention.keyTile).map { first in
                 KeyTile(
                     keys: UnsafePointer(work.keys.pointer + first * d), values: UnsafePointer(work.values.pointer + first * d),
-                    stride: d, columns: min(Attention.keyTile, u * landmarks - first), valid: .max, landmark: first, key: nil)
+                    stride: d, columns: min(NystromAttention.keyTile, u * landmarks - first), valid: .max, landmark: first, key: nil)
             }
-            let own = Swift.stride(from: u * segment, to: tile.upperBound, by: Attention.keyTile).map { first in
+            let own = Swift.stride(from: u * segment, to: tile.upperBound, by: NystromAttention.keyTile).map { first in
                 KeyTile(
                     keys: k + first * stride, values: v + first * stride, stride: stride,
-                    columns: min(Attention.keyTile, tile.upperBound - first), valid: tile.lowerBound - first + 1,
+                    columns: min(NystromAttention.keyTile, tile.upperBound - first), valid: tile.lowerBound - first + 1,
                     landmark: nil, key: first)
             }
             return earlier + own

@@ -1,0 +1,94 @@
+#include "micro.h"
+
+#include <float.h>
+
+// Keys of a tile: its scores with a block of rows stay in the first-level cache.
+enum { KEYS = 256, ROWS = DRRL_ATTENTION_ROWS };
+
+long drrl_attention_packed_rows(long length) { return (length + PANEL - 1) / PANEL * PANEL; }
+
+long drrl_attention_packed_width(long width) { return padded(width); }
+
+void drrl_attention_pack(float *keys, float *values, const float *k, long ld_k, const float *v, long ld_v, long rows,
+                         long key_rank, long value_rank, float scale) {
+    pack_panels(keys, k, ld_k, rows, key_rank, scale * LOG2E);
+    copy_padded(values, padded(value_rank), rows, v, ld_v, rows, value_rank);
+}
+
+long drrl_attention_forward_work(long width) {
+    return ROWS * padded(width) + BLOCK * KEYS + 2 * ROWS + ROWS * width;
+}
+
+// What a tile of queries has come to.
+typedef struct {
+    float *out;    // [ROWS, width], not yet divided by sum
+    float *scores; // [BLOCK, KEYS]
+    float *top, *sum;
+    float *queries; // [ROWS, r]
+    long width;
+} forward_state;
+
+// A row's scores to probabilities relative to its largest so far, to which `out` is rescaled. Masked scores are -inf.
+DRRL_INLINE void soften(float *scores, long columns, float *top, float *sum, const v16 *largest, float *out, long width) {
+    float above = largest_lane(*largest);
+    if (above > *top) {
+        float correction = exp2f(*top - above);
+        *sum *= correction;
+        for (long j = 0; j < width; j += LANES) store(out + j, load(out + j) * correction);
+        *top = above;
+    }
+    v16 shift = splat(*top), even = splat(0), odd = splat(0);
+    for (long c = 0; c < columns; c += PANEL) {
+        v16 p = exp2_16(load(scores + c) - shift), p2 = exp2_16(load(scores + c + LANES) - shift);
+        even += p;
+        odd += p2;
+        store(scores + c, p);
+        store(scores + c + LANES, p2);
+    }
+    *sum += sum_lanes(even + odd);
+}
+
+// A block of rows, from row `b` of the tile, against the keys from k0 on.
+DRRL_INLINE void forward_block(const drrl_attention_tile *t, const forward_state *state, long b, long k0,
+                               const int rows, const int vectors) {
+    const long count = t->rows - b < BLOCK ? t->rows - b : BLOCK, row = t->first + b, end = row + count - k0;
+    const long columns = end < KEYS ? end : KEYS, width = padded(t->value_rank);
+    float *out = state->out + b * state->width;
+    v16 largest[BLOCK];
+    for (long i = 0; i < BLOCK; i++) largest[i] = splat(state->top[b + i]);
+    for (long c = 0; c < columns; c += PANEL)
+        score_panel(state->scores + c, KEYS, state->queries + b * t->score_rank, t->score_rank,
+                    t->keys + (k0 + c) * t->key_rank, t->score_rank, row + 1 - k0 - c, largest, rows, vectors);
+    for (long i = 0; i < count; i++)
+        soften(state->scores + i * KEYS, columns, state->top + b + i, state->sum + b + i, largest + i,
+               out + i * state->width, width);
+    if (t->dropout)
+        drrl_dropout(state->scores, KEYS, count, columns, t->dropout->key, t->dropout->sample, row, k0, t->dropout->rate);
+    accumulate(out, state->width, state->scores, KEYS, 1, t->values + k0 * t->value_stride, t->value_stride, columns,
+               width, rows, vectors);
+}
+
+DRRL_INLINE void drrl_attention_forward_body(const drrl_attention_tile *t, float *work, const int rows,
+                                             const int vectors) {
+    const long width = padded(t->value_rank), end = t->first + t->rows;
+    forward_state state = {.out = work, .scores = work + ROWS * width, .width = width};
+    state.top = state.scores + BLOCK * KEYS;
+    state.sum = state.top + ROWS;
+    state.queries = state.sum + ROWS;
+    copy_padded(state.queries, t->score_rank, ROWS, t->queries, t->query_stride, t->rows, t->score_rank);
+    memset(state.out, 0, (size_t)(ROWS * width) * sizeof(float));
+    for (long i = 0; i < ROWS; i++) {
+        state.top[i] = -FLT_MAX;
+        state.sum[i] = 0;
+    }
+    for (long k0 = 0; k0 < end; k0 += KEYS)
+        for (long b = k0 > t->first ? (k0 - t->first) / BLOCK * BLOCK : 0; b < t->rows; b += BLOCK)
+            forward_block(t, &state, b, k0, rows, vectors);
+    for (long i = 0; i < t->rows; i++) {
+        float inverse = 1.0f / state.sum[i];
+        for (long j = 0; j < t->value_rank; j++) t->out[i * t->out_stride + j] = state.out[i * width + j] * inverse;
+        t->lse[i] = (state.top[i] + log2f(state.sum[i])) * LN2;
+    }
+}
+
+INSTANCES(drrl_attention_forward, (const drrl_attention_tile *tile, float *work), tile, work)

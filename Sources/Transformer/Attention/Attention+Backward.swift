@@ -1,0 +1,101 @@
+import CKernels
+import Kernels
+
+extension Attention {
+    /// Gradients of queries, keys and values given dout = ∂L/∂out: scores are computed again from lse.
+    ///
+    /// Columns of keys and values beyond the largest rank of `levels` get gradient 0; delta: [B, H, L] is scratch.
+    public func backward(
+        _ operands: Operands, out: HeadRows, lse: Buffer<Float>, dout: HeadRows, gradients: Operands,
+        delta: Buffer<Float>, levels: SegmentLevels, batch: MicroBatch, dropout: Dropout?, layer: Int, on team: Team
+    ) {
+        let L = batch.length, H = heads, count = batch.sequences * H
+        precondition(lse.count >= batch.rows * H && delta.count >= batch.rows * H)
+        let tiles = levels.tiles(length: L, most: Int(DRRL_ATTENTION_GRADIENT_ROWS))
+        team.tasks(count * tiles.count) { task, _ in
+            let head = task / tiles.count, rows = tiles[task % tiles.count]
+            let b = head / H, h = head % H, row = b * L + rows.lowerBound
+            let level = levels[sequence: b, row: rows.lowerBound], rv = level.valueRank
+            drrl_row_dot(
+                delta.pointer + head * L + rows.lowerBound, out.pointer(row: row, head: h, rank: rv), out.rowStride,
+                dout.pointer(row: row, head: h, rank: rv), dout.rowStride, rows.count, rv)
+            // Scores and the gradients of probabilities and queries; then those of keys and values.
+            let (elements, byKey) = (Self.scores(of: rows), Self.scoresByKey(of: rows, length: L))
+            team.flops.product(2 * elements + byKey, 1, level.scoreRank, .scores)
+            team.flops.product(elements + byKey, 1, rv, .values)
+            team.flops.exponentials(Self.visible(rows))
+        }
+        let keyTile = Int(DRRL_ATTENTION_GRADIENT_KEYS), keyTiles = (L + keyTile - 1) / keyTile
+        // A tile's query gradient is a sum over tiles of keys: in their order, whichever threads compute them.
+        let turns = (0..<(count * tiles.count)).map { _ in Turn() }
+        let pass = BackwardPass(
+            operands: operands, lse: lse, dout: dout, gradients: gradients, delta: delta, levels: levels,
+            tiles: tiles, batch: batch, dropout: dropout, layer: layer)
+        team.tasks(count * keyTiles) { task, thread in
+            // As many heads at a time as there are threads, so that none waits while heads last.
+            let group = task / (team.threads * keyTiles) * team.threads, among = min(team.threads, count - group)
+            let rest = task - group * keyTiles
+            let head = group + rest % among, index = rest / among, first = index * keyTile
+            backward(
+                pass, head: head, keys: first..<min(first + keyTile, L), work: workspaces[thread].pointer
+            ) { tile, add in
+                let turn = turns[head * tiles.count + tile]
+                turn.wait(for: index)
+                add()
+                turn.pass()
+            }
+        }
+    }
+
+    /// What all tasks of a backward pass share.
+    private struct BackwardPass: Sendable {
+        let operands: Operands
+        let lse: Buffer<Float>
+        let dout: HeadRows
+        let gradients: Operands
+        let delta: Buffer<Float>
+        let levels: SegmentLevels
+        let tiles: [Range<Int>]
+        let batch: MicroBatch
+        let dropout: Dropout?
+        let layer: Int
+    }
+
+    /// The part of one head's keys `keys`; `inTurn` lets each tile of queries add to its gradient.
+    private func backward(
+        _ pass: BackwardPass, head: Int, keys: Range<Int>, work: UnsafeMutablePointer<Float>,
+        inTurn: (_ tile: Int, _ add: () -> Void) -> Void
+    ) {
+        let (operands, gradients, L) = (pass.operands, pass.gradients, pass.batch.length)
+        let b = head / heads, h = head % heads, row = b * L + keys.lowerBound
+        let (r, rv) = (pass.levels.largest.scoreRank, pass.levels.largest.valueRank)
+        var open = drrl_attention_keys(
+            first: keys.lowerBound, count: keys.count, key_rank: r, value_rank: rv, scale: scale)
+        drrl_attention_backward_begin(
+            work, &open, operands.keys.pointer(row: row, head: h, rank: r), operands.keys.rowStride,
+            operands.values.pointer(row: row, head: h, rank: rv), operands.values.rowStride)
+        Self.withDropout(pass.dropout, layer: pass.layer, head: h, sample: pass.batch.samples[b]) { dropout in
+            for (i, rows) in pass.tiles.enumerated() where rows.upperBound > keys.lowerBound {
+                let level = pass.levels[sequence: b, row: rows.lowerBound], first = b * L + rows.lowerBound
+                let (r, rv) = (level.scoreRank, level.valueRank)
+                var tile = drrl_attention_gradient_tile(
+                    queries: operands.queries.pointer(row: first, head: h, rank: r),
+                    query_stride: operands.queries.rowStride, dout: pass.dout.pointer(row: first, head: h, rank: rv),
+                    dout_stride: pass.dout.rowStride, lse: pass.lse.pointer + head * L + rows.lowerBound,
+                    delta: pass.delta.pointer + head * L + rows.lowerBound, score_rank: r, value_rank: rv,
+                    first: rows.lowerBound, rows: rows.count, dropout: dropout)
+                drrl_attention_backward(instructions.selector, work, &open, &tile)
+                inTurn(i) {
+                    drrl_attention_backward_queries(
+                        instructions.selector, gradients.queries.pointer(row: first, head: h, rank: r),
+                        gradients.queries.rowStride, work, &open, &tile)
+                }
+            }
+        }
+        let dk = gradients.keys.pointer(row: row, head: h, rank: r)
+        let dv = gradients.values.pointer(row: row, head: h, rank: rv)
+        drrl_attention_backward_end(dk, gradients.keys.rowStride, dv, gradients.values.rowStride, work, &open)
+        clear(dk + r, gradients.keys.rowStride, keys.count, max(0, (gradients.keys.headStride ?? r) - r))
+        clear(dv + rv, gradients.values.rowStride, keys.count, max(0, (gradients.values.headStride ?? rv) - rv))
+    }
+}
