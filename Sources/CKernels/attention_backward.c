@@ -128,15 +128,16 @@ DRRL_INLINE void drrl_attention_backward_queries_body(float *dq, long ld, float 
                                                       const drrl_attention_gradient_tile *q, const int rows,
                                                       const int vectors) {
     const backward_state state = layout(work, t);
-    const long rank = q->score_rank, width = padded(rank), seeing = first_block(t, q);
+    const long rank = q->score_rank, width = padded(rank);
+    const size_t bytes = (size_t)rank * sizeof(float);
     if (t->first == 0)
-        for (long i = 0; i < q->rows; i++) memset(dq + i * ld, 0, (size_t)rank * sizeof(float));
-    for (long b = seeing; b < q->rows; b += BLOCK) {
+        for (long i = 0; i < q->rows; i++) memset(dq + i * ld, 0, bytes);
+    for (long b = first_block(t, q); b < q->rows; b += BLOCK) {
         const long count = block_rows(q, b), columns = keys_seen(t, q, b);
-        for (long i = 0; i < count; i++) memcpy(state.query_sums + i * width, dq + (b + i) * ld, (size_t)rank * sizeof(float));
+        for (long i = 0; i < count; i++) memcpy(state.query_sums + i * width, dq + (b + i) * ld, bytes);
         accumulate(state.query_sums, width, state.ds + b * KEYS, KEYS, 1, state.keys, state.key_width, columns, width,
                    rows, vectors);
-        for (long i = 0; i < count; i++) memcpy(dq + (b + i) * ld, state.query_sums + i * width, (size_t)rank * sizeof(float));
+        for (long i = 0; i < count; i++) memcpy(dq + (b + i) * ld, state.query_sums + i * width, bytes);
     }
 }
 
@@ -144,7 +145,8 @@ INSTANCES(drrl_attention_backward_queries,
           (float *dq, long ld, float *work, const drrl_attention_keys *keys, const drrl_attention_gradient_tile *tile),
           dq, ld, work, keys, tile)
 
-void drrl_attention_backward_end(float *dk, long ld_k, float *dv, long ld_v, float *work, const drrl_attention_keys *t) {
+void drrl_attention_backward_end(float *dk, long ld_k, float *dv, long ld_v, float *work,
+                                 const drrl_attention_keys *t) {
     const backward_state state = layout(work, t);
     for (long i = 0; i < t->count; i++) {
         for (long j = 0; j < t->key_rank; j++) dk[i * ld_k + j] = state.key_sums[i * state.key_width + j] * t->scale;

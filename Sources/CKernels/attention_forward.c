@@ -29,7 +29,8 @@ typedef struct {
 } forward_state;
 
 // A row's scores to probabilities relative to its largest so far, to which `out` is rescaled. Masked scores are -inf.
-DRRL_INLINE void soften(float *scores, long columns, float *top, float *sum, const v16 *largest, float *out, long width) {
+DRRL_INLINE void soften(float *scores, long columns, float *top, float *sum, const v16 *largest, float *out,
+                        long width) {
     float above = largest_lane(*largest);
     if (above > *top) {
         float correction = exp2f(*top - above);
@@ -63,7 +64,8 @@ DRRL_INLINE void forward_block(const drrl_attention_tile *t, const forward_state
         soften(state->scores + i * KEYS, columns, state->top + b + i, state->sum + b + i, largest + i,
                out + i * state->width, width);
     if (t->dropout)
-        drrl_dropout(state->scores, KEYS, count, columns, t->dropout->key, t->dropout->sample, row, k0, t->dropout->rate);
+        drrl_dropout(state->scores, KEYS, count, columns, t->dropout->key, t->dropout->sample, row, k0,
+                     t->dropout->rate);
     accumulate(out, state->width, state->scores, KEYS, 1, t->values + k0 * t->value_stride, t->value_stride, columns,
                width, rows, vectors);
 }

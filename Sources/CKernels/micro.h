@@ -13,7 +13,7 @@ enum {
     PANEL_VECTORS = PANEL / LANES,
 };
 
-// A kernel that takes (args..., rows, vectors) becomes one function for each instruction set, whose micro-kernels work on
+// name_body(arguments, rows, vectors) becomes one function for each instruction set, whose micro-kernels work on
 // rows x vectors: as many accumulators as its registers hold. Without min_vector_width v4 splits vectors of 512 bits.
 #if defined(__x86_64__)
 #define V4 __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
@@ -37,6 +37,7 @@ enum {
 
 #define LOG2E 1.44269504f
 #define LN2 0.69314718f
+// Loops over a block are unrolled, so that it lies in registers; the loop around them is not to be vectorized again.
 #define UNROLL _Pragma("unroll")
 #define ROLLED _Pragma("clang loop vectorize(disable) unroll_count(2)")
 
@@ -58,8 +59,8 @@ enum {
         p_ * (v16)((i16)shifted_ << 23);                    \
     })
 
-// s[i][0 ..< 32] = sum over k < depth of q[i][k] * panel[k][0 ..< 32] for a block's rows i. Where `seen` is below 32, row i
-// sees its first seen + i keys, and the others are -inf. `largest`, if any, is raised to each row's largest, lane by lane.
+// s[i][0 ..< 32] = sum over k < depth of q[i][k] * panel[k][0 ..< 32] for a block's rows i. Where `seen` is below 32, row
+// i sees its first seen + i keys, and the others are -inf. `largest`, if any, is raised to each row's largest, by lane.
 DRRL_INLINE void score_panel(float *s, long ld, const float *q, long ld_q, const float *panel, long depth,
                              long seen, v16 *largest, const int rows, const int vectors) {
     const i16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

@@ -32,13 +32,13 @@ void drrl_dropout(float *x, long ld, long rows, long columns, uint64_t key, uint
     for (long r = 0; r < rows; r++) {
         for (long first = 0; first < columns; first += 4 * BLOCKS) {
             uint32_t word[4][BLOCKS];
-            for (int b = 0; b < BLOCKS; b++) {
+            long n = columns - first < 4 * BLOCKS ? columns - first : 4 * BLOCKS;
+            for (int b = 0; b < (int)(n + 3) / 4; b++) {
                 uint32_t c[4] = {(uint32_t)((first_column + first) / 4 + b), (uint32_t)(first_row + r),
                                  (uint32_t)sample, (uint32_t)(sample >> 32)};
                 philox_rounds(c, (uint32_t)key, (uint32_t)(key >> 32));
                 for (int i = 0; i < 4; i++) word[i][b] = c[i];
             }
-            long n = columns - first < 4 * BLOCKS ? columns - first : 4 * BLOCKS;
             float *row = x + r * ld + first;
             for (long c = 0; c < n; c++) row[c] = word[c & 3][c >> 2] < threshold ? 0.0f : row[c] * keep;
         }

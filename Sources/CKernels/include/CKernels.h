@@ -112,7 +112,7 @@ typedef struct {
 } drrl_attention_gradient_tile;
 // Elements of `work` for heads of `width`.
 long drrl_attention_backward_work(long width);
-// A tile of keys at a time: `begin`; then for each tile of rows that sees one of the keys, the gradients of its scores go
+// A tile of keys at a time: `begin`; then for each tile of rows that sees one of the keys, gradients of its scores go
 // into the sums of dk and dv, and `queries` adds to dq (for the first tile of keys: writes dq); `end` writes the sums.
 void drrl_attention_backward_begin(float *work, const drrl_attention_keys *keys, const float *k, long ld_k,
                                    const float *v, long ld_v);
