@@ -60,22 +60,27 @@ struct EvaluateTests {
         let full = try await model.result([]), fixed = try await model.result(["--attention", "fixed", "--level", "32:32"])
         #expect(relativeDifference(fixed.nll, full.nll) < 1e-5)
         #expect(fixed.levels == ["32:32"] && fixed.flops.upkeep > 0)
-        #expect(fixed.flops.scores == full.flops.scores * segmentShare(16, 64))
+        #expect(fixed.flops.scores * scores(segment: 64, of: 64) == full.flops.scores * scores(segment: 16, of: 64))
     }
 
-    /// Tiles end with their segment, so that less of them is masked: Σ rows × columns of one window, relative to one
-    /// tile of it all.
-    private func segmentShare(_ segment: Int, _ length: Int) -> Double {
-        let tiles = stride(from: segment, through: length, by: segment).reduce(0) { $0 + segment * $1 }
-        return Double(tiles) / Double(length * length)
+    /// Σ rows × keys of one window's blocks: 12 rows or up to their segment's end, so that less of short ones is masked.
+    private func scores(segment: Int, of length: Int) -> Double {
+        var sum = 0
+        for first in stride(from: 0, to: length, by: segment) {
+            for row in stride(from: first, to: first + segment, by: 12) {
+                let end = min(row + 12, first + segment)
+                sum += (end - row) * end
+            }
+        }
+        return Double(sum)
     }
 
     @Test func flopsOfALevelAreCountedByHand() async throws {
         let model = try await TrainedModel.full()
         let result = try await model.result(["--attention", "fixed", "--level", "4:8"])
         let windows = ((result.tokens - 1) + 63) / 64
-        // 4 tiles of 16 rows and 16, 32, 48 and 64 columns, for 2 heads in 2 layers.
-        let pairs = Double(windows * 2 * 2 * 16 * (16 + 32 + 48 + 64))
+        // 4 segments of 16 rows in blocks of 12 and 4, each up to its last row, for 2 heads in 2 layers.
+        let pairs = Double(windows * 2 * 2 * (12 * (12 + 28 + 44 + 60) + 4 * (16 + 32 + 48 + 64)))
         #expect(result.flops.scores == pairs * 2 * 4 && result.flops.values == pairs * 2 * 8)
         // Queries and keys of rank 4, values and outputs of rank 8, 2 heads of each.
         #expect(result.flops.projections == Double(windows * 2 * 64 * 2 * 64 * 2 * (4 + 4 + 8 + 8)))
