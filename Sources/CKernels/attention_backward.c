@@ -44,10 +44,10 @@ void drrl_attention_backward_begin(float *work, const drrl_attention_keys *t, co
     const backward_state state = layout(work, t);
     pack_panels(state.key_panels, k, ld_k, t->count, t->key_rank, t->scale * LOG2E);
     pack_panels(state.value_panels, v, ld_v, t->count, t->value_rank, 1);
-    copy_padded(state.keys, state.key_width, KEYS, k, ld_k, t->count, t->key_rank);
-    for (long i = 0; i < KEYS * state.key_width; i++) state.keys[i] *= t->scale;
-    memset(state.key_sums, 0, (size_t)(KEYS * state.key_width) * sizeof(float));
-    memset(state.value_sums, 0, (size_t)(KEYS * state.value_width) * sizeof(float));
+    copy_padded(state.keys, state.key_width, t->count, k, ld_k, t->count, t->key_rank);
+    for (long i = 0; i < t->count * state.key_width; i++) state.keys[i] *= t->scale;
+    memset(state.key_sums, 0, (size_t)(blocked(t->count) * state.key_width) * sizeof(float));
+    memset(state.value_sums, 0, (size_t)(blocked(t->count) * state.value_width) * sizeof(float));
 }
 
 // The first block of rows that sees keys of the tile, its rows, and how many of the tile's keys a block sees at most.
@@ -93,8 +93,9 @@ DRRL_INLINE void backward_block(const drrl_attention_keys *t, const drrl_attenti
                 store(pi + j, probability);
             }
         // What blocks of keys on the diagonal read beyond the panels.
-        memset(pi + c, 0, (size_t)(KEYS - c) * sizeof(float));
-        memset(di + c, 0, (size_t)(KEYS - c) * sizeof(float));
+        const long beyond = KEYS - c < BLOCK ? KEYS - c : BLOCK;
+        memset(pi + c, 0, (size_t)beyond * sizeof(float));
+        memset(di + c, 0, (size_t)beyond * sizeof(float));
     }
 }
 
@@ -103,8 +104,8 @@ DRRL_INLINE void drrl_attention_backward_body(float *work, const drrl_attention_
                                               const int vectors) {
     const backward_state state = layout(work, t);
     const long key_width = padded(q->score_rank), value_width = padded(q->value_rank);
-    copy_padded(state.queries, state.key_width, ROWS, q->queries, q->query_stride, q->rows, q->score_rank);
-    copy_padded(state.dout, state.value_width, ROWS, q->dout, q->dout_stride, q->rows, q->value_rank);
+    copy_padded(state.queries, state.key_width, blocked(q->rows), q->queries, q->query_stride, q->rows, q->score_rank);
+    copy_padded(state.dout, state.value_width, blocked(q->rows), q->dout, q->dout_stride, q->rows, q->value_rank);
     if (q->dropout) {
         for (long i = 0; i < q->rows * KEYS; i++) state.kept[i] = 1;
         drrl_dropout(state.kept, KEYS, q->rows, t->count, q->dropout->key, q->dropout->sample, q->first, t->first,

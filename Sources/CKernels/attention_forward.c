@@ -77,9 +77,9 @@ DRRL_INLINE void drrl_attention_forward_body(const drrl_attention_tile *t, float
     state.top = state.scores + BLOCK * KEYS;
     state.sum = state.top + ROWS;
     state.queries = state.sum + ROWS;
-    copy_padded(state.queries, t->score_rank, ROWS, t->queries, t->query_stride, t->rows, t->score_rank);
-    memset(state.out, 0, (size_t)(ROWS * width) * sizeof(float));
-    for (long i = 0; i < ROWS; i++) {
+    copy_padded(state.queries, t->score_rank, blocked(t->rows), t->queries, t->query_stride, t->rows, t->score_rank);
+    memset(state.out, 0, (size_t)(blocked(t->rows) * width) * sizeof(float));
+    for (long i = 0; i < blocked(t->rows); i++) {
         state.top[i] = -FLT_MAX;
         state.sum[i] = 0;
     }

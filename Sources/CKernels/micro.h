@@ -132,6 +132,9 @@ DRRL_INLINE void accumulate(float *o, long ld_o, const float *p, long row, long 
     }
 }
 
+// Rows up to a whole block.
+DRRL_INLINE long blocked(long rows) { return (rows + BLOCK - 1) / BLOCK * BLOCK; }
+
 // Columns up to a whole vector.
 DRRL_INLINE long padded(long columns) { return (columns + LANES - 1) / LANES * LANES; }
 

@@ -3,7 +3,8 @@ extension ModelConfiguration {
     /// projections, and scores and values in the kernels' blocks.
     public func fullAttentionFLOPs(sequences: Int, length: Int) -> Double {
         let (projections, product) = fullAttentionParts(length: length)
-        // Scores and values are a product each forward, and 3 and 2 backward; blocks of keys have as many scores as blocks of rows.
+        // Scores and values are a product each forward, and 3 and 2 backward; blocks of keys have as many scores as
+        // blocks of rows.
         return Double(layers * sequences) * (3 * projections + 7 * product)
     }
 
