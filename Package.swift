@@ -59,11 +59,14 @@ let package = Package(
         // Prints encoding and training rates.
         .executableTarget(
             name: "tokenizer-benchmark", dependencies: ["Corpus"], path: "benchmarks/tokenizer"),
+        .target(
+            name: "BenchmarkSupport", dependencies: ["Corpus", "Kernels"], path: "benchmarks/support",
+            exclude: ["gpt2.py", "programs.py", "recipes.py", "seeds.py", "wikitext.py"]),
         // Times training steps, alone or under mpirun.
         .executableTarget(
             name: "throughput-benchmark",
             dependencies: [
-                "Worker", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                "BenchmarkSupport", "Worker", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/throughput", exclude: ["run", "pytorch_step.py"]),
@@ -75,6 +78,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/attention", exclude: ["run", "pytorch_attention.py"]),
+        // Times what benchmarks/scaling predicts from, and what it predicts.
+        .executableTarget(
+            name: "scaling-benchmark",
+            dependencies: [
+                "BenchmarkSupport", "Worker", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "benchmarks/scaling", exclude: ["run", "fit.py", "model.py", "test_model.py"]),
 
         // What the multi-rank tests start under mpirun.
         .executableTarget(
@@ -99,7 +110,7 @@ let package = Package(
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer"]),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer", "TestSupport"]),
         .testTarget(
             name: "TrainerTests",
             dependencies: ["Trainer", "Worker", "Checkpoint", "Corpus", "Kernels", "Transformer", "TestSupport", "drrl-train"]),

@@ -2,6 +2,7 @@
 //
 //     swift run -c release throughput-benchmark --threads 2
 //     mpirun -n 2 .build/release/throughput-benchmark
+import BenchmarkSupport
 import Communicator
 import DynamicRank
 import Foundation

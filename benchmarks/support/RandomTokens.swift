@@ -3,22 +3,25 @@ import Foundation
 import Kernels
 
 /// Stands in for a tokenizer where the text does not matter: one random id for each byte.
-struct RandomTokens: Tokenizer {
-    let vocabularySize: Int
-    let endOfText: UInt16 = 0
-    let hash = "none, uniform random ids"
+public struct RandomTokens: Tokenizer {
+    public let vocabularySize: Int
+    public let endOfText: UInt16 = 0
+    public let hash = "none, uniform random ids"
 
-    func encode(_ text: Span<UInt8>) -> [UInt16] {
+    public init(vocabularySize: Int) { self.vocabularySize = vocabularySize }
+
+    public func encode(_ text: Span<UInt8>) -> [UInt16] {
         let generator = Philox(key: 1)
         return (0..<text.count).map { UInt16(generator.block(UInt32($0)).x % UInt32(vocabularySize)) }
     }
 
-    func decode(_ tokens: [UInt16]) throws(CorpusError) -> [UInt8] {
+    public func decode(_ tokens: [UInt16]) throws(CorpusError) -> [UInt8] {
         throw .unknownToken(id: Int(tokens.first ?? 0), vocabularySize: vocabularySize)
     }
 
-    /// A shard of `count` ids, by way of a temporary file: the same on every rank.
-    func shard(count: Int) throws -> Shard {
+    /// A shard of `count` ids, by way of a temporary file: the same on every rank. Throws `CorpusError`, and what
+    /// Foundation throws where there is no room.
+    public func shard(count: Int) throws -> Shard {
         let files = FileManager.default
         let directory = files.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
         try files.createDirectory(atPath: directory, withIntermediateDirectories: true)

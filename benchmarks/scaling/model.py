@@ -1,0 +1,443 @@
+"""Predicts the time of a training step on a grid of replicas × stages from the times of its parts.
+
+Follows what Worker does: stages run one forward, one backward; a layer's gradients leave by a nonblocking allreduce over
+the replicas when the last micro-batch's backward pass is done with it, the rest when it is done with all; first and last
+stage sum the token embedding's gradient; then norm, update, and statistics. All replicas do the same at the same time, so
+that one is simulated, event by event. Times are in seconds, sizes in bytes unless they are called elements.
+
+Called as a program it prints, for a model and a grid, what the trainer's own plan is compared with in its tests."""
+import dataclasses
+import json
+import math
+import sys
+
+FLOAT = 4
+# Times closer than this are one.
+INSTANT = 1e-12
+
+
+# What messages and sums cost
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A message of n bytes takes alpha + n·beta; adding n bytes to n others takes n·gamma."""
+    alpha: float
+    beta: float
+    gamma: float
+    # What share of an allreduce goes on while its rank computes; the rest takes the rank's own core.
+    overlap: float = 1.0
+    # Whether a receiver gets a message without the sender's help. Where not, the message goes when the sender next calls
+    # MPI after it was begun and is awaited.
+    pulls: bool = True
+
+    def message(self, n):
+        return self.alpha + n * self.beta
+
+
+def allreduce_seconds(p, n, network, algorithm="library"):
+    """An allreduce of n bytes over p ranks (Thakur, Rabenseifner & Gropp 2005, section 4.5)."""
+    if p == 1:
+        return 0.0
+    if algorithm == "library":
+        # What Open MPI 4.1's nonblocking allreduce takes.
+        algorithm = "binomial" if p < 4 or n < 65536 else "rabenseifner"
+    a, b, g = network.alpha, n * network.beta, n * network.gamma
+    if algorithm == "ring":
+        return 2 * (p - 1) * a + (p - 1) / p * (2 * b + g)
+    if algorithm == "rabenseifner":
+        # Halving, then doubling, over a power of two; ranks beyond it hand theirs in before and get the sum afterwards.
+        rounds = int(math.log2(p))
+        q = 2**rounds
+        extra = 2 * (a + b) + g if q < p else 0
+        return 2 * rounds * a + (q - 1) / q * (2 * b + g) + extra
+    if algorithm == "binomial":
+        # A binomial tree up, then down.
+        return math.ceil(math.log2(p)) * (2 * (a + b) + g)
+    raise ValueError(f"no allreduce algorithm is called {algorithm}")
+
+
+def bucket_done(ready, done_before, cost):
+    """When a bucket's sum is there: sums go one after another, each once its gradients are ready."""
+    return max(ready, done_before) + cost
+
+
+# What is trained, and where
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    layers: int
+    width: int
+    heads: int
+    context: int
+    vocabulary: int
+
+    def options(self):
+        return [word for field in dataclasses.fields(self) for word in (f"--{field.name}", getattr(self, field.name))]
+
+    @property
+    def layer_elements(self):
+        """Parameters of a layer; each begins at a multiple of 16."""
+        d = self.width
+        sizes = [d, d, d * 3 * d, 3 * d, d * d, d, d, d, d * 4 * d, 4 * d, 4 * d * d, d]
+        return sum(math.ceil(size / 16) * 16 for size in sizes)
+
+    @property
+    def embedding_elements(self):
+        return self.vocabulary * self.width
+
+    def rest_elements(self, is_first, is_last):
+        """Parameters outside layers and token embedding, each summed by itself: positions, then the final norm's two."""
+        return ([self.context * self.width] if is_first else []) + ([self.width] * 2 if is_last else [])
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """`batch` sequences a step, in micro-batches of one size."""
+    shape: Shape
+    replicas: int
+    stages: int
+    batch: int
+    micro_batch: int = 1
+
+    @property
+    def micro_batches(self):
+        """Of one replica, which must be the same for all."""
+        size = self.replicas * self.micro_batch
+        if self.batch % size:
+            raise ValueError(f"{self.replicas} replicas do not share {self.batch} sequences evenly by {self.micro_batch}")
+        return self.batch // size
+
+    @property
+    def ranks(self):
+        return self.replicas * self.stages
+
+    @property
+    def message_bytes(self):
+        return FLOAT * self.micro_batch * self.shape.context * self.shape.width
+
+
+def split(shape, stages):
+    """Layers of each stage: the costliest stage costs least, the head counts for the last."""
+    layer = 12 * shape.width**2 + shape.width * shape.context
+    head = shape.embedding_elements
+    if stages == 1:
+        return [shape.layers]
+
+    def cost(last):
+        return max(last * layer + head, math.ceil((shape.layers - last) / (stages - 1)) * layer)
+
+    last = min(range(1, shape.layers - stages + 2), key=cost)
+    share, more = divmod(shape.layers - last, stages - 1)
+    return [share + (stage < more) for stage in range(stages - 1)] + [last]
+
+
+def schedule(stage, stages, micro_batches):
+    """One forward, one backward: what a stage does, in order (Narayanan et al. 2019, PipeDream)."""
+    ahead = min(stages - 1 - stage, micro_batches)
+    phases = [("forward", i) for i in range(ahead)]
+    for i in range(micro_batches):
+        if i + ahead < micro_batches:
+            phases.append(("forward", i + ahead))
+        phases.append(("backward", i))
+    return phases
+
+
+# What computing costs
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """Seconds of computing on a core while the node's other cores rest, and while they all do the same."""
+    alone: float
+    crowded: float
+
+    def __add__(self, other):
+        return Work(self.alone + other.alone, self.crowded + other.crowded)
+
+    def __mul__(self, factor):
+        return Work(self.alone * factor, self.crowded * factor)
+
+
+# Those of `scaling-benchmark passes`: of a micro-batch, of one element of the parameters, of one layer.
+PARTS = ("embedding_forward", "layer_forward", "head", "layer_backward", "embedding_backward", "copy_element",
+         "norm_element", "update_element", "statistics_layer")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    work: dict
+    # Bytes of a layer's statistics, summed over replicas at the end of a step.
+    statistics_bytes: int
+
+    @staticmethod
+    def read(alone, crowded, scale=1.0):
+        """From two reports of `scaling-benchmark passes`, each time multiplied by `scale`."""
+        return Parts({name: Work(alone[name], crowded[name]) * scale for name in PARTS},
+                     alone["statistics_bytes_layer"])
+
+    def __getitem__(self, name):
+        return self.work[name]
+
+
+# The step
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    seconds: float
+    # The longest that a rank waits for sums of gradients.
+    exposed: float
+    # The share of the pipeline's time, from its first to its last pass, in which its stages do not compute.
+    bubble: float
+
+
+def program(job, stage, parts, network, algorithm):
+    """What a stage does in a step, as a list of (operation, argument …)."""
+    shape, p, m = job.shape, job.stages, job.micro_batches
+    layers, is_first, is_last = split(shape, p)[stage], stage == 0, stage == p - 1
+    is_tied = p > 1 and (is_first or is_last)
+    has_sums = job.replicas > 1 or is_tied
+    elements = layers * shape.layer_elements + sum(shape.rest_elements(is_first, is_last))
+    elements += shape.embedding_elements if is_first or is_last else 0
+    operations = []
+
+    def work(seconds):
+        operations.append(("work", seconds))
+
+    def sums(n, ranks, operation="sum"):
+        """What of an allreduce takes the core, then what the network does."""
+        cost = allreduce_seconds(ranks, FLOAT * n, network, algorithm)
+        if ranks > 1:
+            work(Work(cost, cost) * (1 - network.overlap))
+            operations.append((operation, network.overlap * cost))
+        elif has_sums:
+            work(parts["copy_element"] * n)
+
+    for phase, i in schedule(stage, p, m):
+        if phase == "forward":
+            if not is_first:
+                operations.append(("receive", ("forward", stage - 1, i)))
+            work(parts["layer_forward"] * layers + parts["embedding_forward"] * is_first)
+            if not is_last:
+                operations.append(("send", ("forward", stage, i)))
+            continue
+        if is_last:
+            work(parts["head"])
+        else:
+            operations.append(("receive", ("backward", stage + 1, i)))
+        for _ in range(layers):
+            work(parts["layer_backward"])
+            if i == m - 1:
+                sums(shape.layer_elements, job.replicas)
+        if is_first:
+            work(parts["embedding_backward"])
+        else:
+            # One buffer holds what goes back: the gradient before must have gone.
+            if i > 0:
+                operations.append(("delivered", ("backward", stage, i - 1)))
+            operations.append(("send", ("backward", stage, i)))
+    operations.append(("passed",))
+    if p == 1:
+        sums(shape.embedding_elements, job.replicas)
+    for n in shape.rest_elements(is_first, is_last):
+        sums(n, job.replicas)
+    if is_tied:
+        sums(shape.embedding_elements, 2 * job.replicas, "tied")
+    for sent in ([] if is_last else [("forward", stage, m - 1)]) + ([] if is_first else [("backward", stage, m - 1)]):
+        operations.append(("delivered", sent))
+    operations.append(("summed",))
+    work(parts["norm_element"] * elements)
+    # Loss and norm; what attention executed; the step's time. A few numbers each.
+    small = math.ceil(math.log2(job.ranks)) * network.alpha
+    operations.append(("together", "norm", small))
+    work(parts["update_element"] * elements + parts["statistics_layer"] * layers)
+    statistics = allreduce_seconds(job.replicas, layers * parts.statistics_bytes, network, "rabenseifner")
+    work(Work(statistics, statistics))
+    operations.append(("together", "report", 2 * small))
+    return operations
+
+
+class Rank:
+    """A stage of the simulated replica: where it is in its program."""
+
+    def __init__(self, operations):
+        self.operations = operations
+        self.next = 0
+        self.left = None  # Of the work under way, in seconds alone; None while it is in MPI.
+        self.began = 0.0  # When that work was begun.
+        self.wake = None  # When what it waits for is there, infinity where that is not known yet.
+        self.summing = 0.0  # When the sums begun so far are there.
+        self.waits = None  # Since when it waits for them.
+        self.exposed = 0.0
+        self.worked = 0.0  # Before `passed`.
+        self.passed = None  # When its last pass was done.
+
+    @property
+    def is_done(self):
+        return self.next == len(self.operations)
+
+
+@dataclasses.dataclass
+class Message:
+    is_sent: bool = False
+    is_awaited: bool = False
+    there: float = math.inf
+
+
+class Simulation:
+    """One replica's stages on nodes of `cores` cores, which the ranks that compute share evenly; None for a core each."""
+
+    def __init__(self, programs, replicas, network, cores):
+        self.ranks = [Rank(operations) for operations in programs]
+        self.replicas, self.network, self.cores = replicas, network, cores
+        self.now = 0.0
+        self.messages = {}  # By phase, sending stage and micro-batch.
+        self.owner = None  # The first rank to begin the token embedding's sum.
+        self.meetings = {}  # By name: who has come, and when all may go.
+
+    def run(self):
+        """Goes on until all programs are done."""
+        while True:
+            while any([self.advance(stage) for stage in range(len(self.ranks))]):
+                pass
+            if all(rank.is_done for rank in self.ranks):
+                return
+            rates = [(rank, self.rate(rank)) for rank in self.ranks if rank.left is not None]
+            elapsed = min([rank.left / rate for rank, rate in rates]
+                          + [rank.wake - self.now for rank in self.ranks if rank.wake is not None])
+            if elapsed == math.inf:
+                raise RuntimeError("the simulated ranks wait for each other for ever")
+            self.now += elapsed
+            for rank, rate in rates:
+                rank.left -= rate * elapsed
+
+    def rate(self, rank):
+        """Seconds alone that a rank works off in a second."""
+        work = rank.operations[rank.next][1]
+        slowdown = work.crowded / work.alone if work.alone > 0 else 1
+        if self.cores is None:
+            return 1 / slowdown
+        active = self.replicas * sum(other.left is not None for other in self.ranks)
+        crowd = min(active - 1, self.cores - 1) / max(1, self.cores - 1)
+        return min(1, self.cores / active) / (1 + (slowdown - 1) * crowd)
+
+    def advance(self, stage):
+        """Goes on with a stage's program as far as it gets now; returns whether it got any further."""
+        rank, start = self.ranks[stage], self.ranks[stage].next
+        while not rank.is_done:
+            operation, *arguments = rank.operations[rank.next]
+            if operation == "work":
+                if rank.left is None:
+                    rank.left, rank.began = arguments[0].alone, self.now
+                if rank.left > INSTANT:
+                    break
+                rank.left = None
+                rank.worked += self.now - rank.began if rank.passed is None else 0
+            else:
+                self.push(stage)
+                there = getattr(self, operation)(stage, *arguments)
+                rank.wake = there if there > self.now + INSTANT else None
+                if rank.wake is not None:
+                    break
+            rank.next += 1
+        return rank.next > start
+
+    # The operations: each returns when it is over, which may be long ago, or not be known yet.
+
+    def send(self, stage, key):
+        message = self.message(key)
+        message.is_sent = True
+        if message.is_awaited and self.network.pulls:
+            self.start(message)
+        return self.now
+
+    def receive(self, stage, key):
+        message = self.message(key)
+        message.is_awaited = True
+        sender = self.ranks[key[1]]
+        if message.is_sent and (self.network.pulls or sender.left is None):
+            self.start(message)
+        return message.there
+
+    def delivered(self, stage, key):
+        return self.message(key).there
+
+    def passed(self, stage):
+        self.ranks[stage].passed = self.now
+        return self.now
+
+    def sum(self, stage, cost):
+        rank = self.ranks[stage]
+        rank.summing = bucket_done(self.now, rank.summing, cost)
+        return self.now
+
+    def tied(self, stage, cost):
+        """The sum that first and last stage share begins when both have begun it."""
+        rank = self.ranks[stage]
+        if self.owner is None:
+            self.owner, self.owner_summing = rank, rank.summing
+            rank.summing = math.inf
+        else:
+            done_before = max(rank.summing, self.owner_summing)
+            rank.summing = self.owner.summing = bucket_done(self.now, done_before, cost)
+        return self.now
+
+    def summed(self, stage):
+        rank = self.ranks[stage]
+        rank.waits = self.now if rank.waits is None else rank.waits
+        rank.exposed = self.now - rank.waits
+        return rank.summing
+
+    def together(self, stage, name, cost):
+        """All stages come, then all go on."""
+        meeting = self.meetings.setdefault(name, {"stages": set(), "over": math.inf})
+        meeting["stages"].add(stage)
+        if len(meeting["stages"]) == len(self.ranks):
+            meeting["over"] = min(meeting["over"], self.now + cost)
+        return meeting["over"]
+
+    # Messages
+
+    def message(self, key):
+        return self.messages.setdefault(key, Message())
+
+    def start(self, message):
+        message.there = min(message.there, self.now + self.transfer)
+
+    def push(self, stage):
+        """A rank that calls MPI lets go what it has sent and is awaited."""
+        for key, message in self.messages.items():
+            if key[1] == stage and message.is_sent and message.is_awaited:
+                self.start(message)
+
+
+def step(job, parts, network, cores=None, algorithm="library"):
+    """A step of a job. `cores` a node, shared by all its ranks; None where each rank has a core of a node that is full."""
+    simulation = Simulation(
+        [program(job, stage, parts, network, algorithm) for stage in range(job.stages)], job.replicas, network, cores)
+    simulation.transfer = network.message(job.message_bytes)
+    simulation.run()
+    ranks = simulation.ranks
+    passed = max(rank.passed for rank in ranks)
+    return Step(
+        seconds=simulation.now, exposed=max(rank.exposed for rank in ranks),
+        bubble=1 - sum(rank.worked for rank in ranks) / (passed * len(ranks)))
+
+
+def plan(job):
+    """What the trainer's own plan must agree with."""
+    shape = job.shape
+    return {
+        "layers": split(shape, job.stages), "layer_elements": shape.layer_elements,
+        "phases": [[f"{phase} {i}" for phase, i in schedule(stage, job.stages, job.micro_batches)]
+                   for stage in range(job.stages)]}
+
+
+if __name__ == "__main__":
+    names = [field.name for field in dataclasses.fields(Shape)] + ["stages", "batch"]
+    if len(sys.argv) != len(names) + 1:
+        sys.exit(f"usage: model.py {' '.join(names).upper()}")
+    *fields, stages, batch = map(int, sys.argv[1:])
+    print(json.dumps(plan(Job(Shape(*fields), 1, stages, batch))))
