@@ -289,12 +289,13 @@ class Message:
 class Simulation:
     """One replica's stages on nodes of `cores` cores, which the ranks that compute share evenly; None for a core each."""
 
-    def __init__(self, programs, replicas, network, cores):
+    def __init__(self, programs, replicas, network, cores, message_bytes=0):
         self.ranks = [Rank(operations) for operations in programs]
-        self.replicas, self.network, self.cores = replicas, network, cores
+        self.replicas, self.cores, self.pulls = replicas, cores, network.pulls
+        self.transfer = network.message(message_bytes)
         self.now = 0.0
         self.messages = {}  # By phase, sending stage and micro-batch.
-        self.owner = None  # The first rank to begin the token embedding's sum.
+        self.owner = None  # The first rank to begin the token embedding's sum, and when its others are there.
         self.meetings = {}  # By name: who has come, and when all may go.
 
     def run(self):
@@ -349,7 +350,7 @@ class Simulation:
     def send(self, stage, key):
         message = self.message(key)
         message.is_sent = True
-        if message.is_awaited and self.network.pulls:
+        if message.is_awaited and self.pulls:
             self.start(message)
         return self.now
 
@@ -357,7 +358,7 @@ class Simulation:
         message = self.message(key)
         message.is_awaited = True
         sender = self.ranks[key[1]]
-        if message.is_sent and (self.network.pulls or sender.left is None):
+        if message.is_sent and (self.pulls or sender.left is None):
             self.start(message)
         return message.there
 
@@ -377,11 +378,11 @@ class Simulation:
         """The sum that first and last stage share begins when both have begun it."""
         rank = self.ranks[stage]
         if self.owner is None:
-            self.owner, self.owner_summing = rank, rank.summing
+            self.owner = rank, rank.summing
             rank.summing = math.inf
         else:
-            done_before = max(rank.summing, self.owner_summing)
-            rank.summing = self.owner.summing = bucket_done(self.now, done_before, cost)
+            other, others_done = self.owner
+            rank.summing = other.summing = bucket_done(self.now, max(rank.summing, others_done), cost)
         return self.now
 
     def summed(self, stage):
@@ -416,8 +417,8 @@ class Simulation:
 def step(job, parts, network, cores=None, algorithm="library"):
     """A step of a job. `cores` a node, shared by all its ranks; None where each rank has a core of a node that is full."""
     simulation = Simulation(
-        [program(job, stage, parts, network, algorithm) for stage in range(job.stages)], job.replicas, network, cores)
-    simulation.transfer = network.message(job.message_bytes)
+        [program(job, stage, parts, network, algorithm) for stage in range(job.stages)], job.replicas, network, cores,
+        job.message_bytes)
     simulation.run()
     ranks = simulation.ranks
     passed = max(rank.passed for rank in ranks)
