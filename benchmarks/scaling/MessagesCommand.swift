@@ -55,19 +55,22 @@ struct MessagesCommand: ParsableCommand {
         }
     }
 
-    /// Collective: of as many runs as fit, one that nine in ten exceed, of the slowest rank. Whatever else the machine does
-    /// adds to a message a thousand times what it takes.
+    /// Collective: of many runs, one that nine in ten exceed, of the slowest rank. Whatever else the machine does may add
+    /// to a message a thousand times what it takes.
     private func repeated(on world: borrowing Communicator, _ body: () throws -> Void) throws -> Double {
         func timed() throws -> Double {
             let start = monotonicSeconds()
             try body()
             return monotonicSeconds() - start
         }
-        _ = try timed()
-        let once = try world.allreduce(timed(), .max)
-        let count = max(5, min(2000, Int(seconds / max(once, 1e-7))))
-        let sorted = try (0..<count).map { _ in try timed() }.sorted()
-        return try world.allreduce(sorted[count / 10], .max)
+        for _ in 0..<2 { _ = try timed() }
+        let start = monotonicSeconds()
+        var samples: [Double] = []
+        repeat {
+            // Ranks decide together, seldom, whether to go on.
+            samples += try (0..<20).map { _ in try timed() }
+        } while try world.allreduce(monotonicSeconds() - start, .max) < seconds && samples.count < 2000
+        return try world.allreduce(samples.sorted()[samples.count / 10], .max)
     }
 }
 

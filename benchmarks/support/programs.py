@@ -24,11 +24,11 @@ def build(product):
     return os.path.join(shown.stdout.strip(), product)
 
 
-def mpirun(ranks):
-    """The start of a command for that many ranks on this machine."""
+def mpirun(ranks, bind="none"):
+    """The start of a command for that many ranks on this machine, each bound to a `bind`."""
     if os.geteuid() == 0:
         os.environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    return ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none"]
+    return ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", bind]
 
 
 def start(command, stdout):
