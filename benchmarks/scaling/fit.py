@@ -32,7 +32,7 @@ def fit_scale(seconds, job, alone, crowded, cores):
     return seconds / model.step(job, model.Parts.read(alone, crowded), network, cores).seconds
 
 
-def fit_overlap(seconds, job, parts, network, cores):
-    """The share of an allreduce that goes on beside computing, from 0 to 1, at which a step's time comes closest."""
-    candidates = [dataclasses.replace(network, overlap=i / 100) for i in range(101)]
+def fit_taken(seconds, job, parts, network, cores):
+    """What sums take from computing at which a step's time comes closest, from nothing to ten times what they take alone."""
+    candidates = [dataclasses.replace(network, taken=i / 50) for i in range(501)]
     return min(candidates, key=lambda n: abs(model.step(job, parts, n, cores).seconds - seconds))

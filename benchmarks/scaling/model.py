@@ -25,8 +25,9 @@ class Network:
     alpha: float
     beta: float
     gamma: float
-    # What share of an allreduce goes on while its rank computes; the rest takes the rank's own core.
-    overlap: float = 1.0
+    # What an allreduce takes from its rank's own core, in units of what it takes by itself. Up to 1, the rest goes on while
+    # the rank computes; beyond 1, it takes longer amid a step, whose memory it finds in no cache, than by itself.
+    taken: float = 0.0
     # Whether a receiver gets a message without the sender's help. Where not, the message goes when the sender next calls
     # MPI after it was begun and is awaited.
     pulls: bool = True
@@ -210,8 +211,8 @@ def program(job, stage, parts, network, algorithm):
         """What of an allreduce takes the core, then what the network does."""
         cost = allreduce_seconds(ranks, FLOAT * n, network, algorithm)
         if ranks > 1:
-            work(Work(cost, cost) * (1 - network.overlap))
-            operations.append((operation, network.overlap * cost))
+            work(Work(cost, cost) * network.taken)
+            operations.append((operation, max(0.0, 1 - network.taken) * cost))
         elif has_sums:
             work(parts["copy_element"] * n)
 

@@ -5,7 +5,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from fit import fit_line  # noqa: E402
+from fit import fit_line, fit_taken  # noqa: E402
 from model import (  # noqa: E402
     PARTS, Job, Network, Parts, Shape, Simulation, Work, allreduce_seconds, bucket_done, plan, schedule, split, step)
 
@@ -120,26 +120,30 @@ class OverlapTests(unittest.TestCase):
             done = bucket_done(ready, done, cost)
             self.assertEqual(done, expected)
 
-    def exposed(self, overlap, backward):
+    def exposed(self, taken, backward):
         """The seconds of a step of two replicas, and what they wait for sums, in units of a layer's sum."""
         unit = allreduce_seconds(2, 4 * SHAPE.layer_elements, Network(0, 1, 0))
-        network = Network(alpha=0, beta=1 / unit, gamma=0, overlap=overlap)
+        network = Network(alpha=0, beta=1 / unit, gamma=0, taken=taken)
         result = step(Job(SHAPE, 2, 1, 2), parts(layer_backward=backward), network)
         outside = sum(SHAPE.rest_elements(True, True)) + SHAPE.embedding_elements
         return result, outside / SHAPE.layer_elements
 
     def test_long_passes_hide_all_but_the_last_sums(self):
-        result, outside = self.exposed(1, backward=2)
+        result, outside = self.exposed(0, backward=2)
         self.assertAlmostEqual(result.exposed, 1 + outside)
         self.assertAlmostEqual(result.seconds, 8 * 2 + 1 + outside)
 
     def test_short_passes_hide_themselves(self):
-        result, outside = self.exposed(1, backward=0.5)
+        result, outside = self.exposed(0, backward=0.5)
         self.assertAlmostEqual(result.seconds, 0.5 + 8 + outside)
 
-    def test_without_overlap_nothing_is_hidden(self):
-        result, outside = self.exposed(0, backward=2)
+    def test_what_takes_the_core_is_not_hidden(self):
+        result, outside = self.exposed(1, backward=2)
         self.assertAlmostEqual(result.seconds, 8 * 3 + outside)
+        result, outside = self.exposed(1.5, backward=2)
+        self.assertAlmostEqual(result.seconds, 8 * 3.5 + 1.5 * outside)
+        result, outside = self.exposed(0.25, backward=2)
+        self.assertAlmostEqual(result.seconds, 8 * 2.25 + 0.75 * (1 + outside))
 
     def test_the_tied_embedding_waits_for_the_later_of_its_owners(self):
         shape = Shape(layers=2, width=16, heads=1, context=4, vocabulary=1000)
@@ -200,6 +204,13 @@ class FitTests(unittest.TestCase):
         alpha, beta = fit_line([(n, 2e-6 + n * 1e-9) for n in (4, 1024, 10**6)])
         self.assertAlmostEqual(alpha, 2e-6)
         self.assertAlmostEqual(beta, 1e-9)
+
+    def test_what_sums_take_is_found_again(self):
+        job, costs = Job(SHAPE, 2, 1, 4), parts(layer_forward=1, layer_backward=2)
+        for taken in (0, 0.5, 1.5):
+            network = Network(alpha=0.01, beta=1e-5, gamma=0, taken=taken)
+            fitted = fit_taken(step(job, costs, network, 2).seconds, job, costs, network, 2)
+            self.assertAlmostEqual(fitted.taken, taken)
 
 
 if __name__ == "__main__":
