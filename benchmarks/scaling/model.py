@@ -58,6 +58,11 @@ def allreduce_seconds(p, n, network, algorithm="library"):
     raise ValueError(f"no allreduce algorithm is called {algorithm}")
 
 
+def allgather_seconds(p, n, network):
+    """n bytes of each of p ranks come to all (the same, section 4.1: a ring)."""
+    return (p - 1) * network.message(n)
+
+
 def bucket_done(ready, done_before, cost):
     """When a bucket's sum is there: sums go one after another, each once its gradients are ready."""
     return max(ready, done_before) + cost
@@ -115,8 +120,17 @@ class Job:
         return self.replicas * self.stages
 
     @property
+    def rows(self):
+        return self.micro_batch * self.shape.context
+
+    @property
     def message_bytes(self):
-        return FLOAT * self.micro_batch * self.shape.context * self.shape.width
+        return FLOAT * self.rows * self.shape.width
+
+    @property
+    def gathers_rows(self):
+        """Whether the token embedding's sum goes ahead of the layers', and the last micro-batch's rows after them."""
+        return self.stages == 1 < self.replicas and 2 * self.replicas * self.rows <= self.shape.vocabulary
 
 
 def split(shape, stages):
@@ -207,12 +221,14 @@ def program(job, stage, parts, network, algorithm):
     def work(seconds):
         operations.append(("work", seconds))
 
+    def begin(cost, operation="sum"):
+        """What of a collective operation takes the core, then what the network does."""
+        work(Work(cost, cost) * network.taken)
+        operations.append((operation, max(0.0, 1 - network.taken) * cost))
+
     def sums(n, ranks, operation="sum"):
-        """What of an allreduce takes the core, then what the network does."""
-        cost = allreduce_seconds(ranks, FLOAT * n, network, algorithm)
         if ranks > 1:
-            work(Work(cost, cost) * network.taken)
-            operations.append((operation, max(0.0, 1 - network.taken) * cost))
+            begin(allreduce_seconds(ranks, FLOAT * n, network, algorithm), operation)
         elif has_sums:
             work(parts["copy_element"] * n)
 
@@ -226,6 +242,8 @@ def program(job, stage, parts, network, algorithm):
             continue
         if is_last:
             work(parts["head"])
+            if i == m - 1 and job.gathers_rows:
+                sums(shape.embedding_elements, job.replicas)
         else:
             operations.append(("receive", ("backward", stage + 1, i)))
         for _ in range(layers):
@@ -240,16 +258,21 @@ def program(job, stage, parts, network, algorithm):
                 operations.append(("delivered", ("backward", stage, i - 1)))
             operations.append(("send", ("backward", stage, i)))
     operations.append(("passed",))
-    if p == 1:
-        sums(shape.embedding_elements, job.replicas)
     for n in shape.rest_elements(is_first, is_last):
         sums(n, job.replicas)
+    if job.gathers_rows:
+        begin(allgather_seconds(job.replicas, FLOAT * job.rows, network)
+              + allgather_seconds(job.replicas, job.message_bytes, network))
+    elif p == 1:
+        sums(shape.embedding_elements, job.replicas)
     if is_tied:
         sums(shape.embedding_elements, 2 * job.replicas, "tied")
     for sent in ([] if is_last else [("forward", stage, m - 1)]) + ([] if is_first else [("backward", stage, m - 1)]):
         operations.append(("delivered", sent))
     operations.append(("summed",))
-    work(parts["norm_element"] * elements)
+    if job.gathers_rows:
+        work(parts["embedding_backward"] * job.replicas)
+    work(parts["norm_element"] * (elements / job.replicas))
     # Loss and norm; what attention executed; the step's time. A few numbers each.
     small = math.ceil(math.log2(job.ranks)) * network.alpha
     operations.append(("together", "norm", small))

@@ -145,6 +145,14 @@ class OverlapTests(unittest.TestCase):
         result, outside = self.exposed(0.25, backward=2)
         self.assertAlmostEqual(result.seconds, 8 * 2.25 + 0.75 * (1 + outside))
 
+    def test_a_large_vocabulary_hides_behind_the_layers(self):
+        shape = Shape(layers=8, width=16, heads=1, context=4, vocabulary=1000)
+        network = Network(alpha=0, beta=1, gamma=0)
+        result = step(Job(shape, 2, 1, 2), parts(layer_backward=1e6), network)
+        # After the last layer's sum: positions, the norm's two, then the rows and their tokens.
+        last = sum(allreduce_seconds(2, 4 * n, network) for n in (shape.layer_elements, 4 * 16, 16, 16))
+        self.assertAlmostEqual(result.exposed, last + 4 * 4 * 16 + 4 * 4, places=3)
+
     def test_the_tied_embedding_waits_for_the_later_of_its_owners(self):
         shape = Shape(layers=2, width=16, heads=1, context=4, vocabulary=1000)
         network = Network(alpha=0, beta=1, gamma=0)
