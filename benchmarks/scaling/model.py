@@ -319,6 +319,7 @@ class Simulation:
         self.transfer = network.message(message_bytes)
         self.now = 0.0
         self.messages = {}  # By phase, sending stage and micro-batch.
+        self.held = [[] for _ in programs]  # Those that each stage has begun to send and that are not under way.
         self.owner = None  # The first rank to begin the token embedding's sum, and when its others are there.
         self.meetings = {}  # By name: who has come, and when all may go.
 
@@ -376,6 +377,8 @@ class Simulation:
         message.is_sent = True
         if message.is_awaited and self.pulls:
             self.start(message)
+        else:
+            self.held[stage].append(message)
         return self.now
 
     def receive(self, stage, key):
@@ -432,10 +435,11 @@ class Simulation:
         message.there = min(message.there, self.now + self.transfer)
 
     def push(self, stage):
-        """A rank that calls MPI lets go what it has sent and is awaited."""
-        for key, message in self.messages.items():
-            if key[1] == stage and message.is_sent and message.is_awaited:
+        """A rank that calls MPI lets go what it holds and is awaited."""
+        for message in self.held[stage]:
+            if message.is_awaited:
                 self.start(message)
+        self.held[stage] = [message for message in self.held[stage] if message.there == math.inf]
 
 
 def step(job, parts, network, cores=None, algorithm="library"):
