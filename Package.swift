@@ -85,7 +85,7 @@ let package = Package(
                 "BenchmarkSupport", "Worker", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "benchmarks/scaling", exclude: ["run", "fit.py", "model.py", "test_model.py"]),
+            path: "benchmarks/scaling", exclude: ["run", "fit.py", "model.py", "simulation.py", "test_model.py"]),
 
         // What the multi-rank tests start under mpirun.
         .executableTarget(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of model.py: python3 benchmarks/scaling/test_model.py"""
+"""Tests of the scaling model: python3 benchmarks/scaling/test_model.py"""
 import pathlib
 import sys
 import unittest
@@ -7,7 +7,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from fit import fit_line, fit_taken  # noqa: E402
 from model import (  # noqa: E402
-    PARTS, Job, Network, Parts, Shape, Simulation, Work, allreduce_seconds, bucket_done, plan, schedule, split, step)
+    PARTS, Job, Network, Parts, Shape, Work, allreduce_seconds, plan, schedule, split, step)
+from simulation import Simulation, bucket_done  # noqa: E402
 
 NOTHING = Network(alpha=0, beta=0, gamma=0)
 # No head to speak of, so that layers are dealt evenly.
