@@ -1,4 +1,5 @@
 import CKernels
+import COpenBLAS
 import Kernels
 import Transformer
 
@@ -86,8 +87,9 @@ public struct RewardMeter: Sendable {
         team.tasks(m) { i, _ in softmax(scores, row: i, columns: last + 1, visible: visible[i % P], sums) }
         let mixed = Buffer<Float>(uninitialized: m * D)
         team.gemm(Matrix(scores, rows: m, columns: last + 1), seen, into: Matrix(mixed, rows: m, columns: D), .policy)
+        for i in 0..<m { cblas_sscal(blasint(D), 1 / sums[i], mixed.pointer + i * D, 1) }
         let outputs = Buffer<Float>(uninitialized: m * d)
-        values(sequence, mixed, sums, probes: P, into: outputs)
+        values(sequence, mixed, probes: P, into: outputs)
         return compare(outputs, trials, probes, ranks)
     }
 
@@ -140,19 +142,14 @@ public struct RewardMeter: Sendable {
             largest.pointer, 0)
     }
 
-    /// W_vᵀ y / sum + b_v of every head and probe: [H P, d].
-    private func values(
-        _ sequence: Sequence, _ mixed: Buffer<Float>, _ sums: Buffer<Float>, probes P: Int, into outputs: Buffer<Float>
-    ) {
+    /// W_vᵀ y + b_v of every head and probe: [H P, d].
+    private func values(_ sequence: Sequence, _ mixed: Buffer<Float>, probes P: Int, into outputs: Buffer<Float>) {
         let D = width, d = headWidth
         for h in 0..<heads {
-            let columns = (2 * D + h * d)..<(2 * D + (h + 1) * d), bias = sequence.bias[columns], first = h * P
-            team.gemm(
-                Matrix(mixed[(first * D)..<((first + P) * D)], rows: P, columns: D), sequence.weight.columns(columns),
-                into: Matrix(outputs[(first * d)..<((first + P) * d)], rows: P, columns: d), .policy)
-            for i in first..<(first + P) {
-                for j in 0..<d { outputs[i * d + j] = outputs[i * d + j] / sums[i] + bias[j] }
-            }
+            let columns = (2 * D + h * d)..<(2 * D + (h + 1) * d), own = (h * P)..<((h + 1) * P)
+            linearForward(
+                Matrix(mixed, rows: heads * P, columns: D).rows(own), weight: sequence.weight.columns(columns),
+                bias: sequence.bias[columns], into: outputs[(own.lowerBound * d)..<(own.upperBound * d)], .policy, on: team)
         }
     }
 
@@ -168,23 +165,21 @@ public struct RewardMeter: Sendable {
                 Matrix(outputs[own], rows: P, columns: d), base(basis.value, h),
                 into: Matrix(turned[own], rows: P, columns: d), .policy)
         }
-        func coordinate(_ p: Int, _ h: Int, _ j: Int) -> Double { Double(turned[(h * P + p) * d + j]) }
+        // Over the first `rank` coordinates of all heads.
+        func dot(_ p: Int, _ q: Int, rank: Int) -> Double {
+            (0..<heads).reduce(0) { sum, h in
+                let first = turned.pointer + h * P * d
+                return sum + cblas_dsdot(blasint(rank), first + p * d, 1, first + q * d, 1)
+            }
+        }
         func probe(_ place: Int, rank: Int?) -> Int {
             probes.firstIndex { $0.place == place && ($0.variant == 0 ? nil : ranks[$0.variant - 1]) == rank } ?? 0
         }
         return trials.enumerated().map { place, trial in
-            let full = probe(place, rank: nil)
-            var square = 0.0
-            for h in 0..<heads { for j in 0..<d { square += coordinate(full, h, j) * coordinate(full, h, j) } }
+            let full = probe(place, rank: nil), square = dot(full, full, rank: d)
             return trial.levels.map { level in
-                let p = probe(place, rank: level.scoreRank)
-                var (product, own) = (0.0, 0.0)
-                for h in 0..<heads {
-                    for j in 0..<level.valueRank {
-                        product += coordinate(full, h, j) * coordinate(p, h, j)
-                        own += coordinate(p, h, j) * coordinate(p, h, j)
-                    }
-                }
+                let p = probe(place, rank: level.scoreRank), rank = level.valueRank
+                let product = dot(full, p, rank: rank), own = dot(p, p, rank: rank)
                 return square > 0 && own > 0 ? product / (square * own).squareRoot() : (square == own ? 1 : 0)
             }
         }
