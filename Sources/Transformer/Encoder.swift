@@ -112,9 +112,7 @@ public final class EncoderCache {
         let batch = MicroBatch.vectors(sequences: sequences, length: length)
         self.encoder = encoder
         self.batch = batch
-        layers = encoder.blocks.map { _ in
-            Block.Cache(width: encoder.shape.width, heads: encoder.shape.heads, rows: batch.rows)
-        }
+        layers = encoder.blocks.map { _ in Block.Cache(width: encoder.shape.width, rows: batch.rows) }
     }
 
     /// Takes in the next position of each sequence, x: [B, D], and gives its encoding, [B, D].
@@ -136,16 +134,12 @@ public final class EncoderCache {
 }
 
 extension Block {
-    /// Attention's inputs and outputs at the positions so far.
+    /// Attention's inputs at the positions so far.
     struct Cache: Sendable {
-        /// [B, S, 3D], [B, S, D] and [B, H, S].
-        let qkv, attended, lse: Buffer<Float>
+        /// [B, S, 3D].
+        let qkv: Buffer<Float>
 
-        init(width D: Int, heads H: Int, rows: Int) {
-            qkv = Buffer(uninitialized: rows * 3 * D)
-            attended = Buffer(uninitialized: rows * D)
-            lse = Buffer(uninitialized: rows * H)
-        }
+        init(width D: Int, rows: Int) { qkv = Buffer(uninitialized: rows * 3 * D) }
     }
 
     /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output.
@@ -153,7 +147,7 @@ extension Block {
         let p = parameters, B = batch.sequences, S = batch.length, D = p.norm1Gain.count, F = p.feedForward.columns
         func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: B * width) }
         let normed = floats(D), branch = floats(D), hidden = floats(F), activated = floats(F), qkv = floats(3 * D)
-        let mean = floats(1), rstd = floats(1)
+        let mean = floats(1), rstd = floats(1), attended = floats(D)
         func rows(_ x: Buffer<Float>, _ columns: Int) -> Matrix { Matrix(x, rows: B, columns: columns) }
 
         layerNormForward(
@@ -163,14 +157,8 @@ extension Block {
             let row = b * S + position
             cache.qkv[(row * 3 * D)..<((row + 1) * 3 * D)].copy(from: qkv[(b * 3 * D)..<((b + 1) * 3 * D)])
         }
-        attention.forward(
-            Attention.Operands(qkv: cache.qkv, width: D, headWidth: attention.headWidth),
-            out: HeadRows(cache.attended, rowStride: D, headStride: attention.headWidth), lse: cache.lse,
-            levels: .uniform(
-                AttentionLevel(scoreRank: attention.headWidth, valueRank: attention.headWidth), for: batch),
-            positions: position..<(position + 1), batch: batch, dropout: nil, layer: layer, on: team)
-        let attended = Matrix(cache.attended, rows: B * S, columns: D).rows(position..<(B * S)).strided(by: S)
-        team.gemm(attended, p.attentionProjection, into: rows(branch, D), .projections)
+        attention.forward(qkv: cache.qkv, position: position, into: attended, batch: batch, on: team)
+        team.gemm(rows(attended, D), p.attentionProjection, into: rows(branch, D), .projections)
         residualForward(
             branch, bias: p.attentionProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
 

@@ -1,0 +1,35 @@
+import CKernels
+import COpenBLAS
+import Kernels
+
+extension Attention {
+    /// Full attention of the queries at one position alone, which `forward` would compute as a block of rows.
+    ///
+    /// - Parameters:
+    ///   - qkv: [B L, 3 D], of which each sequence's rows up to `position` are there.
+    ///   - out: [B, D].
+    func forward(qkv: Buffer<Float>, position: Int, into out: Buffer<Float>, batch: MicroBatch, on team: Team) {
+        let d = headWidth, D = heads * d, stride = blasint(3 * D), seen = position + 1
+        precondition(qkv.count >= batch.rows * 3 * D && out.count >= batch.sequences * D && position < batch.length)
+        let scores = Buffer<Float>(uninitialized: seen)
+        let largest = Buffer<Float>(uninitialized: 1), sum = Buffer<Float>(uninitialized: 1)
+        for b in 0..<batch.sequences {
+            for h in 0..<heads {
+                let q = qkv.pointer + (b * batch.length + position) * 3 * D + h * d
+                let k = qkv.pointer + b * batch.length * 3 * D + D + h * d, v = k + D
+                team.flops.product(1, seen, d, .scores)
+                cblas_sgemv(
+                    CblasRowMajor, CblasNoTrans, blasint(seen), blasint(d), scale, k, stride, q, 1, 0, scores.pointer,
+                    1)
+                (largest[0], sum[0]) = (-.greatestFiniteMagnitude, 0)
+                team.flops.exponentials(seen)
+                drrl_softmax_tile_forward(
+                    scores.pointer, seen, 1, seen, seen, largest.pointer, sum.pointer, largest.pointer, 0)
+                team.flops.product(1, d, seen, .values)
+                cblas_sgemv(
+                    CblasRowMajor, CblasTrans, blasint(seen), blasint(d), 1 / sum[0], v, stride, scores.pointer, 1, 0,
+                    out.pointer + b * D + h * d, 1)
+            }
+        }
+    }
+}
