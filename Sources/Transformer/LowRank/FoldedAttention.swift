@@ -68,7 +68,10 @@ public final class FoldedAttention: Sendable {
     func fold(_ parameters: BlockParameters, on team: Team) {
         foldInputs(parameters, 0..<3, on: team)
         foldOutputs(parameters, on: team)
-        for part in [\Packed.weight, \.bias] { forEachNestedQuery(part) { large, small in small.copy(from: large) } }
+        forEachNested(queries) { large, first, small, own in
+            small.weight.columns(own).copy(from: large.weight.columns(first))
+            small.bias.columns(own).copy(from: large.bias.columns(first))
+        }
     }
 
     /// `fold` of values and outputs alone.
@@ -88,15 +91,20 @@ public final class FoldedAttention: Sendable {
         forEachOutput(parameters) { weight, base, pack, rows in
             team.gemm(base.transposed, weight, into: pack.weight.rows(rows), .upkeep)
         }
-        forEachNestedProjection(\.weight) { large, small in small.copy(from: large) }
+        forEachNested(projections) { large, first, small, own in
+            small.weight.rows(own).copy(from: large.weight.rows(first))
+        }
     }
 
     /// Adds the gradients of what was folded to `gradients`, and clears them.
     func unfold(into gradients: BlockParameters, on team: Team) {
-        for part in [\Packed.weightGradient, \.biasGradient] {
-            forEachNestedQuery(part) { large, small in large.add(small) }
+        forEachNested(queries) { large, first, small, own in
+            large.weightGradient.columns(first).add(small.weightGradient.columns(own))
+            large.biasGradient.columns(first).add(small.biasGradient.columns(own))
         }
-        forEachNestedProjection(\.weightGradient) { large, small in large.add(small) }
+        forEachNested(projections) { large, first, small, own in
+            large.weightGradient.rows(first).add(small.weightGradient.rows(own))
+        }
         // dW = dW′ Bᵀ for what is multiplied from the right, dW = B dW′ for the output.
         forEachInput(gradients) { weight, bias, base, pack, columns in
             team.gemm(pack.weightGradient.columns(columns), base.transposed, into: weight, beta: 1, .upkeep)
@@ -111,27 +119,17 @@ public final class FoldedAttention: Sendable {
         }
     }
 
-    /// Bases are nested: what a head's queries have at a rank below the largest is the first columns of what they have
-    /// there.
-    private func forEachNestedQuery(_ part: KeyPath<Packed, Matrix>, _ body: (_ large: Matrix, _ small: Matrix) -> Void) {
-        let large = largest(queries)
-        for small in ordered(queries) where small.rank < large.rank {
-            for h in 0..<heads {
-                let first = h * large.rank, own = (h * small.rank)..<((h + 1) * small.rank)
-                body(large[keyPath: part].columns(first..<(first + small.rank)), small[keyPath: part].columns(own))
-            }
-        }
-    }
-
-    /// The first rows, for the output projection.
-    private func forEachNestedProjection(
-        _ part: KeyPath<Packed, Matrix>, _ body: (_ large: Matrix, _ small: Matrix) -> Void
+    /// Bases are nested: what a head has at a rank below the largest is the first columns (queries) or rows (outputs) of
+    /// what it has there, `first` of the largest pack's and `own` of the smaller one's.
+    private func forEachNested(
+        _ packs: [Int: Packed],
+        _ body: (_ large: Packed, _ first: Range<Int>, _ small: Packed, _ own: Range<Int>) -> Void
     ) {
-        let large = largest(projections)
-        for small in ordered(projections) where small.rank < large.rank {
+        let large = largest(packs)
+        for small in ordered(packs) where small.rank < large.rank {
             for h in 0..<heads {
-                let first = h * large.rank, own = (h * small.rank)..<((h + 1) * small.rank)
-                body(large[keyPath: part].rows(first..<(first + small.rank)), small[keyPath: part].rows(own))
+                let first = h * large.rank
+                body(large, first..<(first + small.rank), small, (h * small.rank)..<((h + 1) * small.rank))
             }
         }
     }
