@@ -50,8 +50,6 @@ public struct RewardMeter: Sendable {
             self.row = row
             self.levels = levels
         }
-
-        var scoreRanks: [Int] { Array(Set(levels.map(\.scoreRank))).sorted() }
     }
 
     /// Attention at one row of those looked at: with scores at full rank, or at one of a list of ranks.
@@ -65,11 +63,11 @@ public struct RewardMeter: Sendable {
     /// The cosine for each trial, whose rows increase, and each of its levels.
     public func cosines(_ sequence: Sequence, _ trials: [Trial]) -> [[Double]] {
         guard let last = trials.last?.row else { return [] }
-        let ranks = Array(Set(trials.flatMap(\.scoreRanks))).sorted(), D = width, d = headWidth
+        let ranks = Set(trials.flatMap { $0.levels.map(\.scoreRank) }).sorted(), D = width, d = headWidth
         var probes: [Probe] = []
         for (i, trial) in trials.enumerated() {
             probes.append(Probe(place: i, variant: 0))
-            for (v, rank) in ranks.enumerated() where trial.scoreRanks.contains(rank) {
+            for (v, rank) in ranks.enumerated() where trial.levels.contains(where: { $0.scoreRank == rank }) {
                 probes.append(Probe(place: i, variant: 1 + v))
             }
         }
@@ -172,13 +170,14 @@ public struct RewardMeter: Sendable {
                 return sum + cblas_dsdot(blasint(rank), first + p * d, 1, first + q * d, 1)
             }
         }
-        func probe(_ place: Int, rank: Int?) -> Int {
-            probes.firstIndex { $0.place == place && ($0.variant == 0 ? nil : ranks[$0.variant - 1]) == rank } ?? 0
+        func probe(_ place: Int, variant: Int) -> Int {
+            probes.firstIndex { $0.place == place && $0.variant == variant } ?? 0
         }
         return trials.enumerated().map { place, trial in
-            let full = probe(place, rank: nil), square = dot(full, full, rank: d)
+            let full = probe(place, variant: 0), square = dot(full, full, rank: d)
             return trial.levels.map { level in
-                let p = probe(place, rank: level.scoreRank), rank = level.valueRank
+                let variant = 1 + (ranks.firstIndex(of: level.scoreRank) ?? 0)
+                let p = probe(place, variant: variant), rank = level.valueRank
                 let product = dot(full, p, rank: rank), own = dot(p, p, rank: rank)
                 return square > 0 && own > 0 ? product / (square * own).squareRoot() : (square == own ? 1 : 0)
             }
