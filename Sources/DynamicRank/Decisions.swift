@@ -5,6 +5,6 @@ struct Decisions: Sendable {
     let levels: SegmentLevels
     /// ln of the probability with which the policy drew the level; nil where no policy did.
     var logProbabilities: [Double]?
-    /// Eq. 12; nil where it was not measured.
-    var rewards: [Double]?
+    /// Finds the rewards (Eq. 12) from what attention gave, and learns from them; nil where nothing is learnt.
+    var judge: (@Sendable (AttentionOutput) -> [Double])?
 }

@@ -29,8 +29,8 @@ final class HindsightMeter: Sendable {
             for (s, first) in stride(from: 0, to: L, by: options.segment).enumerated() {
                 guard let taken = options.levels.firstIndex(of: decisions.levels[sequence: b, row: first]) else { continue }
                 let rewards = reward.rewards(
-                    sequence(b, of: input, batch), layer: input.layer, sample: batch.samples[b], length: L, [(s, all)],
-                    overhead: 0)[0]
+                    sequence(b, of: input, batch), layer: input.layer, sample: batch.samples[b], length: L,
+                    [RewardModel.Question(segment: s, levels: all)], overhead: 0)[0]
                 sums.withLock {
                     $0.segments += 1
                     $0.taken += rewards[taken]

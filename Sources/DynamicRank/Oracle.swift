@@ -15,7 +15,8 @@ struct Oracle: Sendable {
             levels.append(options.levels[all.count - 1])
             for s in 1..<max(S, 1) {
                 let rewards = reward.rewards(
-                    sequence, layer: input.layer, sample: batch.samples[b], length: L, [(s - 1, all)], overhead: 0)[0]
+                    sequence, layer: input.layer, sample: batch.samples[b], length: L,
+                    [RewardModel.Question(segment: s - 1, levels: all)], overhead: 0)[0]
                 levels.append(options.levels[PolicyGradient.greedy(rewards)])
             }
         }

@@ -121,10 +121,13 @@ public final class RankEngine {
             guard let decisions = overhead.time({ decide?(input, batch) }) else { return nil }
             meter?.look(back: decisions, input, batch)
             tally.add(
-                decisions.levels, logProbabilities: decisions.logProbabilities, rewards: decisions.rewards,
-                layer: input.layer, batch: batch,
+                decisions.levels, logProbabilities: decisions.logProbabilities, layer: input.layer, batch: batch,
                 perturbation: spectra[input.layer - layers.lowerBound].relativePerturbation)
-            return decisions.levels
+            guard let judge = decisions.judge else { return ChosenLevels(decisions.levels) }
+            return ChosenLevels(decisions.levels) { output in
+                let rewards = overhead.time { judge(output) }
+                tally.add(rewards: rewards, layer: input.layer, batch: batch)
+            }
         }
     }
 

@@ -24,12 +24,11 @@ public final class TraceTally: Sendable {
     ///
     /// - Parameters:
     ///   - logProbabilities: [B × S] ln of each level's probability; nil, or NaN for one, where none was drawn.
-    ///   - rewards: [B × S] Eq. 12; nil, or NaN for one, where it was not measured.
     ///   - layer: its number in the model.
     ///   - perturbation: ‖A − A_r‖_F / ‖A‖_F of the layer's heads at a level.
     public func add(
-        _ levels: SegmentLevels, logProbabilities: [Double]? = nil, rewards: [Double]? = nil, layer: Int,
-        batch: MicroBatch, perturbation: (Level) -> Double
+        _ levels: SegmentLevels, logProbabilities: [Double]? = nil, layer: Int, batch: MicroBatch,
+        perturbation: (Level) -> Double
     ) {
         let segments = levels.levels.count / batch.sequences, own = layer - layers.lowerBound
         let largest = options.largestLevel(ofLayer: layer)
@@ -37,11 +36,6 @@ public final class TraceTally: Sendable {
             for (i, level) in levels.levels.enumerated() {
                 let segment = i % segments
                 func add(_ value: Double, _ field: TraceSums.Field) { sums[own, segment, field] += value }
-                func add(_ value: Double?, _ field: TraceSums.Field, counting count: TraceSums.Field) {
-                    guard let value, !value.isNaN else { return }
-                    add(value, field)
-                    add(1, count)
-                }
                 let flops = configuration.segmentFLOPs(
                     level: level, largest: largest, segment: segment, segmentLength: levels.segment, length: batch.length)
                 add(1, .levels)
@@ -49,9 +43,30 @@ public final class TraceTally: Sendable {
                 add(Double(level.valueRank), .valueRank)
                 add(perturbation(level), .perturbation)
                 add(Double(flops), .flops)
-                add(rewards?[i], .reward, counting: .rewards)
-                add(logProbabilities?[i], .logProbability, counting: .logProbabilities)
             }
+            if let logProbabilities {
+                add(logProbabilities, to: &sums, layer: own, segments, .logProbability, counting: .logProbabilities)
+            }
+        }
+    }
+
+    /// Adds the rewards (Eq. 12) of a layer and micro-batch, [B × S]: NaN where none was measured.
+    public func add(rewards: [Double], layer: Int, batch: MicroBatch) {
+        sums.withLock {
+            add(
+                rewards, to: &$0, layer: layer - layers.lowerBound, rewards.count / batch.sequences, .reward,
+                counting: .rewards)
+        }
+    }
+
+    /// Values of which some may be missing (NaN), sequence by sequence.
+    private func add(
+        _ values: [Double], to sums: inout TraceSums, layer: Int, _ segments: Int, _ field: TraceSums.Field,
+        counting count: TraceSums.Field
+    ) {
+        for (i, value) in values.enumerated() where !value.isNaN {
+            sums[layer, i % segments, field] += value
+            sums[layer, i % segments, count] += 1
         }
     }
 

@@ -85,9 +85,9 @@ struct Block: Sendable {
             mean: saved.mean1, rstd: saved.rstd1, rows: M, on: team)
         let input = AttentionInput(layer: layer, x: x, weight: p.attention, bias: p.attentionBias)
         lowRank?.observe?(input, batch)
-        let levels = lowRank?.levels(input, batch)
-        if let folded, let levels {
-            let lowRankLayer = LowRankLayer(folded, attention, levels, on: team)
+        let chosen = lowRank?.levels(input, batch)
+        if let folded, let chosen {
+            let lowRankLayer = LowRankLayer(folded, attention, chosen.levels, on: team)
             if let refine = lowRank?.refine {
                 lowRankLayer.forward(
                     input, p, refining: refine, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch,
@@ -96,6 +96,7 @@ struct Block: Sendable {
                 lowRankLayer.forward(
                     x, qkv: saved.qkv, attended: saved.attended, lse: saved.lse, into: branch, batch: batch,
                     dropout: dropout, layer: layer)
+                chosen.review?(lowRankLayer.output(saved.attended, batch: batch, dropout: dropout))
             }
         } else {
             linearForward(x, weight: p.attention, bias: p.attentionBias, into: saved.qkv, .projections, on: team)
@@ -119,7 +120,7 @@ struct Block: Sendable {
         team.gemm(matrix(s.wide, batch, feedForwardWidth), p.feedForwardProjection, into: branch)
         addBranch(p.feedForwardProjectionBias, residual: saved.middle, into: output, batch, dropout,
             .feedForwardProjection)
-        return folded == nil ? nil : levels
+        return folded == nil ? nil : chosen?.levels
     }
 
     /// output = residual + dropout(branch + bias).

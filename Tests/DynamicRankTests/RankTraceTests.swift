@@ -29,8 +29,8 @@ import Transformer
         let tally = TraceTally(configuration, layers: 1..<2, options: Self.options)
         tally.add(
             Self.segmentLevels([0, 1, 2, 0, 1, 1, 0, 0]), logProbabilities: [-1, -2, -3, -4, -1, -2, -3, .nan],
-            rewards: [1, .nan, 2, .nan, 3, .nan, 6, .nan], layer: 1, batch: EngineRun.batch([0, 1]),
-            perturbation: Self.perturbation)
+            layer: 1, batch: EngineRun.batch([0, 1]), perturbation: Self.perturbation)
+        tally.add(rewards: [1, .nan, 2, .nan, 3, .nan, 6, .nan], layer: 1, batch: EngineRun.batch([0, 1]))
         tally.add(
             Self.segmentLevels([2, 2, 2, 0]), layer: 1, batch: EngineRun.batch([2]), perturbation: Self.perturbation)
         let step = Self.step(tally.ofAllLayers, epsilon: 0.25)
@@ -84,8 +84,8 @@ import Transformer
     @Test func nothingIsLeftAfterReset() throws {
         let tally = TraceTally(try Self.configuration(), layers: 0..<3, options: Self.options)
         tally.add(
-            Self.segmentLevels([0, 1, 2, 0]), rewards: [1, 1, 1, 1], layer: 2, batch: EngineRun.batch([0]),
-            perturbation: Self.perturbation)
+            Self.segmentLevels([0, 1, 2, 0]), layer: 2, batch: EngineRun.batch([0]), perturbation: Self.perturbation)
+        tally.add(rewards: [1, 1, 1, 1], layer: 2, batch: EngineRun.batch([0]))
         tally.reset()
         #expect(tally.ofAllLayers.values.array.allSatisfy { $0 == 0 } && tally.meanRanks == (8, 8))
         // A batch of shorter sequences fills the first segments.

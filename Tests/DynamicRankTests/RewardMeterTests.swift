@@ -95,5 +95,18 @@ import Transformer
         let mixed = meter.cosines(
             sequence, Self.rows.indices.map { RewardMeter.Trial(row: Self.rows[$0], levels: [Self.levels[$0]]) })
         for i in Self.rows.indices { #expect(abs(mixed[i][0] - cosines[i][i]) < 1e-6) }
+        // What attention gave at a level serves as well as trying it, whatever is asked of other rows.
+        let given = meter.cosines(
+            sequence, Self.rows.indices.map { i in
+                let (row, level) = (Self.rows[i], Self.levels[i])
+                guard i != 1 else { return RewardMeter.Trial(row: row, levels: [level]) }
+                return RewardMeter.Trial(row: row, level: level, given: (0..<Self.H).map { h in
+                    let output = Self.output(row, h, bases[h], level)
+                    return Buffer((0..<level.valueRank).map { j in
+                        Float((0..<Self.d).reduce(0) { $0 + output[$1] * bases[h].value[$1, j] })
+                    })
+                })
+            })
+        for i in Self.rows.indices { #expect(abs(given[i][0] - cosines[i][i]) < 2e-5) }
     }
 }

@@ -73,9 +73,9 @@ import Transformer
         return LowRankPass(layers: bases.map { FoldedAttention(configuration, levels: levels, basis: $0) }) {
             input, batch in
             let segments = (batch.length + segment - 1) / segment
-            return SegmentLevels(
+            return ChosenLevels(SegmentLevels(
                 segment: segment, segments: segments,
-                levels: (0..<(batch.sequences * segments)).map { level(input.layer, $0 / segments, $0 % segments) })
+                levels: (0..<(batch.sequences * segments)).map { level(input.layer, $0 / segments, $0 % segments) }))
         }
     }
 
@@ -165,7 +165,7 @@ import Transformer
                     configuration, levels: [AttentionLevel(scoreRank: 1, valueRank: 1), level],
                     basis: .identity(heads: 1, headWidth: 2))
             ]
-        ) { _, batch in .uniform(level, for: batch) }
+        ) { _, batch in ChosenLevels(.uniform(level, for: batch)) }
         stage.fold(lowRank)
         // The smaller level costs no product. Wq and bq at rank 1, Wk and bk likewise, Wv and bv at 2; then Pᵀ Wo.
         #expect(team.flops[.upkeep] == 2 * (2 * (2 * 1 * 2 + 1 * 1 * 2) + (2 * 2 * 2 + 1 * 2 * 2) + 2 * 2 * 2))

@@ -38,9 +38,9 @@ import Transformer
         let lowRank = LowRankPass(
             layers: (0..<2).map { _ in FoldedAttention(configuration, levels: Self.levels, basis: basis) }
         ) { input, batch in
-            SegmentLevels(
+            ChosenLevels(SegmentLevels(
                 segment: segmentLength, segments: segments,
-                levels: (0..<(batch.sequences * segments)).map { level(input.layer, $0 / segments, $0 % segments) })
+                levels: (0..<(batch.sequences * segments)).map { level(input.layer, $0 / segments, $0 % segments) }))
         }
         var sum = 0
         for layer in 0..<2 {
@@ -71,8 +71,8 @@ import Transformer
             ]
         ) { _, batch in
             let segments = (batch.length + 149) / 150
-            return SegmentLevels(
-                segment: 150, segments: segments, levels: Array(repeating: level, count: batch.sequences * segments))
+            return ChosenLevels(SegmentLevels(
+                segment: 150, segments: segments, levels: Array(repeating: level, count: batch.sequences * segments)))
         }
         var before = 0
         for (segment, length) in [150, 300, 450, 470].enumerated() {

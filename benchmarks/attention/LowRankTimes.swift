@@ -24,7 +24,7 @@ extension Sublayer {
         }
         _ = try keepUp(1)
         let pass = try keepUp(2)
-        guard let levels = pass.levels(input, batch) else {
+        guard let levels = pass.levels(input, batch)?.levels else {
             preconditionFailure("a fixed level comes with the bases that the first step left")
         }
         let layer = LowRankLayer(pass.layers[0], attention, levels, on: team)

@@ -108,12 +108,14 @@ public final class PolicyAgent: Sendable {
             segment: ranks.segment, segments: S, levels: actions.map { ranks.levels[$0] }))
         if !imitates { decisions.logProbabilities = chances }
         guard now.learns else { return decisions }
-        let rewards = measure(actions, input, batch, now, overhead: policyFLOPs / (E * S) + now.upkeep)
-        decisions.rewards = rewards
-        memory.withLock {
-            $0.append(Episodes(
-                layer: input.layer, state: state, allowed: imitates ? allowed.map { _ in true } : allowed,
-                actions: actions, logProbabilities: chances, rewards: rewards))
+        decisions.judge = { [self, actions, chances] output in
+            let rewards = measure(actions, input, batch, output, now, overhead: policyFLOPs / (E * S) + now.upkeep)
+            memory.withLock {
+                $0.append(Episodes(
+                    layer: input.layer, state: state, allowed: imitates ? allowed.map { _ in true } : allowed,
+                    actions: actions, logProbabilities: chances, rewards: rewards))
+            }
+            return rewards
         }
         return decisions
     }
@@ -124,7 +126,8 @@ public final class PolicyAgent: Sendable {
     }
 
     private func measure(
-        _ actions: [Int], _ input: AttentionInput, _ batch: MicroBatch, _ now: Surroundings, overhead: Int
+        _ actions: [Int], _ input: AttentionInput, _ batch: MicroBatch, _ output: AttentionOutput, _ now: Surroundings,
+        overhead: Int
     ) -> [Double] {
         let S = actions.count / batch.sequences, rewards = Buffer<Double>(uninitialized: actions.count)
         let groups = (S + Self.segmentsAtOnce - 1) / Self.segmentsAtOnce
@@ -132,9 +135,14 @@ public final class PolicyAgent: Sendable {
         now.team.tasks(groups * batch.sequences) { task, _ in
             let b = task % batch.sequences, first = (groups - 1 - task / batch.sequences) * Self.segmentsAtOnce
             let segments = first..<min(first + Self.segmentsAtOnce, S)
+            let given: RewardModel.Given = { output.head($0, sequence: b, row: $1) }
             let measured = now.reward.rewards(
                 sequence(b, of: input, batch), layer: input.layer, sample: batch.samples[b], length: batch.length,
-                segments.map { ($0, [actions[b * S + $0]]) }, overhead: overhead)
+                segments.map { s in
+                    // Dropped weights are no fault of the level; it is tried without.
+                    RewardModel.Question(
+                        segment: s, levels: [actions[b * S + s]], given: output.hasDropout ? nil : given)
+                }, overhead: overhead)
             for (s, reward) in zip(segments, measured) { rewards[b * S + s] = reward[0] }
         }
         return rewards.array

@@ -10,7 +10,8 @@ import Transformer
 ///
 /// Keys and values at full width are not there, and making them would cost as much as the saving. They are not needed:
 /// with q̃ = q, or q̃ = Bk_r Bq_rᵀ q where scores are truncated, q̃ · k_j = (W_k q̃) · x_j + q̃ · b_k, and Σ p_j v_j =
-/// W_vᵀ (Σ p_j x_j) + b_v. So a row costs two products with the layer's input for each head and score rank.
+/// W_vᵀ (Σ p_j x_j) + b_v. So a row costs two products with the layer's input for each head and score rank; O_r of a level
+/// that attention ran at costs nothing.
 public struct RewardMeter: Sendable {
     /// H and d.
     let heads, headWidth: Int
@@ -41,15 +42,27 @@ public struct RewardMeter: Sendable {
         }
     }
 
-    /// A row to look at, and the levels to try there.
+    /// A row to look at, and the levels to try there; or the one at which attention ran, with what it gave.
     public struct Trial: Sendable {
         let row: Int
         let levels: [Level]
+        /// [H][rv] P_rvᵀ o_r; empty where it is to be found.
+        let given: [Buffer<Float>]
 
         public init(row: Int, levels: [Level]) {
             self.row = row
             self.levels = levels
+            given = []
         }
+
+        public init(row: Int, level: Level, given: [Buffer<Float>]) {
+            self.row = row
+            levels = [level]
+            self.given = given
+        }
+
+        /// The levels that must be tried.
+        var untried: [Level] { given.isEmpty ? levels : [] }
     }
 
     /// Attention at one row of those looked at: with scores at full rank, or at one of a list of ranks.
@@ -63,11 +76,11 @@ public struct RewardMeter: Sendable {
     /// The cosine for each trial, whose rows increase, and each of its levels.
     public func cosines(_ sequence: Sequence, _ trials: [Trial]) -> [[Double]] {
         guard let last = trials.last?.row else { return [] }
-        let ranks = Set(trials.flatMap { $0.levels.map(\.scoreRank) }).sorted(), D = width, d = headWidth
+        let ranks = Set(trials.flatMap { $0.untried.map(\.scoreRank) }).sorted(), D = width, d = headWidth
         var probes: [Probe] = []
         for (i, trial) in trials.enumerated() {
             probes.append(Probe(place: i, variant: 0))
-            for (v, rank) in ranks.enumerated() where trial.levels.contains(where: { $0.scoreRank == rank }) {
+            for (v, rank) in ranks.enumerated() where trial.untried.contains(where: { $0.scoreRank == rank }) {
                 probes.append(Probe(place: i, variant: 1 + v))
             }
         }
@@ -163,22 +176,20 @@ public struct RewardMeter: Sendable {
                 Matrix(outputs[own], rows: P, columns: d), base(basis.value, h),
                 into: Matrix(turned[own], rows: P, columns: d), .policy)
         }
-        // Over the first `rank` coordinates of all heads.
-        func dot(_ p: Int, _ q: Int, rank: Int) -> Double {
-            (0..<heads).reduce(0) { sum, h in
-                let first = turned.pointer + h * P * d
-                return sum + cblas_dsdot(blasint(rank), first + p * d, 1, first + q * d, 1)
-            }
+        func output(_ place: Int, variant: Int) -> [Buffer<Float>] {
+            let p = probes.firstIndex { $0.place == place && $0.variant == variant } ?? 0
+            return (0..<heads).map { h in turned[((h * P + p) * d)..<((h * P + p + 1) * d)] }
         }
-        func probe(_ place: Int, variant: Int) -> Int {
-            probes.firstIndex { $0.place == place && $0.variant == variant } ?? 0
+        // Over the first `rank` coordinates of all heads.
+        func dot(_ a: [Buffer<Float>], _ b: [Buffer<Float>], rank: Int) -> Double {
+            zip(a, b).reduce(0) { $0 + cblas_dsdot(blasint(rank), $1.0.pointer, 1, $1.1.pointer, 1) }
         }
         return trials.enumerated().map { place, trial in
-            let full = probe(place, variant: 0), square = dot(full, full, rank: d)
+            let full = output(place, variant: 0), square = dot(full, full, rank: d)
             return trial.levels.map { level in
-                let variant = 1 + (ranks.firstIndex(of: level.scoreRank) ?? 0)
-                let p = probe(place, variant: variant), rank = level.valueRank
-                let product = dot(full, p, rank: rank), own = dot(p, p, rank: rank)
+                let reduced = trial.given.isEmpty
+                    ? output(place, variant: 1 + (ranks.firstIndex(of: level.scoreRank) ?? 0)) : trial.given
+                let product = dot(full, reduced, rank: level.valueRank), own = dot(reduced, reduced, rank: level.valueRank)
                 return square > 0 && own > 0 ? product / (square * own).squareRoot() : (square == own ? 1 : 0)
             }
         }

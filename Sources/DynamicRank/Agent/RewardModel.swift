@@ -34,8 +34,16 @@ struct RewardModel: Sendable {
         }
     }
 
-    /// What is to be tried in a segment: levels, by their indices in the list.
-    typealias Question = (segment: Int, levels: [Int])
+    /// What is to be judged in a segment: levels, by their indices in the list.
+    struct Question: Sendable {
+        let segment: Int
+        let levels: [Int]
+        /// What attention gave at the only level; nil to try the levels.
+        var given: Given?
+    }
+
+    /// P_rvᵀ o_r by head and row of the sequence.
+    typealias Given = @Sendable (_ head: Int, _ row: Int) -> Buffer<Float>
 
     /// The reward of each level asked for, by question; their segments increase.
     ///
@@ -49,7 +57,14 @@ struct RewardModel: Sendable {
         let rows = questions.map { self.rows(segment: $0.segment, length: length, sample: sample, layer: layer) }
         let cosines = own.meter.cosines(
             sequence, zip(questions, rows).flatMap { question, rows in
-                rows.map { RewardMeter.Trial(row: $0, levels: question.levels.map { list[$0] }) }
+                rows.map { row in
+                    guard let given = question.given else {
+                        return RewardMeter.Trial(row: row, levels: question.levels.map { list[$0] })
+                    }
+                    return RewardMeter.Trial(
+                        row: row, level: list[question.levels[0]],
+                        given: (0..<configuration.heads).map { given($0, row) })
+                }
             })
         var first = 0
         return zip(questions, rows).map { question, rows in

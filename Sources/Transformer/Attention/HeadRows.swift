@@ -21,4 +21,10 @@ public struct HeadRows: Sendable {
     func pointer(row: Int, head: Int, rank: Int) -> UnsafeMutablePointer<Float> {
         buffer.pointer + row * rowStride + head * (headStride ?? rank)
     }
+
+    /// The `rank` elements there.
+    func slice(row: Int, head: Int, rank: Int) -> Buffer<Float> {
+        let first = row * rowStride + head * (headStride ?? rank)
+        return buffer[first..<(first + rank)]
+    }
 }

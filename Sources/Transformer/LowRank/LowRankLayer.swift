@@ -43,6 +43,12 @@ package struct LowRankLayer: Sendable {
         HeadRows(attended, rowStride: valueColumns, headStride: nil)
     }
 
+    /// What `forward` left in `attended`.
+    func output(_ attended: Buffer<Float>, batch: MicroBatch, dropout: Dropout?) -> AttentionOutput {
+        AttentionOutput(
+            outputs(attended), levels: levels, length: batch.length, hasDropout: dropout != nil)
+    }
+
     /// One segment's rows of a packed activation.
     private func segment(_ buffer: Buffer<Float>, _ rows: Range<Int>, columns: Int, stride: Int) -> Matrix {
         Matrix(buffer[(rows.lowerBound * stride)..<(rows.upperBound * stride)],

@@ -19,11 +19,23 @@ public struct AttentionInput: Sendable {
     }
 }
 
+/// The levels of a layer and micro-batch, and who wants to know what came of them.
+public struct ChosenLevels: Sendable {
+    public let levels: SegmentLevels
+    /// Sees what attention gave at these levels in the forward pass; not where bases are refined.
+    let review: (@Sendable (AttentionOutput) -> Void)?
+
+    public init(_ levels: SegmentLevels, review: (@Sendable (AttentionOutput) -> Void)? = nil) {
+        self.levels = levels
+        self.review = review
+    }
+}
+
 /// Attention below full rank on one stage: the folded weights of its layers, who names the levels, and who watches.
 public struct LowRankPass: Sendable {
     /// Names the levels of a layer, given what its attention reads and the micro-batch; nil for full attention. For a
     /// segment's level it must look at earlier segments only.
-    public typealias Choice = @Sendable (AttentionInput, MicroBatch) -> SegmentLevels?
+    public typealias Choice = @Sendable (AttentionInput, MicroBatch) -> ChosenLevels?
     /// Sees each layer's attention input in the forward pass; for statistics that later steps use.
     public typealias Observer = @Sendable (AttentionInput, MicroBatch) -> Void
 
