@@ -46,6 +46,18 @@ def output(command):
     return start(command, subprocess.PIPE)
 
 
+def outputs(commands):
+    """The standard outputs of programs that run side by side."""
+    commands = [[str(word) for word in command] for command in commands]
+    print("+", *(word for command in commands for word in [*command, "&"]), file=sys.stderr, flush=True)
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    texts = [process.communicate()[0] for process in running]
+    for command, process in zip(commands, running):
+        if process.returncode:
+            stop(f"{command[0]} ended with status {process.returncode}")
+    return texts
+
+
 def show(command):
     """Runs a program and shows its output beside ours."""
     start(command, sys.stderr)
