@@ -162,14 +162,12 @@ public final class RankEngine {
     }
 
     private func rewardModel(_ weights: RewardWeights, _ spectra: [LayerSpectra], step: Int) -> RewardModel {
-        // One thread a segment.
-        let solo = Team(threads: 1, flops: team.flops)
         return RewardModel(
             configuration: configuration, options: options, weights: weights,
             layers: zip(attention, spectra).map { basis, spectra in
                 RewardModel.Layer(
                     meter: RewardMeter(
-                        heads: configuration.heads, headWidth: configuration.headWidth, basis: basis, team: solo),
+                        heads: configuration.heads, headWidth: configuration.headWidth, basis: basis, team: team.solo),
                     perturbations: options.levels.map(spectra.relativePerturbation))
             },
             firstLayer: layers.lowerBound,

@@ -1,7 +1,8 @@
 import COpenBLAS
 
 extension Team {
-    /// C ← alpha · A · B + beta · C, A and B possibly transposed (BLAS level 3, SGEMM).
+    /// C ← alpha · A · B + beta · C, A and B possibly transposed (BLAS level 3, SGEMM), or with both rounded to bfloat16
+    /// where the team's precision says so of `kind`; then alpha is 1, and beta 0 or 1.
     ///
     /// The larger side of C is cut into one panel a thread. With `beta` 0, C is written without being read.
     /// Its FLOPs are counted as work of `kind`.
@@ -13,8 +14,13 @@ extension Team {
         precondition(
             b.rows == k && c.rows == m && c.columns == n && !c.isTransposed,
             "\(m)×\(k) · \(b.rows)×\(n) into \(c.rows)×\(c.columns)")
+        let isRounded = precision == .bf16 && FlopKind.linearMaps.contains(kind) && k > 0
+        precondition(!isRounded || (alpha == 1 && (beta == 0 || beta == 1)), "\(alpha) A B + \(beta) C in bfloat16")
         if m >= n {
             split(m, grain: 16) { rows in
+                if isRounded {
+                    return c.rows(rows).multiplyRounded(a.outer(rows), b, adding: beta == 1)
+                }
                 cblas_sgemm(
                     CblasRowMajor, a.operation, b.operation, blasint(rows.count), blasint(n), blasint(k), alpha,
                     a.pointer + a.offset(row: rows.lowerBound), blasint(a.stride), b.pointer, blasint(b.stride), beta,
@@ -22,6 +28,10 @@ extension Team {
             }
         } else {
             split(n, grain: 16) { columns in
+                if isRounded {
+                    return c.columns(columns).multiplyRounded(
+                        a, b.transposed.outer(columns).transposed, adding: beta == 1)
+                }
                 cblas_sgemm(
                     CblasRowMajor, a.operation, b.operation, blasint(m), blasint(columns.count), blasint(k), alpha,
                     a.pointer, blasint(a.stride), b.pointer + b.offset(column: columns.lowerBound), blasint(b.stride),

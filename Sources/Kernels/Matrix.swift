@@ -53,6 +53,9 @@ public struct Matrix: Sendable {
         return Matrix(elements[first..<elements.count], rows: rows, columns: range.count, stride: stride)
     }
 
+    /// Rows `range`, of a transpose too.
+    func outer(_ range: Range<Int>) -> Matrix { isTransposed ? transposed.columns(range).transposed : rows(range) }
+
     /// Sets every element to `value`.
     public func fill(_ value: Float) {
         for row in 0..<(isTransposed ? columns : rows) {

@@ -11,13 +11,19 @@ public struct Team: Sendable {
     public let threads: Int
     /// What the team's products executed.
     public let flops: FlopCounter
+    /// Of the products of linear maps.
+    public let precision: Precision
 
-    public init(threads: Int, flops: FlopCounter = FlopCounter()) {
+    public init(threads: Int, flops: FlopCounter = FlopCounter(), precision: Precision = .float32) {
         precondition(threads >= 1, "a team of \(threads) threads")
         self.threads = threads
         self.flops = flops
+        self.precision = precision
         openblas_set_num_threads(1)
     }
+
+    /// One thread of the team, for work that is handed out in pieces; what it executes counts as the team's.
+    public var solo: Team { Team(threads: 1, flops: flops, precision: precision) }
 
     /// Splits `0 ..< count` into one contiguous range a thread, multiples of `grain` but for the last.
     public func split(_ count: Int, grain: Int = 1, _ body: @Sendable (Range<Int>) -> Void) {

@@ -1,4 +1,5 @@
 import DynamicRank
+import Kernels
 import Transformer
 import Worker
 
@@ -21,6 +22,8 @@ public struct RunConfiguration: Sendable, Equatable {
     public var learningRate: LearningRate
     public var weightDecay, clip: Float
     public var seed: UInt64
+    /// Of the products of linear maps.
+    public var precision: Precision
     public var layerShards: Int
     public var threads: Int?
     public var runDirectory: String
@@ -64,6 +67,7 @@ public struct RunConfiguration: Sendable, Equatable {
         weightDecay = step.weightDecay ?? 0.1
         clip = step.clip ?? 1
         seed = step.seed ?? 1
+        precision = step.precision ?? .float32
         // Shape errors come first: levels depend on the head width.
         let shape = try ModelConfiguration(
             vocabularySize: max(1, vocabularySize), context: context, width: width, heads: heads, layers: layers,
@@ -153,6 +157,7 @@ public struct RunConfiguration: Sendable, Equatable {
             ("micro-batch", microBatch.map { "\($0)" }), ("lr", "\(learningRate.peak)"),
             ("min-lr", "\(learningRate.floor)"), ("warmup", "\(learningRate.warmup)"),
             ("weight-decay", "\(weightDecay)"), ("clip", "\(clip)"), ("seed", "\(seed)"),
+            ("precision", precision.rawValue),
             ("layer-shards", "\(layerShards)"), ("threads", threads.map { "\($0)" }),
             ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"),
             ("trace-every", "\(traceEvery)"), ("keep", "\(keep)"),

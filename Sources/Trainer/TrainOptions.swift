@@ -1,4 +1,7 @@
 import ArgumentParser
+import Kernels
+
+extension Precision: ExpressibleByArgument {}
 
 /// The command line of `drrl-train`. A configuration file's keys are these options' names.
 struct TrainOptions: ParsableCommand {
@@ -167,6 +170,9 @@ struct StepOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Decides weights, sample order and dropout (default: 1).", valueName: "n"))
     var seed: UInt64?
+
+    @Option(help: ArgumentHelp("Of the linear maps' products: float32, or bf16: factors are rounded, sums are not (default: float32).", valueName: "type"))
+    var precision: Precision?
 }
 
 struct GridOptions: ParsableArguments {

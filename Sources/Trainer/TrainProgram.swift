@@ -51,7 +51,7 @@ public enum TrainProgram {
             + count.explanation)
 
         let corpus = try PreparedCorpus.prepare(run, directory, world: session.world, say: say)
-        let team = Team(threads: count.threads)
+        let team = Team(threads: count.threads, precision: run.precision)
         let grid = try Grid(topology, world: session.world)
         let worker = try grid.agree {
             let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
@@ -67,6 +67,10 @@ public enum TrainProgram {
             + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
         if let summary = run.ranks.summary { say("attention  \(summary)") }
         say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(openBLASCore) kernels")
+        if run.precision == .bf16 {
+            say("precision  bf16 products of linear maps, by "
+                + (Precision.hasNativeBF16 ? "AVX-512 BF16" : "float32 products of rounded values: this CPU has no AVX-512 BF16"))
+        }
         say("run        \(run.runDirectory): checkpoints, metrics.jsonl, run.yaml, tokenizer, tokens")
 
         try resume(run, directory, worker, corpus, say)

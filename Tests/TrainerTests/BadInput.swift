@@ -49,6 +49,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
         BadInput("unknown flag", naming: ["--layerz"], "--layerz", "3"),
         BadInput("a flag of the wrong type", naming: ["--steps", "many"], "--steps", "many"),
         BadInput("a stray word", naming: ["stray"], "stray"),
+        BadInput("an unknown precision", naming: ["half", "float32", "bf16"], "--precision", "half"),
         BadInput("a value out of range", naming: ["--steps is 0"], "--steps", "0"),
         BadInput("a batch beyond all memory", naming: ["--batch", "1000000000000"], "--batch", "1000000000000"),
         BadInput("missing configuration file", naming: ["--config /no/such.yaml"], "--config", "/no/such.yaml"),

@@ -14,6 +14,7 @@ import Transformer
         ("train", "a.txt"), ("valid", "b.txt"), ("vocab-size", "300"), ("layers", "6"), ("heads", "3"), ("width", "96"),
         ("context", "32"), ("dropout", "0.25"), ("steps", "77"), ("batch", "12"), ("micro-batch", "2"), ("lr", "0.002"),
         ("min-lr", "0.0005"), ("warmup", "9"), ("weight-decay", "0.02"), ("clip", "0.5"), ("seed", "18446744073709551615"),
+        ("precision", "bf16"),
         ("layer-shards", "3"), ("threads", "2"), ("eval-every", "11"), ("checkpoint-every", "13"),
         ("trace-every", "7"), ("keep", "5"), ("run-dir", "elsewhere"), ("resume", "none"),
     ]

@@ -9,10 +9,11 @@ struct StageRun {
 
     init(
         _ configuration: ModelConfiguration, weights: [String: [Float]], stages count: Int = 1, rows: Int,
-        threads: Int = 1, forTraining: Bool = true, attention: AttentionKind = .softmax
+        threads: Int = 1, forTraining: Bool = true, attention: AttentionKind = .softmax,
+        precision: Precision = .float32
     ) throws {
         self.configuration = configuration
-        let team = Team(threads: threads)
+        let team = Team(threads: threads, precision: precision)
         stages = try StagePlacement.split(configuration, stages: count).map { placement in
             let stage = TransformerStage(
                 configuration, placement: placement, rows: rows, team: team, forTraining: forTraining,

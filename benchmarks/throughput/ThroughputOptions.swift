@@ -1,4 +1,7 @@
 import ArgumentParser
+import Kernels
+
+extension Precision: ExpressibleByArgument {}
 
 /// What to train, and for how long.
 struct ThroughputOptions: ParsableCommand {
@@ -13,6 +16,7 @@ struct ThroughputOptions: ParsableCommand {
     @Option(help: "Sequences a step, over all ranks.") var batch = 2
     @Option(help: "Entries of the vocabulary, at most 65,536.") var vocabulary = 50257
     @Option(help: "Threads a rank.") var threads = 1
+    @Option(help: "Of the linear maps' products: float32 or bf16.") var precision = Precision.float32
     @Option(help: "Timed steps.") var steps = 10
     @Option(help: "Steps before them, which are not timed.") var warmup = 1
 

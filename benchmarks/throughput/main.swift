@@ -14,7 +14,7 @@ import Worker
 func measure(_ options: ThroughputOptions, _ world: consuming Communicator) throws -> ThroughputReport? {
     let topology = try Topology(rank: world.rank, worldSize: world.size, stages: 1)
     let grid = try Grid(topology, world: world)
-    let team = Team(threads: options.threads)
+    let team = Team(threads: options.threads, precision: options.precision)
     let model = try ModelConfiguration(
         vocabularySize: options.vocabulary, context: options.context, width: options.width, heads: options.heads,
         layers: options.layers)
@@ -31,7 +31,7 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
             strategy: .full, levels: RankOptions.defaultLevels(headWidth: model.headWidth), segment: options.context),
         source: BatchSource(shard: shard, context: options.context, seed: 1), team: team)
 
-    let ruler = SGEMMRuler(team: team)
+    let ruler = SGEMMRuler(team: Team(threads: options.threads))
     for _ in 0..<options.warmup { _ = try worker.trainStep(stopRequested: false) }
     // The machine's own rate drifts, so it is taken afresh on both sides of every step.
     var sgemm = [try ruler.measure(on: grid.world)]

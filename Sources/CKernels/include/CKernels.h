@@ -50,11 +50,33 @@ void drrl_softmax_tile_backward(float *scores, float *dp, long ld, long rows, lo
 void drrl_row_dot(float *delta, const float *a, long ld_a, const float *b, long ld_b, long rows,
                   long columns);
 
-// --- Attention's packed micro-kernels: causal, one head of one sequence at a time; a rank is how many first columns of
-// queries and keys, or of values, take part. Each is compiled for every instruction set, with register blocks to match.
+// --- Kernels with register blocks of their own are compiled for every instruction set.
 typedef enum { DRRL_BASELINE, DRRL_AVX2, DRRL_AVX512 } drrl_instruction_set;
 bool drrl_supports(drrl_instruction_set set);
 
+// --- Products of matrices rounded to bfloat16 (nearest, ties to even), summed in float32 in an order that depends on k
+// alone. c = op(a) op(b), or += where `add`; op(a): m x k, op(b): k x n.
+typedef struct {
+    long m, n, k;
+    const float *a;
+    long lda;
+    bool a_transposed;
+    const float *b;
+    long ldb;
+    bool b_transposed;
+    float *c;
+    long ldc;
+    bool add;
+} drrl_bf16_product;
+// Whether the CPU multiplies bfloat16 itself (AVX-512 BF16).
+bool drrl_supports_bf16(void);
+// Elements of `work`.
+long drrl_bf16_work(void);
+// On the CPU's own bfloat16 products where `native`, which it must support.
+void drrl_bf16_gemm(drrl_instruction_set set, bool native, const drrl_bf16_product *product, uint32_t *work);
+
+// --- Attention's packed micro-kernels: causal, one head of one sequence at a time; a rank is how many first columns of
+// queries and keys, or of values, take part.
 enum {
     DRRL_ATTENTION_BLOCK = 12,          // rows that are worked off together, and keys where their gradients are
     DRRL_ATTENTION_ROWS = 120,          // most rows of a forward tile

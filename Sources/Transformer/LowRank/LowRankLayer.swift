@@ -18,7 +18,7 @@ package struct LowRankLayer: Sendable {
         self.attention = attention
         self.levels = levels
         self.team = team
-        solo = Team(threads: 1, flops: team.flops)
+        solo = team.solo
     }
 
     private var heads: Int { attention.heads }
