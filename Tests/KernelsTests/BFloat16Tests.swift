@@ -102,11 +102,14 @@ struct BFloat16Unit: CustomTestStringConvertible {
                     b_transposed: false, c: c.pointer, ldc: 1, add: false))
                 #expect(c[0] == expected, "\(x)")
             }
-            let (a, b) = (Buffer<Float>([isLeft ? .nan : 1]), Buffer<Float>([isLeft ? 1 : .nan])), c = Buffer<Float>([0])
-            unit.multiply(drrl_bf16_product(
-                m: 1, n: 1, k: 1, a: a.pointer, lda: 1, a_transposed: false, b: b.pointer, ldb: 1, b_transposed: false,
-                c: c.pointer, ldc: 1, add: false))
-            #expect(c[0].isNaN)
+            // Rounding up the bits of some would give infinity, or minus zero.
+            for x in [Float.nan, Float(bitPattern: 0x7F80_0001), Float(bitPattern: 0x7FFF_FFFF)] {
+                let (a, b) = (Buffer([isLeft ? x : 1]), Buffer([isLeft ? 1 : x])), c = Buffer<Float>([0])
+                unit.multiply(drrl_bf16_product(
+                    m: 1, n: 1, k: 1, a: a.pointer, lda: 1, a_transposed: false, b: b.pointer, ldb: 1,
+                    b_transposed: false, c: c.pointer, ldc: 1, add: false))
+                #expect(c[0].isNaN)
+            }
         }
     }
 
@@ -125,6 +128,11 @@ struct BFloat16Unit: CustomTestStringConvertible {
             }
             #expect(whole.array == parts.array)
         }
+    }
+
+    @Test func aThreadOfATeamRoundsLikeIt() {
+        let team = Team(threads: 3, precision: .bf16)
+        #expect(team.solo.precision == .bf16 && team.solo.threads == 1 && team.solo.flops === team.flops)
     }
 
     @Test func teamsRoundLinearMapsAlone() {
