@@ -61,9 +61,10 @@ class GPT2(nn.Module):
             return torch.optim.AdamW(groups, **settings), False
 
 
-def train_step(model, optimizer, tokens, targets, clip=1.0):
-    """One optimizer step; returns the loss."""
-    loss = model(tokens, targets)
+def train_step(model, optimizer, tokens, targets, clip=1.0, bf16=False):
+    """One optimizer step, its forward pass under bfloat16 autocast where asked; returns the loss."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        loss = model(tokens, targets)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()

@@ -22,6 +22,7 @@ for name, default in [("layers", 6), ("width", 512), ("heads", 8), ("context", 1
                       ("vocabulary", 50257), ("threads", 2), ("steps", 10), ("warmup", 1)]:
     parser.add_argument("--" + name, type=int, default=default)
 parser.add_argument("--compile", action="store_true", help="through torch.compile")
+parser.add_argument("--bf16", action="store_true", help="under bfloat16 autocast")
 options = parser.parse_args()
 
 torch.set_num_threads(options.threads)
@@ -33,12 +34,12 @@ seconds = []
 for step in range(options.warmup + options.steps):
     ids = torch.randint(options.vocabulary, (options.batch, options.context + 1))
     start = time.monotonic()
-    loss = gpt2.train_step(forward, optimizer, ids[:, :-1], ids[:, 1:])
+    loss = gpt2.train_step(forward, optimizer, ids[:, :-1], ids[:, 1:], bf16=options.bf16)
     if step >= options.warmup:
         seconds.append(time.monotonic() - start)
 
 print(json.dumps({
-    "torch": torch.__version__, "mode": "torch.compile" if options.compile else "eager", "fused_adamw": fused,
+    "torch": torch.__version__, "mode": "torch.compile" if options.compile else "eager", "bf16": options.bf16, "fused_adamw": fused,
     "threads": torch.get_num_threads(), "seconds": seconds, "loss": loss,
     "tokens_per_second": [options.batch * options.context / s for s in seconds],
     "peak_rss": peak_resident_bytes()}))
