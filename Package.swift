@@ -60,8 +60,12 @@ let package = Package(
         .executableTarget(
             name: "tokenizer-benchmark", dependencies: ["Corpus"], path: "benchmarks/tokenizer"),
         .target(
-            name: "BenchmarkSupport", dependencies: ["Corpus", "Kernels"], path: "benchmarks/support",
-            exclude: ["gpt2.py", "programs.py", "recipes.py", "seeds.py", "wikitext.py"]),
+            name: "BenchmarkSupport",
+            dependencies: [
+                "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "benchmarks/support", exclude: ["gpt2.py", "programs.py", "recipes.py", "seeds.py", "wikitext.py"]),
         // Times training steps, alone or under mpirun.
         .executableTarget(
             name: "throughput-benchmark",

@@ -3,7 +3,7 @@ import Synchronization
 
 /// In what the products of a model's linear maps (`FlopKind.linearMaps`) are made. All else is float32: attention, norms,
 /// sums of products, weights, gradients, moments.
-public enum Precision: String, CaseIterable, Sendable {
+public enum Precision: String, CaseIterable, Codable, Sendable {
     case float32
     /// Both factors are rounded to bfloat16 (8 bits of significand, nearest, ties to even) as they are packed.
     case bf16

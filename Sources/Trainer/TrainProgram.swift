@@ -101,6 +101,9 @@ public enum TrainProgram {
             if let saved = restored?.corpus, saved.sourceHash != corpus.train.sidecar.sourceHash {
                 say("resume     note: that run read another text, \(saved.path)")
             }
+            if let saved = restored?.precision, saved != run.precision {
+                say("resume     note: that run multiplied in \(saved.rawValue), this one in \(run.precision.rawValue)")
+            }
             if let note = restored?.traceNote { say("resume     note: \(note)") }
         }
         try grid.agree {

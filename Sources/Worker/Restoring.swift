@@ -17,16 +17,17 @@ extension Worker {
         let isRoot = grid.topology.rank == 0
         var reader: CheckpointReader?
         var progress: [Int64] = [0, 0, 0, 0]
-        var restored: (corpus: SavedCorpus, trace: RankTrace)?
+        var restored: (run: SavedRun, corpus: SavedCorpus, trace: RankTrace)?
         try grid.agree {
             guard isRoot else { return }
             let opened = try CheckpointReader(path: path)
-            try requireSame(opened, tokenizerHash: tokenizerHash)
+            let run = try opened.json(CheckpointLayout.config, as: SavedRun.self)
+            try requireSame(opened, run, tokenizerHash: tokenizerHash)
             let lack = try opened.lack(ofPolicyFor: ranks)
             if let lack, !startsPolicy { throw lack }
             let hasBases = opened.description(of: CheckpointLayout.lowRank("layer_0/gram")) != nil
             progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0, lack == nil ? 1 : 0]
-            restored = (try opened.json(CheckpointLayout.dataSource), try Self.trace(in: opened, like: trace))
+            restored = (run, try opened.json(CheckpointLayout.dataSource), try Self.trace(in: opened, like: trace))
             reader = consume opened
         }
         let whole = ParameterLayout(configuration, .whole(configuration))
@@ -64,7 +65,9 @@ extension Worker {
         }
         step = Int(progress[0])
         cursor = Int(progress[1])
-        return restored.map { RestoredRun(corpus: $0.corpus, traceNote: takeUp($0.trace)) }
+        return restored.map {
+            RestoredRun(corpus: $0.corpus, precision: $0.run.precision ?? .float32, traceNote: takeUp($0.trace))
+        }
     }
 
     /// Goes on with the trace of a checkpoint, or says why it cannot.
@@ -78,8 +81,7 @@ extension Worker {
         return nil
     }
 
-    private func requireSame(_ reader: borrowing CheckpointReader, tokenizerHash: String) throws {
-        let saved = try reader.json(CheckpointLayout.config, as: SavedRun.self)
+    private func requireSame(_ reader: borrowing CheckpointReader, _ saved: SavedRun, tokenizerHash: String) throws {
         if let mismatch = saved.mismatch(with: configuration) {
             throw ConfigurationError(
                 "\(reader.path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")

@@ -1,4 +1,5 @@
 import DynamicRank
+import Kernels
 import Transformer
 
 /// What a checkpoint's `/config` holds: enough to know whether a run can go on from it.
@@ -7,11 +8,16 @@ public struct SavedRun: Codable, Equatable, Sendable {
     public var training: TrainingOptions
     /// How attention ran; nil in checkpoints of before there was a choice.
     public var ranks: RankOptions?
+    /// Of the linear maps' products; nil in checkpoints of before there was a choice, which is float32.
+    public var precision: Precision?
 
-    public init(model: ModelConfiguration, training: TrainingOptions, ranks: RankOptions? = nil) {
+    public init(
+        model: ModelConfiguration, training: TrainingOptions, ranks: RankOptions? = nil, precision: Precision? = nil
+    ) {
         self.model = model
         self.training = training
         self.ranks = ranks
+        self.precision = precision
     }
 
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.
@@ -32,6 +38,8 @@ public struct SavedRun: Codable, Equatable, Sendable {
 public struct RestoredRun: Sendable {
     /// The text that the run was reading.
     public let corpus: SavedCorpus
+    /// In what it multiplied.
+    public let precision: Precision
     /// Why the trace of levels begins anew; nil where it goes on.
     public let traceNote: String?
 }

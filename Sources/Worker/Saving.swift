@@ -81,7 +81,8 @@ extension Worker {
             directory: directory, step: step,
             expectedBytes: 3 * count * MemoryLayout<Float>.size + lowRank * MemoryLayout<Double>.size
                 + ranks.policyEntries.reduce(0) { $0 + $1.values.count } * MemoryLayout<Float>.size + trace.byteCount)
-        try writer.write(CheckpointLayout.config, json: SavedRun(model: configuration, training: options, ranks: ranks.options))
+        let run = SavedRun(model: configuration, training: options, ranks: ranks.options, precision: team.precision)
+        try writer.write(CheckpointLayout.config, json: run)
         try writer.write(CheckpointLayout.dataCursor, scalar: Int64(cursor))
         try writer.write(CheckpointLayout.dataSource, json: corpus)
         try writer.write(CheckpointLayout.randomKey, scalar: options.seed)

@@ -15,7 +15,7 @@ public final class Worker {
     let source: BatchSource
     let pipeline: Pipeline
     private let exchange: GradientExchange
-    private let team: Team
+    let team: Team
 
     /// Steps taken so far.
     public internal(set) var step = 0

@@ -30,6 +30,19 @@ struct PrecisionTrainingTests {
         #expect(try rest.metrics().map(\.loss) == expected[6...].map(\.loss))
     }
 
+    @Test func aCheckpointSaysWhatItWasTrainedIn() async throws {
+        let rounded = try await train(on: GridShape(1, 1))
+        func goOn(_ options: [String]) async throws -> String {
+            let run = try SmallRun()
+            let outcome = try await run.train(
+                on: GridShape(1, 1), ["--steps", "8", "--resume", rounded.checkpoint(6)] + options)
+            #expect(outcome.succeeded, "\(outcome)")
+            return outcome.output
+        }
+        #expect(try await goOn([]).contains("note: that run multiplied in bf16, this one in float32"))
+        #expect(try await !goOn(["--precision", "bf16"]).contains("multiplied"))
+    }
+
     @Test func levelsArePickedInBF16Too() async throws {
         let run = try await train(on: GridShape(2, 1), ["--attention", "policy", "--segment", "16"])
         let metrics = try run.metrics()

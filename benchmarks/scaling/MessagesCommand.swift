@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchmarkSupport
 import Communicator
 import Kernels
 import Worker

@@ -16,7 +16,7 @@ struct PassesCommand: ParsableCommand {
     @Option(help: "Micro-batches that are timed.") var repeats = 8
 
     mutating func validate() throws {
-        try requirePositive([("micro-batch", microBatch), ("repeats", repeats)])
+        try require([("micro-batch", microBatch), ("repeats", repeats)])
     }
 
     func run() { measuring { try measure(on: $0) } }

@@ -18,7 +18,7 @@ struct StepsCommand: ParsableCommand {
     @Option(help: "Steps before them, which are not timed.") var warmup = 2
 
     mutating func validate() throws {
-        try requirePositive([("steps", steps), ("warmup", warmup), ("batch", batch), ("micro-batch", microBatch)])
+        try require([("steps", steps), ("warmup", warmup), ("batch", batch), ("micro-batch", microBatch)])
     }
 
     func run() { measuring { try measure(on: $0) } }

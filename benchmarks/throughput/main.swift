@@ -10,26 +10,22 @@ import Kernels
 import Transformer
 import Worker
 
-/// Collective: the report on rank 0, nil elsewhere.
-func measure(_ options: ThroughputOptions, _ world: consuming Communicator) throws -> ThroughputReport? {
+/// Collective: the same report on all ranks but for `peak_rss`, which rank 0 has.
+func measure(_ options: ThroughputOptions, _ world: consuming Communicator) throws -> ThroughputReport {
     let topology = try Topology(rank: world.rank, worldSize: world.size, stages: 1)
     let grid = try Grid(topology, world: world)
     let team = Team(threads: options.threads, precision: options.precision)
-    let model = try ModelConfiguration(
-        vocabularySize: options.vocabulary, context: options.context, width: options.width, heads: options.heads,
-        layers: options.layers)
+    let model = try options.shape.model()
     let rounds = options.warmup + options.steps
-    let tokens = RandomTokens(vocabularySize: options.vocabulary)
-    let shard = try tokens.shard(count: rounds * options.batch * options.context)
+    let tokens = RandomTokens(vocabularySize: model.vocabularySize)
+    let shard = try tokens.shard(count: rounds * options.batch * model.context)
     let training = TrainingOptions(
         batch: options.batch, microBatch: options.batch,
         learningRate: LearningRate(peak: 1e-4, floor: 1e-4, warmup: 0, steps: rounds), optimizer: AdamW(), clip: 1,
         seed: 1)
     let worker = try Worker(
-        grid: grid, configuration: model, options: training,
-        ranks: RankOptions(
-            strategy: .full, levels: RankOptions.defaultLevels(headWidth: model.headWidth), segment: options.context),
-        source: BatchSource(shard: shard, context: options.context, seed: 1), team: team)
+        grid: grid, configuration: model, options: training, ranks: options.shape.ranks(),
+        source: BatchSource(shard: shard, context: model.context, seed: 1), team: team)
 
     let ruler = SGEMMRuler(team: Team(threads: options.threads))
     for _ in 0..<options.warmup { _ = try worker.trainStep(stopRequested: false) }
@@ -43,11 +39,10 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
         cpuSeconds.append(try grid.world.allreduce(processorSeconds() - before, .sum))
         sgemm.append(try ruler.measure(on: grid.world))
     }
-    let memory = try grid.world.gather(peakResidentBytes(), root: 0)
-    guard let memory, let last = reports.last else { return nil }
+    let memory = try grid.world.gather(peakResidentBytes(), root: 0) ?? []
 
-    let stepTokens = Double(options.batch * options.context)
-    let stepFLOPs = stepTokens * model.trainingFLOPs(perTokenOfLength: options.context)
+    let stepTokens = Double(options.batch * model.context)
+    let stepFLOPs = stepTokens * model.trainingFLOPs(perTokenOfLength: model.context)
     let shares = reports.indices.map { i in
         stepFLOPs / reports[i].seconds / (0.5 * (sgemm[i].rate + sgemm[i + 1].rate))
     }
@@ -59,7 +54,7 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
         vocabulary: model.vocabularySize, batch: options.batch, parameters: model.parameterCount,
         ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps, tokenizer: tokens.hash,
         openblas_core: openBLASCore,
-        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: last.loss,
+        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: reports[reports.count - 1].loss,
         seconds: Spread(reports.map(\.seconds)),
         tokens_per_second: Spread(reports.map { stepTokens / $0.seconds }),
         gflops: Spread(reports.map { stepFLOPs / $0.seconds / 1e9 }),
@@ -77,19 +72,5 @@ func peakResidentBytes() throws -> Int64 {
     return kilobytes << 10
 }
 
-func run(_ options: ThroughputOptions) throws {
-    let session = try MPISession()
-    if let report = try measure(options, session.world) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        print(String(decoding: try encoder.encode(report), as: UTF8.self))
-    }
-    try session.finalize()
-}
-
 let options = ThroughputOptions.parseOrExit()
-do {
-    try run(options)
-} catch {
-    MPISession.abort(code: 1, reason: "\(error)")
-}
+measuring { try measure(options, $0) }

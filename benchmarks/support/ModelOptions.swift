@@ -1,0 +1,39 @@
+import ArgumentParser
+import DynamicRank
+import Transformer
+
+/// The shape of the model that a benchmark runs on random tokens.
+public struct ModelOptions: ParsableArguments {
+    @Option(help: "Layers.") public var layers = 6
+    @Option(help: "Width of the residual stream.") public var width = 512
+    @Option(help: "Attention heads a layer.") public var heads = 8
+    @Option(help: "Tokens in a sequence.") public var context = 1024
+    @Option(help: "Entries of the vocabulary, at most 65,536.") public var vocabulary = 50257
+
+    public init() {}
+
+    public mutating func validate() throws {
+        guard (1...1 << 16).contains(vocabulary) else {
+            throw ValidationError("--vocabulary is \(vocabulary); tokens have 16 bits, so it lies between 1 and 65536")
+        }
+    }
+
+    /// Throws `ConfigurationError`.
+    public func model() throws -> ModelConfiguration {
+        try ModelConfiguration(
+            vocabularySize: vocabulary, context: context, width: width, heads: heads, layers: layers)
+    }
+
+    /// Full attention, with the statistics that every training step gathers. Throws `ConfigurationError`.
+    public func ranks() throws -> RankOptions {
+        RankOptions(
+            strategy: .full, levels: RankOptions.defaultLevels(headWidth: try model().headWidth), segment: context)
+    }
+}
+
+/// Throws where an option that counts something is below its least, 1 unless told.
+public func require(_ options: [(name: String, value: Int)], atLeast least: Int = 1) throws {
+    for (name, value) in options where value < least {
+        throw ValidationError("--\(name) is \(value); it must be at least \(least)")
+    }
+}
