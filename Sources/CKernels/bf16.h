@@ -1,5 +1,5 @@
-// Products of bfloat16, in blocks in the manner of Goto and van de Geijn (2008): a panel of b stays in the first-level
-// cache, the packed part of a in the second, that of b in the third. A pair holds two terms of a sum.
+// Products of bfloat16, in blocks in the manner of Goto and van de Geijn (2008): a panel of b about fills the first-level
+// cache, the packed part of a lies in the second, that of b in the third. A pair holds two terms of a sum.
 #ifndef DRRL_BF16_H
 #define DRRL_BF16_H
 
@@ -21,8 +21,8 @@ typedef uint32_t u16_unaligned __attribute__((ext_vector_type(16), aligned(4), m
 #define V4_BF16 __attribute__((target("arch=x86-64-v4,avx512bf16"), min_vector_width(512)))
 #endif
 
-// panels[count / width][depth / 2][width] of x: [count][depth] where terms lie `along` its rows, else [depth][count]. The
-// width is ROWS or COLUMNS.
+// panels[ceil(count / width)][ceil(depth / 2)][width] of x: [count][depth] where terms lie `along` its rows, else
+// [depth][count]. The width is ROWS, when up to SLACK more elements are written, or COLUMNS.
 typedef void drrl_bf16_packing(uint32_t *panels, const float *x, long ld, bool along, long depth, long count, long width);
 drrl_bf16_packing *drrl_bf16_packing_for(drrl_instruction_set set, bool native);
 

@@ -30,7 +30,7 @@ final class HindsightMeter: Sendable {
                 guard let taken = options.levels.firstIndex(of: decisions.levels[sequence: b, row: first]) else { continue }
                 let rewards = reward.rewards(
                     sequence(b, of: input, batch), layer: input.layer, sample: batch.samples[b], length: L,
-                    [RewardModel.Question(segment: s, levels: all)], overhead: 0)[0]
+                    [.levels(all, segment: s)], overhead: 0)[0]
                 sums.withLock {
                     $0.segments += 1
                     $0.taken += rewards[taken]

@@ -16,7 +16,7 @@ struct Oracle: Sendable {
             for s in 1..<max(S, 1) {
                 let rewards = reward.rewards(
                     sequence, layer: input.layer, sample: batch.samples[b], length: L,
-                    [RewardModel.Question(segment: s - 1, levels: all)], overhead: 0)[0]
+                    [.levels(all, segment: s - 1)], overhead: 0)[0]
                 levels.append(options.levels[PolicyGradient.greedy(rewards)])
             }
         }

@@ -162,7 +162,7 @@ public final class RankEngine {
     }
 
     private func rewardModel(_ weights: RewardWeights, _ spectra: [LayerSpectra], step: Int) -> RewardModel {
-        return RewardModel(
+        RewardModel(
             configuration: configuration, options: options, weights: weights,
             layers: zip(attention, spectra).map { basis, spectra in
                 RewardModel.Layer(

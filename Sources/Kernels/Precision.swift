@@ -5,7 +5,8 @@ import Synchronization
 /// sums of products, weights, gradients, moments.
 public enum Precision: String, CaseIterable, Codable, Sendable {
     case float32
-    /// Both factors are rounded to bfloat16 (8 bits of significand, nearest, ties to even) as they are packed.
+    /// Both factors are rounded to bfloat16 (8 bits of significand, nearest, ties to even) as they are packed. CPUs with
+    /// bfloat16 of their own take subnormal numbers for zero.
     case bf16
 
     /// Whether this CPU multiplies bfloat16 itself (AVX-512 BF16); else products of the rounded values are made in float32.

@@ -74,7 +74,7 @@ import Transformer
         let sequence = RewardMeter.Sequence(
             x: Matrix(Self.x, rows: Self.L, columns: Self.D), weight: Matrix(Self.weight, rows: Self.D, columns: 3 * Self.D),
             bias: Self.bias)
-        let cosines = meter.cosines(sequence, Self.rows.map { RewardMeter.Trial(row: $0, levels: Self.levels) })
+        let cosines = meter.cosines(sequence, Self.rows.map { RewardMeter.Trial(row: $0, .tried(Self.levels)) })
         for (i, row) in Self.rows.enumerated() {
             let full = (0..<Self.H).flatMap { Self.output(row, $0, bases[$0], nil) }
             for (k, level) in Self.levels.enumerated() {
@@ -93,19 +93,19 @@ import Transformer
         #expect(team.flops[.policy] == 2 * (queries + 2 * m * D * L + outputs))
         // What is tried at one row does not matter at another.
         let mixed = meter.cosines(
-            sequence, Self.rows.indices.map { RewardMeter.Trial(row: Self.rows[$0], levels: [Self.levels[$0]]) })
+            sequence, Self.rows.indices.map { RewardMeter.Trial(row: Self.rows[$0], .tried([Self.levels[$0]])) })
         for i in Self.rows.indices { #expect(abs(mixed[i][0] - cosines[i][i]) < 1e-6) }
         // What attention gave at a level serves as well as trying it, whatever is asked of other rows.
         let given = meter.cosines(
             sequence, Self.rows.indices.map { i in
                 let (row, level) = (Self.rows[i], Self.levels[i])
-                guard i != 1 else { return RewardMeter.Trial(row: row, levels: [level]) }
-                return RewardMeter.Trial(row: row, level: level, given: (0..<Self.H).map { h in
+                guard i != 1 else { return RewardMeter.Trial(row: row, .tried([level])) }
+                return RewardMeter.Trial(row: row, .given((0..<Self.H).map { h in
                     let output = Self.output(row, h, bases[h], level)
                     return Buffer((0..<level.valueRank).map { j in
                         Float((0..<Self.d).reduce(0) { $0 + output[$1] * bases[h].value[$1, j] })
                     })
-                })
+                }, at: level))
             })
         for i in Self.rows.indices { #expect(abs(given[i][0] - cosines[i][i]) < 2e-5) }
     }

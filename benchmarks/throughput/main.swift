@@ -52,8 +52,8 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
     return ThroughputReport(
         layers: model.layers, width: model.width, heads: model.heads, context: model.context,
         vocabulary: model.vocabularySize, batch: options.batch, parameters: model.parameterCount,
-        ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps, tokenizer: tokens.hash,
-        openblas_core: openBLASCore,
+        ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps,
+        precision: options.precision.rawValue, tokenizer: tokens.hash, openblas_core: openBLASCore,
         openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: reports[reports.count - 1].loss,
         seconds: Spread(reports.map(\.seconds)),
         tokens_per_second: Spread(reports.map { stepTokens / $0.seconds }),

@@ -54,8 +54,8 @@ void drrl_row_dot(float *delta, const float *a, long ld_a, const float *b, long 
 typedef enum { DRRL_BASELINE, DRRL_AVX2, DRRL_AVX512 } drrl_instruction_set;
 bool drrl_supports(drrl_instruction_set set);
 
-// --- Products of matrices rounded to bfloat16 (nearest, ties to even), summed in float32 in an order that depends on k
-// alone. c = op(a) op(b), or += where `add`; op(a): m x k, op(b): k x n.
+// --- Products of matrices rounded to bfloat16 (nearest, ties to even), summed in float32; an element's sum depends on
+// its terms and the unit alone. c = op(a) op(b), or += where `add`; op(a): m x k, op(b): k x n, k >= 1.
 typedef struct {
     long m, n, k;
     const float *a;
@@ -68,7 +68,7 @@ typedef struct {
     long ldc;
     bool add;
 } drrl_bf16_product;
-// Whether the CPU multiplies bfloat16 itself (AVX-512 BF16).
+// Whether the CPU multiplies bfloat16 itself (AVX-512 BF16), which takes subnormal numbers for zero.
 bool drrl_supports_bf16(void);
 // Elements of `work`.
 long drrl_bf16_work(void);

@@ -139,9 +139,9 @@ public final class PolicyAgent: Sendable {
             let measured = now.reward.rewards(
                 sequence(b, of: input, batch), layer: input.layer, sample: batch.samples[b], length: batch.length,
                 segments.map { s in
+                    let level = actions[b * S + s]
                     // Dropped weights are no fault of the level; it is tried without.
-                    RewardModel.Question(
-                        segment: s, levels: [actions[b * S + s]], given: output.hasDropout ? nil : given)
+                    return output.hasDropout ? .levels([level], segment: s) : .ran(level, given, segment: s)
                 }, overhead: overhead)
             for (s, reward) in zip(segments, measured) { rewards[b * S + s] = reward[0] }
         }

@@ -42,27 +42,28 @@ public struct RewardMeter: Sendable {
         }
     }
 
-    /// A row to look at, and the levels to try there; or the one at which attention ran, with what it gave.
+    /// A row to look at, and truncated attention there.
     public struct Trial: Sendable {
+        /// O_r, of one level or several.
+        public enum Outputs: Sendable {
+            /// To be found at these levels.
+            case tried([Level])
+            /// What attention gave where it ran at a level: [H][rv] P_rvᵀ o_r.
+            case given([Buffer<Float>], at: Level)
+        }
+
         let row: Int
-        let levels: [Level]
-        /// [H][rv] P_rvᵀ o_r; empty where it is to be found.
-        let given: [Buffer<Float>]
+        let outputs: Outputs
 
-        public init(row: Int, levels: [Level]) {
+        public init(row: Int, _ outputs: Outputs) {
             self.row = row
-            self.levels = levels
-            given = []
+            self.outputs = outputs
         }
 
-        public init(row: Int, level: Level, given: [Buffer<Float>]) {
-            self.row = row
-            levels = [level]
-            self.given = given
+        /// Score ranks at which scores are to be made.
+        var ranks: [Int] {
+            if case .tried(let levels) = outputs { levels.map(\.scoreRank) } else { [] }
         }
-
-        /// The levels that must be tried.
-        var untried: [Level] { given.isEmpty ? levels : [] }
     }
 
     /// Attention at one row of those looked at: with scores at full rank, or at one of a list of ranks.
@@ -76,11 +77,11 @@ public struct RewardMeter: Sendable {
     /// The cosine for each trial, whose rows increase, and each of its levels.
     public func cosines(_ sequence: Sequence, _ trials: [Trial]) -> [[Double]] {
         guard let last = trials.last?.row else { return [] }
-        let ranks = Set(trials.flatMap { $0.untried.map(\.scoreRank) }).sorted(), D = width, d = headWidth
+        let ranks = Set(trials.flatMap(\.ranks)).sorted(), D = width, d = headWidth
         var probes: [Probe] = []
         for (i, trial) in trials.enumerated() {
             probes.append(Probe(place: i, variant: 0))
-            for (v, rank) in ranks.enumerated() where trial.untried.contains(where: { $0.scoreRank == rank }) {
+            for (v, rank) in ranks.enumerated() where trial.ranks.contains(rank) {
                 probes.append(Probe(place: i, variant: 1 + v))
             }
         }
@@ -186,11 +187,16 @@ public struct RewardMeter: Sendable {
         }
         return trials.enumerated().map { place, trial in
             let full = output(place, variant: 0), square = dot(full, full, rank: d)
-            return trial.levels.map { level in
-                let reduced = trial.given.isEmpty
-                    ? output(place, variant: 1 + (ranks.firstIndex(of: level.scoreRank) ?? 0)) : trial.given
-                let product = dot(full, reduced, rank: level.valueRank), own = dot(reduced, reduced, rank: level.valueRank)
+            func cosine(_ reduced: [Buffer<Float>], rank: Int) -> Double {
+                let product = dot(full, reduced, rank: rank), own = dot(reduced, reduced, rank: rank)
                 return square > 0 && own > 0 ? product / (square * own).squareRoot() : (square == own ? 1 : 0)
+            }
+            switch trial.outputs {
+            case .tried(let levels):
+                return levels.map {
+                    cosine(output(place, variant: 1 + (ranks.firstIndex(of: $0.scoreRank) ?? 0)), rank: $0.valueRank)
+                }
+            case .given(let reduced, let level): return [cosine(reduced, rank: level.valueRank)]
             }
         }
     }

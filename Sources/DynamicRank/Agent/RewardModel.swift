@@ -34,16 +34,37 @@ struct RewardModel: Sendable {
         }
     }
 
-    /// What is to be judged in a segment: levels, by their indices in the list.
-    struct Question: Sendable {
-        let segment: Int
-        let levels: [Int]
-        /// What attention gave at the only level; nil to try the levels.
-        var given: Given?
-    }
-
     /// P_rvᵀ o_r by head and row of the sequence.
     typealias Given = @Sendable (_ head: Int, _ row: Int) -> Buffer<Float>
+
+    /// What is to be judged in a segment: levels, by their indices in the list.
+    enum Question: Sendable {
+        /// Whatever each of these would give.
+        case levels([Int], segment: Int)
+        /// What attention gave at this one.
+        case ran(Int, Given, segment: Int)
+
+        var segment: Int {
+            switch self {
+            case .levels(_, let segment), .ran(_, _, let segment): segment
+            }
+        }
+
+        var levels: [Int] {
+            switch self {
+            case .levels(let levels, _): levels
+            case .ran(let level, _, _): [level]
+            }
+        }
+    }
+
+    private func outputs(of question: Question, row: Int) -> RewardMeter.Trial.Outputs {
+        switch question {
+        case .levels(let levels, _): .tried(levels.map { options.levels[$0] })
+        case .ran(let level, let given, _):
+            .given((0..<configuration.heads).map { given($0, row) }, at: options.levels[level])
+        }
+    }
 
     /// The reward of each level asked for, by question; their segments increase.
     ///
@@ -57,14 +78,7 @@ struct RewardModel: Sendable {
         let rows = questions.map { self.rows(segment: $0.segment, length: length, sample: sample, layer: layer) }
         let cosines = own.meter.cosines(
             sequence, zip(questions, rows).flatMap { question, rows in
-                rows.map { row in
-                    guard let given = question.given else {
-                        return RewardMeter.Trial(row: row, levels: question.levels.map { list[$0] })
-                    }
-                    return RewardMeter.Trial(
-                        row: row, level: list[question.levels[0]],
-                        given: (0..<configuration.heads).map { given($0, row) })
-                }
+                rows.map { RewardMeter.Trial(row: $0, outputs(of: question, row: $0)) }
             })
         var first = 0
         return zip(questions, rows).map { question, rows in
