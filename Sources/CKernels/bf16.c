@@ -61,16 +61,6 @@ PRODUCT(product_v3, V3, 4, 1)
 #endif
 PRODUCT(product_v1, , 2, 1)
 
-static block_product *product_for(drrl_instruction_set set, bool native) {
-#if defined(__x86_64__)
-    if (native) return product_native;
-    if (set == DRRL_AVX512) return product_v4;
-    if (set == DRRL_AVX2) return product_v3;
-#endif
-    (void)set, (void)native;
-    return product_v1;
-}
-
 bool drrl_supports_bf16(void) {
 #if defined(__x86_64__)
     return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
@@ -93,7 +83,7 @@ static void product_at_edge(float *c, long ld, const uint32_t *a, const uint32_t
 static long least(long a, long b) { return a < b ? a : b; }
 
 void drrl_bf16_gemm(drrl_instruction_set set, bool native, const drrl_bf16_product *o, uint32_t *work) {
-    block_product *block = product_for(set, native);
+    block_product *block = FOR_UNIT(product, set, native);
     drrl_bf16_packing *pack = drrl_bf16_packing_for(set, native);
     uint32_t *packed_b = work, *packed_a = work + PACKED_COLUMNS * (DEPTH / 2);
     // A sum in parts of even length, as long as each other.

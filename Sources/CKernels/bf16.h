@@ -19,6 +19,11 @@ typedef uint32_t u16_unaligned __attribute__((ext_vector_type(16), aligned(4), m
 
 #if defined(__x86_64__)
 #define V4_BF16 __attribute__((target("arch=x86-64-v4,avx512bf16"), min_vector_width(512)))
+// The unit's version of a function that is there as name_native, _v4, _v3 and _v1.
+#define FOR_UNIT(name, set, native) \
+    ((native) ? name##_native : (set) == DRRL_AVX512 ? name##_v4 : (set) == DRRL_AVX2 ? name##_v3 : name##_v1)
+#else
+#define FOR_UNIT(name, set, native) ((void)(set), (void)(native), name##_v1)
 #endif
 
 // panels[ceil(count / width)][ceil(depth / 2)][width] of x: [count][depth] where terms lie `along` its rows, else

@@ -121,12 +121,4 @@ PACKING(pack_v3, V3, pair_lanes, pair_neighbours)
 #endif
 PACKING(pack_v1, , pair_lanes, pair_neighbours)
 
-drrl_bf16_packing *drrl_bf16_packing_for(drrl_instruction_set set, bool native) {
-#if defined(__x86_64__)
-    if (native) return pack_native;
-    if (set == DRRL_AVX512) return pack_v4;
-    if (set == DRRL_AVX2) return pack_v3;
-#endif
-    (void)set, (void)native;
-    return pack_v1;
-}
+drrl_bf16_packing *drrl_bf16_packing_for(drrl_instruction_set set, bool native) { return FOR_UNIT(pack, set, native); }

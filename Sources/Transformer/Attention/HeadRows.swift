@@ -16,15 +16,18 @@ public struct HeadRows: Sendable {
         self.headStride = headStride
     }
 
+    @inline(__always)
+    private func offset(row: Int, head: Int, rank: Int) -> Int { row * rowStride + head * (headStride ?? rank) }
+
     /// Row `row` of head `head`, of a segment at `rank`.
     @inline(__always)
     func pointer(row: Int, head: Int, rank: Int) -> UnsafeMutablePointer<Float> {
-        buffer.pointer + row * rowStride + head * (headStride ?? rank)
+        buffer.pointer + offset(row: row, head: head, rank: rank)
     }
 
     /// The `rank` elements there.
     func slice(row: Int, head: Int, rank: Int) -> Buffer<Float> {
-        let first = row * rowStride + head * (headStride ?? rank)
+        let first = offset(row: row, head: head, rank: rank)
         return buffer[first..<(first + rank)]
     }
 }
