@@ -1,11 +1,17 @@
 import COpenBLAS
 
 extension Team {
+    /// Multiply-adds that are worth a thread's while.
+    private static let leastProduct = 1 << 15
+
+    /// Lines of C that a piece has at least, a multiple of 16, where a line costs `cost` multiply-adds.
+    private static func grain(cost: Int) -> Int { max(1, (leastProduct / max(cost, 1) + 15) / 16) * 16 }
+
     /// C ← alpha · A · B + beta · C, A and B possibly transposed (BLAS level 3, SGEMM), or with both rounded to bfloat16
     /// where the team's precision says so of `kind`; then alpha is 1, and beta 0 or 1.
     ///
-    /// The larger side of C is cut into one panel a thread. With `beta` 0, C is written without being read.
-    /// Its FLOPs are counted as work of `kind`.
+    /// The larger side of C is cut into one panel a thread, or fewer where they would be small. With `beta` 0, C is written
+    /// without being read. Its FLOPs are counted as work of `kind`.
     public func gemm(
         _ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0, _ kind: FlopKind = .feedForward
     ) {
@@ -17,7 +23,7 @@ extension Team {
         let isRounded = precision == .bf16 && FlopKind.linearMaps.contains(kind) && k > 0
         precondition(!isRounded || (alpha == 1 && (beta == 0 || beta == 1)), "\(alpha) A B + \(beta) C in bfloat16")
         if m >= n {
-            split(m, grain: 16) { rows in
+            split(m, grain: Self.grain(cost: n * k)) { rows in
                 if isRounded {
                     return c.rows(rows).multiplyRounded(a.outer(rows), b, adding: beta == 1)
                 }
@@ -27,7 +33,7 @@ extension Team {
                     c.pointer + c.offset(row: rows.lowerBound), blasint(c.stride))
             }
         } else {
-            split(n, grain: 16) { columns in
+            split(n, grain: Self.grain(cost: m * k)) { columns in
                 if isRounded {
                     return c.columns(columns).multiplyRounded(
                         a, b.transposed.outer(columns).transposed, adding: beta == 1)

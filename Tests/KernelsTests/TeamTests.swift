@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import Synchronization
 import Testing
@@ -46,6 +47,72 @@ import Testing
         }
         #expect(clashes.load(ordering: .relaxed) == 0)
     }
+
+    @Test func smallRowsStayTogether() {
+        func pieces(_ rows: Int, of width: Int) -> Int {
+            let count = Atomic(0)
+            Team(threads: 3).split(rows, of: width) { _ in count.wrappingAdd(1, ordering: .relaxed) }
+            return count.load(ordering: .relaxed)
+        }
+        #expect(pieces(8, of: 512) == 1 && pieces(16, of: 512) == 2 && pieces(1000, of: 512) == 3)
+        #expect(pieces(2, of: 100_000) == 2 && pieces(0, of: 512) == 0)
+    }
+
+    @Test func workWithinWorkIsDoneOnce() {
+        let team = Team(threads: 3), visits = Visits(60)
+        team.tasks(6) { task, _ in
+            team.split(10) { range in
+                for i in range { visits.add(10 * task + i) }
+            }
+        }
+        #expect(visits.all == [Int](repeating: 1, count: 60))
+    }
+
+    @Test func oneTeamServesManyCallers() {
+        let team = Team(threads: 3), callers = 4, rounds = 500, visits = Visits(callers * 64)
+        Team(threads: callers).tasks(callers) { caller, _ in
+            for _ in 0..<rounds {
+                team.split(64) { range in
+                    for i in range { visits.add(caller * 64 + i) }
+                }
+            }
+        }
+        #expect(visits.all == [Int](repeating: rounds, count: callers * 64))
+    }
+
+    /// Each piece waits for the other to begin, first by helpers awake, then by helpers asleep.
+    @Test(arguments: [0, 50_000]) func helpersTakeUpWork(microseconds: UInt32) {
+        let team = Team(threads: 2)
+        for _ in 0..<20 {
+            usleep(microseconds)
+            let begun = Atomic(0), met = Atomic(0)
+            team.split(2) { _ in
+                begun.wrappingAdd(1, ordering: .sequentiallyConsistent)
+                // Long enough for any machine, and an end for a team that never comes.
+                for _ in 0..<100_000 where begun.load(ordering: .sequentiallyConsistent) < 2 { usleep(100) }
+                if begun.load(ordering: .sequentiallyConsistent) == 2 { met.wrappingAdd(1, ordering: .relaxed) }
+            }
+            #expect(met.load(ordering: .relaxed) == 2)
+        }
+    }
+
+    #if os(Linux)
+    /// A process of its own, where nobody else starts threads.
+    @Test func helpersEndWithTheTeam() async {
+        await #expect(processExitsWith: .success) {
+            func threads() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
+            let before = try threads()
+            do {
+                let team = Team(threads: 4), copy = team.counting(on: FlopCounter())
+                copy.split(8) { _ in }
+                guard try threads() >= before + 3 else { exit(3) }
+                team.split(8) { _ in }
+            }
+            for _ in 0..<100_000 where try threads() > before { usleep(100) }
+            exit(try threads() > before ? 4 : 0)
+        }
+    }
+    #endif
 
     @Test func aTeamWithoutThreadsIsRefused() async {
         await #expect(processExitsWith: .failure) { _ = Team(threads: 0) }

@@ -48,9 +48,9 @@ import Transformer
         }
     }
 
-    /// Rows are independent: who computes one does not change it. Only the gain's and bias's sums follow the team's size.
-    @Test func threadsDoNotChangeRows() {
-        let rows = 65, width = 127
+    /// Who computes a row does not change it, nor the gain's and bias's sums.
+    @Test(arguments: [65, 256, 600]) func threadsChangeNothing(rows: Int) {
+        let width = 127
         let x = Buffer(SampleValues.uniform(rows * width, seed: 1))
         let gamma = Buffer(SampleValues.uniform(width, seed: 2)), beta = Buffer(SampleValues.uniform(width, seed: 3))
         let results = [1, 2, 3].map { threads in
@@ -63,7 +63,7 @@ import Transformer
             layerNormBackward(
                 dy: y, x: x, gamma: gamma, mean: mean, rstd: rstd, dx: dx, dgamma: dgamma, dbeta: dbeta, rows: rows,
                 on: team)
-            return y.array + mean.array + rstd.array + dx.array
+            return y.array + mean.array + rstd.array + dx.array + dgamma.array + dbeta.array
         }
         #expect(results[0] == results[1] && results[0] == results[2])
     }

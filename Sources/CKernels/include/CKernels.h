@@ -7,6 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// Tells the core that this thread waits in a loop.
+static inline void drrl_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 // --- LayerNorm (Ba et al. 2016), over rows of `width`, eps as given.
 void drrl_layernorm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma,
                             const float *beta, long rows, long width, float eps);

@@ -5,7 +5,7 @@ import Kernels
 public func geluForward(_ h: Buffer<Float>, bias: Buffer<Float>, into y: Buffer<Float>, rows: Int, on team: Team) {
     let columns = bias.count
     precondition(h.count >= rows * columns && y.count >= rows * columns)
-    team.split(rows) { r in
+    team.split(rows, of: columns) { r in
         let first = r.lowerBound * columns
         drrl_gelu_forward(y.pointer + first, h.pointer + first, bias.pointer, r.count, columns)
     }

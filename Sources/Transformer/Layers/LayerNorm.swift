@@ -13,7 +13,7 @@ public func layerNormForward(
 ) {
     let width = gamma.count
     precondition(x.count >= rows * width && y.count >= rows * width && mean.count >= rows && rstd.count >= rows)
-    team.split(rows) { r in
+    team.split(rows, of: width) { r in
         let first = r.lowerBound
         drrl_layernorm_forward(
             y.pointer + first * width, mean.pointer + first, rstd.pointer + first, x.pointer + first * width,
@@ -28,7 +28,7 @@ public func layerNormAgain(
 ) {
     let width = gamma.count
     precondition(x.count >= rows * width && y.count >= rows * width && mean.count >= rows && rstd.count >= rows)
-    team.split(rows) { r in
+    team.split(rows, of: width) { r in
         let first = r.lowerBound
         drrl_layernorm_apply(
             y.pointer + first * width, mean.pointer + first, rstd.pointer + first, x.pointer + first * width,
@@ -44,20 +44,20 @@ public func layerNormBackward(
     let width = gamma.count
     precondition(dy.count >= rows * width && x.count >= rows * width && dx.count >= rows * width)
     precondition(dgamma.count == width && dbeta.count == width && mean.count >= rows && rstd.count >= rows)
-    // A share of the sums for each thread, added up in order, so that a run repeats itself.
-    let shares = Buffer<Float>(count: team.threads * 2 * width, repeating: 0)
-    team.tasks(team.threads) { task, _ in
-        let first = rows * task / team.threads
-        let count = rows * (task + 1) / team.threads - first
+    // The sums of each block of rows, added up in order: the same whatever the number of threads.
+    let height = 256, blocks = (rows + height - 1) / height
+    let sums = Buffer<Float>(count: blocks * 2 * width, repeating: 0)
+    team.tasks(blocks) { block, _ in
+        let first = block * height, count = min(height, rows - first)
         drrl_layernorm_backward(
-            dx.pointer + first * width, shares.pointer + 2 * task * width, shares.pointer + (2 * task + 1) * width,
+            dx.pointer + first * width, sums.pointer + 2 * block * width, sums.pointer + (2 * block + 1) * width,
             dy.pointer + first * width, x.pointer + first * width, mean.pointer + first, rstd.pointer + first,
             gamma.pointer, count, width)
     }
-    withExtendedLifetime(shares) {
-        for task in 0..<team.threads {
-            drrl_add(dgamma.pointer, shares.pointer + 2 * task * width, width)
-            drrl_add(dbeta.pointer, shares.pointer + (2 * task + 1) * width, width)
+    withExtendedLifetime(sums) {
+        for block in 0..<blocks {
+            drrl_add(dgamma.pointer, sums.pointer + 2 * block * width, width)
+            drrl_add(dbeta.pointer, sums.pointer + (2 * block + 1) * width, width)
         }
     }
 }

@@ -8,7 +8,7 @@ public func linearForward(
 ) {
     let rows = x.rows, columns = weight.columns
     precondition(bias.count == columns && y.count >= rows * columns)
-    team.split(rows) { r in
+    team.split(rows, of: columns) { r in
         drrl_broadcast_row(y.pointer + r.lowerBound * columns, bias.pointer, r.count, columns)
     }
     team.gemm(x, weight, into: Matrix(y, rows: rows, columns: columns), beta: 1, kind)
@@ -18,7 +18,7 @@ public func linearForward(
 public func addBias(_ bias: Buffer<Float>, to y: Buffer<Float>, rows: Int, on team: Team) {
     let width = bias.count
     precondition(y.count >= rows * width)
-    team.split(rows) { r in
+    team.split(rows, of: width) { r in
         drrl_add_row(y.pointer + r.lowerBound * width, bias.pointer, r.count, width)
     }
 }
@@ -30,7 +30,7 @@ public func residualForward(
 ) {
     precondition(bias == nil || bias?.count == width)
     precondition(y.count >= rows * width && residual.count >= rows * width && out.count >= rows * width)
-    team.split(rows) { r in
+    team.split(rows, of: width) { r in
         let first = r.lowerBound * width
         drrl_residual_forward(
             out.pointer + first, residual.pointer + first, y.pointer + first, bias?.pointer, r.count, width)
