@@ -80,21 +80,20 @@ public struct BasisTracker: Sendable {
         valueRanks = Array(Set(levels.map(\.valueRank))).sorted()
     }
 
-    /// Brings every basis up to date with `grams`; `now` gives seconds.
+    /// Brings the bases of some heads, counted through the layers, or of all up to date with `grams`; `now` gives seconds.
     ///
     /// Throws `LAPACKError`, the first by head, where a Gram is not finite; that head's basis stays as it was.
     public func update(
-        _ bases: BasisSet, to grams: GramSet, on team: Team, now: @Sendable () -> Double
+        _ bases: BasisSet, _ which: Range<Int>? = nil, to grams: GramSet, on team: Team, now: @Sendable () -> Double
     ) throws(LAPACKError) -> Upkeep {
         precondition(
             bases.layers == grams.layers && bases.heads == grams.heads && bases.headWidth == grams.headWidth)
-        let heads = grams.heads, count = grams.layers * heads
-        let results = Mutex<[Result<Upkeep, LAPACKError>?]>(Array(repeating: nil, count: count))
-        team.tasks(count) { task, _ in
+        let heads = grams.heads, which = which ?? 0..<(grams.layers * heads)
+        let results = Mutex<[Result<Upkeep, LAPACKError>?]>(Array(repeating: nil, count: which.count))
+        team.tasks(which.count) { task, _ in
+            let (layer, head) = (which.lowerBound + task).quotientAndRemainder(dividingBy: heads)
             let result = Result { () throws(LAPACKError) in
-                try update(
-                    bases.head(layer: task / heads, head: task % heads),
-                    to: grams.head(layer: task / heads, head: task % heads), now: now)
+                try update(bases.head(layer: layer, head: head), to: grams.head(layer: layer, head: head), now: now)
             }
             results.withLock { $0[task] = result }
         }

@@ -21,7 +21,7 @@ public final class RankEngine {
     }
 
     public let options: RankOptions
-    /// What upkeep of the bases has done since the engine was made.
+    /// What upkeep of the bases did at the end of the last step, on this rank.
     public private(set) var upkeep = Upkeep()
     /// Times what goes on beside attention itself: Grams, bases, policy and guard; callers add folding.
     public let overhead: Stopwatch
@@ -71,7 +71,8 @@ public final class RankEngine {
         overhead = Stopwatch(now)
         tracker = BasisTracker(levels: options.levels)
         if case .policy(let own) = options.strategy {
-            agent = PolicyAgent(own, ranks: options, configuration: configuration, seed: seed, sequences: sequences)
+            agent = PolicyAgent(
+                own, ranks: options, configuration: configuration, seed: seed, sequences: sequences, team: team)
         } else {
             agent = nil
         }
@@ -177,19 +178,17 @@ public final class RankEngine {
     private func surroundings(
         _ agent: AgentOptions, _ spectra: [LayerSpectra], step: Int, of stage: TransformerStage, isTraining: Bool
     ) -> PolicyAgent.Surroundings {
-        let facts = zip(layers, spectra).map { layer, spectra in
-            LayerFacts(
-                weight: stage.attentionWeight(layer: layer),
-                depth: (Double(layer) + 0.5) / Double(configuration.layers),
-                shares: options.levels.map(spectra.energyRatios), on: team)
-        }
+        let facts = LayerFacts.ofLayers(
+            layers.map { stage.attentionWeight(layer: $0) },
+            depths: layers.map { (Double($0) + 0.5) / Double(configuration.layers) },
+            shares: spectra.map { options.levels.map($0.energyRatios) }, on: team)
         let rows = max(1, options.segment / upkeeping.sampleEvery), D = configuration.width
         let upkeep = 6 * rows * D * D
             + UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth)
         return PolicyAgent.Surroundings(
             facts: facts, reward: rewardModel(agent.reward, spectra, step: step),
             energyLevels: spectra.map { $0.smallest(of: options.levels, reaching: agent.energy) },
-            firstLayer: layers.lowerBound, step: step, learns: isTraining, upkeep: isTraining ? upkeep : 0, team: team)
+            firstLayer: layers.lowerBound, step: step, learns: isTraining, upkeep: isTraining ? upkeep : 0)
     }
 
     /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
@@ -197,43 +196,50 @@ public final class RankEngine {
         let every = upkeeping.sampleEvery, first = layers.lowerBound
         let gather: LowRankPass.Observer = { [gathered, team, configuration] input, batch in
             let D = configuration.width, offset = step % min(every, batch.length)
-            let rows = (batch.length - offset + every - 1) / every
-            let qkv = Buffer<Float>(uninitialized: rows * 3 * D)
+            let each = (batch.length - offset + every - 1) / every, rows = batch.sequences * each
+            let x = Matrix(Buffer(uninitialized: rows * D), rows: rows, columns: D)
             for sequence in 0..<batch.sequences {
-                let start = sequence * batch.length
-                linearForward(
-                    input.x.rows((start + offset)..<(start + batch.length)).strided(by: every), weight: input.weight,
-                    bias: input.bias, into: qkv, .upkeep, on: team)
-                gathered.accumulate(qkv, rows: rows, layer: input.layer - first, on: team)
-                team.flops.add(
-                    UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth), .upkeep)
+                let own = (sequence * batch.length + offset)..<((sequence + 1) * batch.length)
+                x.rows((sequence * each)..<((sequence + 1) * each)).copy(from: input.x.rows(own).strided(by: every))
             }
+            let qkv = Buffer<Float>(uninitialized: rows * 3 * D)
+            linearForward(x, weight: input.weight, bias: input.bias, into: qkv, .upkeep, on: team)
+            gathered.accumulate(qkv, rows: rows, layer: input.layer - first, on: team)
+            team.flops.add(
+                UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth), .upkeep)
         }
         return { [overhead] input, batch in overhead.time { gather(input, batch) } }
     }
 
-    /// Ends training step `step`: `sum` adds what other replicas of the stage gathered, then Grams move on and, every few
-    /// steps, bases. A policy learns from what all ranks decided, which `sumOverAll` adds up.
+    /// Collective: ends training step `step`. Grams move on by what all replicas of the stage gathered and, every few steps,
+    /// bases. A policy learns from what all ranks decided.
     ///
-    /// Throws what the sums throw, and `LAPACKError`.
-    public func endStep(
-        _ step: Int, sum: (Buffer<Double>) throws -> Void, sumOverAll: (Buffer<Double>) throws -> Void
-    ) throws {
-        try overhead.time { try advance(step, sum: sum, sumOverAll: sumOverAll) }
+    /// Throws what `peers` throw, and `LAPACKError`.
+    public func endStep(_ step: Int, with peers: some Peers) throws {
+        try overhead.time { try advance(step, with: peers) }
     }
 
-    private func advance(
-        _ step: Int, sum: (Buffer<Double>) throws -> Void, sumOverAll: (Buffer<Double>) throws -> Void
-    ) throws {
-        lesson = try agent?.learn(on: team, sum: sumOverAll)
-        try sum(gathered.values)
+    private func advance(_ step: Int, with peers: some Peers) throws {
+        lesson = try agent?.learn(with: peers)
+        upkeep = Upkeep()
+        try peers.sumOverReplicas(gathered.values)
         grams.average(adding: gathered, decay: upkeeping.decay)
         gathered.values.fill(0)
         guard step == 1 || step % upkeeping.trackEvery == 0 else { return }
-        let done = try tracker.update(bases, to: grams, on: team, now: now)
-        team.flops.add(done.checkFLOPs + done.iterationFLOPs + done.decompositionFLOPs, .upkeep)
-        upkeep = upkeep + done
+        try track(with: peers)
+        team.flops.add(upkeep.checkFLOPs + upkeep.iterationFLOPs + upkeep.decompositionFLOPs, .upkeep)
         useBases()
+    }
+
+    /// All replicas have the same Grams; each brings its share of the bases up to date for all.
+    private func track(with peers: some Peers) throws {
+        let count = bases.layers * bases.heads, size = bases.values.count / count
+        let own = (count * peers.replica / peers.replicas)..<(count * (peers.replica + 1) / peers.replicas)
+        upkeep = try tracker.update(bases, own, to: grams, on: team, now: now)
+        guard peers.replicas > 1 else { return }
+        bases.values[0..<(own.lowerBound * size)].fill(0)
+        bases.values[(own.upperBound * size)..<bases.values.count].fill(0)
+        try peers.sumOverReplicas(bases.values)
     }
 
     private func useBases() {

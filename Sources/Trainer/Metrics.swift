@@ -20,6 +20,15 @@ public struct MetricsLine: Codable, Equatable, Sendable {
     public var attention_flops: Double?
     public var upkeep_flops: Double?
     public var attention_flops_saved: Double?
+    /// In steps that looked at the bases: how many were kept, turned by orthogonal iteration and decomposed again, the FLOPs
+    /// of finding out which, of iterations and of decompositions, and the seconds of all heads.
+    public var bases_kept: Int?
+    public var bases_iterated: Int?
+    public var bases_decomposed: Int?
+    public var basis_check_flops: Double?
+    public var basis_iteration_flops: Double?
+    public var basis_decomposition_flops: Double?
+    public var basis_seconds: Double?
     /// Longest time of a rank for what goes on beside attention itself, in seconds.
     public var overhead_seconds: Double?
     /// Under a policy: the parts of `attention_flops` that it and its spectral norms took, mean reward of a segment, mean

@@ -77,6 +77,15 @@ final class TrainingLoop {
             line.upkeep_flops = attention.upkeepFLOPs
             line.attention_flops_saved = 1 - attention.flops / attention.fullFLOPs
             line.overhead_seconds = report.overheadSeconds
+            if let bases = attention.bases {
+                line.bases_kept = bases.kept
+                line.bases_iterated = bases.iterated
+                line.bases_decomposed = bases.decomposed
+                line.basis_check_flops = bases.checkFLOPs
+                line.basis_iteration_flops = bases.iterationFLOPs
+                line.basis_decomposition_flops = bases.decompositionFLOPs
+                line.basis_seconds = bases.seconds
+            }
             if let lesson = attention.lesson {
                 line.policy_flops = attention.policyFLOPs
                 line.guard_flops = attention.guardFLOPs

@@ -103,71 +103,87 @@ public final class Encoder: Sendable {
 public final class EncoderCache {
     private let encoder: Encoder
     private let batch: MicroBatch
-    private let layers: [Block.Cache]
+    private let layers: [Buffer<Float>]
+    private let row: Block.Row
+    private let stream, normed: Buffer<Float>
     /// Positions taken in so far.
     public private(set) var position = 0
 
     /// For `sequences` sequences of at most `length` positions.
     public init(_ encoder: Encoder, sequences: Int, length: Int) {
-        let batch = MicroBatch.vectors(sequences: sequences, length: length)
+        let batch = MicroBatch.vectors(sequences: sequences, length: length), D = encoder.shape.width
         self.encoder = encoder
         self.batch = batch
-        layers = encoder.blocks.map { _ in Block.Cache(width: encoder.shape.width, rows: batch.rows) }
+        layers = encoder.blocks.map { _ in Buffer(uninitialized: batch.rows * 3 * D) }
+        row = Block.Row(width: D, feedForward: encoder.shape.feedForward, batch: batch)
+        stream = Buffer(uninitialized: sequences * D)
+        normed = Buffer(uninitialized: sequences * D)
     }
 
-    /// Takes in the next position of each sequence, x: [B, D], and gives its encoding, [B, D].
+    /// Takes in the next position of each sequence, x: [B, D], and gives its encoding, [B, D], good until the next call.
     public func advance(_ x: Buffer<Float>) -> Buffer<Float> {
         precondition(position < batch.length, "position \(position) of \(batch.length)")
-        let D = encoder.shape.width, B = batch.sequences
-        let stream = Buffer<Float>(uninitialized: B * D), normed = Buffer<Float>(uninitialized: B * D)
-        let mean = Buffer<Float>(uninitialized: B), rstd = Buffer<Float>(uninitialized: B)
-        stream.copy(from: x[0..<(B * D)])
-        for (block, cache) in zip(encoder.blocks, layers) {
-            block.advance(stream, position: position, cache: cache, batch: batch)
+        stream.copy(from: x[0..<stream.count])
+        for (block, qkv) in zip(encoder.blocks, layers) {
+            block.advance(stream, position: position, qkv: qkv, row, batch: batch)
         }
         position += 1
         layerNormForward(
-            stream, gamma: encoder.norm.gain, beta: encoder.norm.bias, into: normed, mean: mean, rstd: rstd, rows: B,
-            on: encoder.team)
+            stream, gamma: encoder.norm.gain, beta: encoder.norm.bias, into: normed, mean: row.mean, rstd: row.rstd,
+            rows: batch.sequences, on: encoder.team)
         return normed
     }
 }
 
 extension Block {
-    /// Attention's inputs at the positions so far.
-    struct Cache: Sendable {
-        /// [B, S, 3D].
+    /// What a block writes on its way through one position of B sequences.
+    struct Row: Sendable {
+        /// [B, D].
+        let normed, attended, branch: Buffer<Float>
+        /// [B, 3D].
         let qkv: Buffer<Float>
+        /// [B, F].
+        let hidden, activated: Buffer<Float>
+        /// [B].
+        let mean, rstd: Buffer<Float>
+        /// [S + 2].
+        let scores: Buffer<Float>
 
-        init(width D: Int, rows: Int) { qkv = Buffer(uninitialized: rows * 3 * D) }
+        init(width D: Int, feedForward F: Int, batch: MicroBatch) {
+            let B = batch.sequences
+            func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: B * width) }
+            (normed, attended, branch, qkv) = (floats(D), floats(D), floats(D), floats(3 * D))
+            (hidden, activated, mean, rstd) = (floats(F), floats(F), floats(1), floats(1))
+            scores = Buffer(uninitialized: batch.length + 2)
+        }
     }
 
-    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output.
-    func advance(_ stream: Buffer<Float>, position: Int, cache: Cache, batch: MicroBatch) {
+    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output; qkv, [B, S, 3D], holds
+    /// attention's inputs at the positions so far.
+    func advance(_ stream: Buffer<Float>, position: Int, qkv: Buffer<Float>, _ row: Row, batch: MicroBatch) {
         let p = parameters, B = batch.sequences, S = batch.length, D = p.norm1Gain.count, F = p.feedForward.columns
-        func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: B * width) }
-        let normed = floats(D), branch = floats(D), hidden = floats(F), activated = floats(F), qkv = floats(3 * D)
-        let mean = floats(1), rstd = floats(1), attended = floats(D)
         func rows(_ x: Buffer<Float>, _ columns: Int) -> Matrix { Matrix(x, rows: B, columns: columns) }
 
         layerNormForward(
-            stream, gamma: p.norm1Gain, beta: p.norm1Bias, into: normed, mean: mean, rstd: rstd, rows: B, on: team)
-        linearForward(rows(normed, D), weight: p.attention, bias: p.attentionBias, into: qkv, .projections, on: team)
+            stream, gamma: p.norm1Gain, beta: p.norm1Bias, into: row.normed, mean: row.mean, rstd: row.rstd, rows: B, on: team)
+        linearForward(
+            rows(row.normed, D), weight: p.attention, bias: p.attentionBias, into: row.qkv, .projections, on: team)
         for b in 0..<B {
-            let row = b * S + position
-            cache.qkv[(row * 3 * D)..<((row + 1) * 3 * D)].copy(from: qkv[(b * 3 * D)..<((b + 1) * 3 * D)])
+            let first = (b * S + position) * 3 * D
+            qkv[first..<(first + 3 * D)].copy(from: row.qkv[(b * 3 * D)..<((b + 1) * 3 * D)])
         }
-        attention.forward(qkv: cache.qkv, position: position, into: attended, batch: batch, on: team)
-        team.gemm(rows(attended, D), p.attentionProjection, into: rows(branch, D), .projections)
+        attention.forward(
+            qkv: qkv, position: position, into: row.attended, scores: row.scores, batch: batch, on: team)
+        team.gemm(rows(row.attended, D), p.attentionProjection, into: rows(row.branch, D), .projections)
         residualForward(
-            branch, bias: p.attentionProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
+            row.branch, bias: p.attentionProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
 
         layerNormForward(
-            stream, gamma: p.norm2Gain, beta: p.norm2Bias, into: normed, mean: mean, rstd: rstd, rows: B, on: team)
-        team.gemm(rows(normed, D), p.feedForward, into: rows(hidden, F))
-        geluForward(hidden, bias: p.feedForwardBias, into: activated, rows: B, on: team)
-        team.gemm(rows(activated, F), p.feedForwardProjection, into: rows(branch, D))
+            stream, gamma: p.norm2Gain, beta: p.norm2Bias, into: row.normed, mean: row.mean, rstd: row.rstd, rows: B, on: team)
+        team.gemm(rows(row.normed, D), p.feedForward, into: rows(row.hidden, F))
+        geluForward(row.hidden, bias: p.feedForwardBias, into: row.activated, rows: B, on: team)
+        team.gemm(rows(row.activated, F), p.feedForwardProjection, into: rows(row.branch, D))
         residualForward(
-            branch, bias: p.feedForwardProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
+            row.branch, bias: p.feedForwardProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
     }
 }

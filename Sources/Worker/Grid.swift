@@ -1,4 +1,6 @@
 import Communicator
+import DynamicRank
+import Kernels
 
 /// The communicators of one rank: made once, passed to whoever talks to other ranks.
 public final class Grid {
@@ -27,6 +29,14 @@ public final class Grid {
     public func agree<Result>(_ body: () throws -> Result) throws -> Result {
         try agreed(on: world, body)
     }
+}
+
+extension Grid: Peers {
+    public var replica: Int { topology.replica }
+    public var replicas: Int { topology.replicas }
+    public func sumOverReplicas(_ values: Buffer<Double>) throws { try sameStage.allreduce(values, .sum) }
+    public func sum(_ values: Buffer<Double>) throws { try world.allreduce(values, .sum) }
+    public func sum(_ values: Buffer<Float>) throws { try world.allreduce(values, .sum) }
 }
 
 /// A failure that every rank knows of: rank 0 reports it and all leave in order.

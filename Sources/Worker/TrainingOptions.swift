@@ -47,6 +47,8 @@ public struct AttentionReport: Sendable {
     public let fullFLOPs: Double
     /// Mean ranks over layers and segments.
     public let scoreRank, valueRank: Double
+    /// What became of the bases; nil in steps that did not look at them.
+    public let bases: BasisReport?
     /// What the policy learnt; nil where none decides.
     public let lesson: Lesson?
 }

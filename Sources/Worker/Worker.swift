@@ -80,9 +80,7 @@ public final class Worker {
         do {
             if ranks.isReducing { ranks.overhead.time { stage.fold(lowRank) } }
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
-            try ranks.endStep(
-                number, sum: { try grid.sameStage.allreduce($0, .sum) },
-                sumOverAll: { try grid.world.allreduce($0, .sum) })
+            try ranks.endStep(number, with: grid)
             try recordTrace(number)
             let attention = try attentionReport()
             let worst = Buffer([
@@ -159,7 +157,7 @@ public final class Worker {
         let own = Double(stage.placement.layers.count * share.count)
         let sums = Buffer(
             FlopKind.attention.map { Double(flops[$0]) } + [.upkeep, .policy, .guard].map { Double(flops[$0]) }
-                + [mean.score * own, mean.value * own])
+                + [mean.score * own, mean.value * own] + BasisReport.counts(ranks.upkeep))
         try grid.world.allreduce(sums, .sum)
         let kinds = FlopKind.attention.count, all = Double(configuration.layers * options.batch)
         return AttentionReport(
@@ -168,7 +166,8 @@ public final class Worker {
             fullFLOPs: options.freezesModel
                 ? configuration.fullAttentionForwardFLOPs(sequences: options.batch, length: configuration.context)
                 : configuration.fullAttentionFLOPs(sequences: options.batch, length: configuration.context),
-            scoreRank: sums[kinds + 3] / all, valueRank: sums[kinds + 4] / all, lesson: ranks.lesson)
+            scoreRank: sums[kinds + 3] / all, valueRank: sums[kinds + 4] / all,
+            bases: BasisReport(counts: sums[(kinds + 5)..<sums.count]), lesson: ranks.lesson)
     }
 
     /// This replica's sequences of the batch.

@@ -72,11 +72,22 @@ struct EngineRun {
     func logits(_ batch: MicroBatch) -> [Float] { stage.logits(batch, activations).array }
 
     /// Forward passes of a training step, and its end; `sum` sees what was gathered.
-    func step(_ number: Int, _ batches: [MicroBatch], sum: (Buffer<Double>) throws -> Void = { _ in }) throws {
+    func step(_ number: Int, _ batches: [MicroBatch], sum: @escaping (Buffer<Double>) throws -> Void = { _ in }) throws {
         let pass = engine.trainingPass(step: number, of: stage)
         if engine.isReducing { stage.fold(pass) }
         for batch in batches { stage.forward(batch, activations, lowRank: pass) }
-        try engine.endStep(number, sum: sum, sumOverAll: { _ in })
+        try engine.endStep(number, with: Others(gathered: sum))
+    }
+
+    /// Others whose part in what replicas add up is a closure's work.
+    private struct Others: Peers {
+        let gathered: (Buffer<Double>) throws -> Void
+
+        var replica: Int { 0 }
+        var replicas: Int { 1 }
+        func sumOverReplicas(_ values: Buffer<Double>) throws { try gathered(values) }
+        func sum(_ values: Buffer<Double>) {}
+        func sum(_ values: Buffer<Float>) {}
     }
 
     /// Entry `name` of a layer.

@@ -18,7 +18,7 @@ import Transformer
         let configuration = try ModelConfiguration(vocabularySize: 5, context: L, width: D, heads: 2, layers: 1)
         let agent = PolicyAgent(
             options, ranks: RankOptions(strategy: .policy(options), levels: levels, segment: T),
-            configuration: configuration, seed: 6, sequences: most)
+            configuration: configuration, seed: 6, sequences: most, team: Team(threads: 1))
         // First weights are nearly indifferent; these are not.
         for parameter in agent.network.arena.layout.parameters where parameter.shape.count > 1 {
             for i in parameter.range { agent.network.arena.values[i] *= 3 }
@@ -73,47 +73,17 @@ import Transformer
             layer: 0, state: state, allowed: allowed, actions: actions, logProbabilities: chances, rewards: rewards)
     }
 
-    /// Adds up over threads that stand for ranks.
-    private final class Sum: Sendable {
-        private let ranks: Int
-        private let state = Mutex((round: 0, arrived: 0, sum: [Double](), result: [Double]()))
-
-        init(ranks: Int) { self.ranks = ranks }
-
-        func allreduce(_ values: Buffer<Double>) {
-            let round = state.withLock { state -> Int in
-                if state.arrived == 0 { state.sum = Array(repeating: 0, count: values.count) }
-                for i in 0..<values.count { state.sum[i] += values[i] }
-                state.arrived += 1
-                let round = state.round
-                if state.arrived == ranks {
-                    (state.result, state.arrived) = (state.sum, 0)
-                    state.round += 1
-                }
-                return round
-            }
-            while state.withLock({ $0.round }) == round { sched_yield() }
-            values.copy(from: Buffer(state.withLock { $0.result }))
-        }
-    }
-
     /// The estimate from `count` episodes shared out over `ranks` agents that are alike.
     private static func estimate(_ count: Int, ranks: Int) throws -> [Double] {
-        let sum = Sum(ranks: ranks), results = Mutex<[[Double]]>([])
-        let group = DispatchGroup()
-        for rank in 0..<ranks {
-            group.enter()
-            let agent = try agent(), range = (count * rank / ranks)..<(count * (rank + 1) / ranks)
-            Thread.detachNewThread {
-                let pieces = stride(from: range.lowerBound, to: range.upperBound, by: most).map {
-                    draw(agent, $0..<min($0 + most, range.upperBound))
-                }
-                let gradient = try? agent.gradient(of: pieces) { sum.allreduce($0) }
-                results.withLock { $0.append(gradient?.gradient.array ?? []) }
-                group.leave()
+        let agents = try (0..<ranks).map { _ in try agent() }, results = Mutex<[[Double]]>([])
+        ThreadSum.run(ranks) { rank in
+            let agent = agents[rank.replica], end = count * (rank.replica + 1) / ranks
+            let pieces = stride(from: count * rank.replica / ranks, to: end, by: most).map {
+                draw(agent, $0..<min($0 + most, end))
             }
+            let gradient = try? agent.gradient(of: pieces, with: rank)
+            results.withLock { $0.append(gradient?.gradient.array.map(Double.init) ?? []) }
         }
-        group.wait()
         let all = results.withLock { $0 }
         #expect(all.count == ranks && all.allSatisfy { $0 == all[0] }, "every rank has the same gradient")
         return all[0]
@@ -178,9 +148,9 @@ import Transformer
         let configuration = try ModelConfiguration(vocabularySize: 5, context: Self.L, width: Self.D, heads: 2, layers: 1)
         let agent = PolicyAgent(
             options, ranks: RankOptions(strategy: .policy(options), levels: Self.levels, segment: Self.T),
-            configuration: configuration, seed: 6, sequences: 64)
+            configuration: configuration, seed: 6, sequences: 64, team: Team(threads: 1))
         for step in 0..<150 {
-            _ = try agent.learn(from: [Self.draw(agent, (64 * step)..<(64 * (step + 1)))], on: Team(threads: 1)) { _ in }
+            _ = try agent.learn(from: [Self.draw(agent, (64 * step)..<(64 * (step + 1)))], with: NoPeers())
         }
         let state = Self.state(1)
         var taken: [Int] = []

@@ -13,8 +13,9 @@ import Transformer
         return x
     }
 
-    static func network(rows: Int = episodes * 4) -> PolicyNetwork {
-        let network = PolicyNetwork(PolicyShape(inputWidth: width, levels: levels), rows: rows, seed: 4)
+    static func network(rows: Int = episodes * 4, threads: Int = 1) -> PolicyNetwork {
+        let network = PolicyNetwork(
+            PolicyShape(inputWidth: width, levels: levels), rows: rows, seed: 4, team: Team(threads: threads))
         for parameter in network.arena.layout.parameters where parameter.shape.count > 1 {
             for i in parameter.range { network.arena.values[i] *= 5 }
         }
@@ -98,6 +99,38 @@ import Transformer
             #expect(abs(slope - expected) < 1e-2 * max(0.3, abs(expected)), "\(parameter.name): \(slope), \(expected)")
             #expect(gradient.array.contains { $0 != 0 }, "\(parameter.name)")
         }
+    }
+
+    /// A number of threads gives the same decisions and gradients each time, and another number the same up to rounding.
+    @Test func threadsChangeRoundingAlone() {
+        let x = Self.normal(Self.episodes * Self.length * Self.width, 1), c = Self.normal(Self.episodes * 4 * Self.levels, 2)
+        let results = [1, 2, 3, 3].map { threads -> [Float] in
+            let network = Self.network(threads: threads), state = Self.state(x)
+            let logits = Self.unroll(network, state).logits.flatMap(\.self), trail = network.forward(state)
+            network.backward(trail, dlogits: c)
+            return logits + trail.logits.array + network.arena.gradients.array
+        }
+        #expect(results[3] == results[2])
+        let largest = results[0].map(abs).max() ?? 0
+        for own in results.dropFirst() { #expect(zip(own, results[0]).allSatisfy { abs($0 - $1) < 1e-5 * largest }) }
+    }
+
+    /// Learning takes up what choosing left.
+    @Test func anEmbeddingServesAgain() {
+        let x = Self.normal(Self.episodes * Self.length * Self.width, 1), c = Self.normal(Self.episodes * 4 * Self.levels, 2)
+        let results = [false, true].map { again -> (gradients: [Float], flops: Int) in
+            let network = Self.network(), state = Self.state(x)
+            let embedding = network.unroll(state) { _, _ in [1, 2] }
+            _ = network.takeFLOPs()
+            let trail = network.forward(state, embedding: again ? embedding : nil)
+            let flops = network.takeFLOPs()
+            network.backward(trail, dlogits: c)
+            return (trail.logits.array + network.arena.gradients.array, flops)
+        }
+        #expect(results[0].gradients == results[1].gradients)
+        // Convolution and facts.
+        let rows = Self.episodes * 4
+        #expect(results[0].flops - results[1].flops == 2 * rows * (7 * 3 * Self.width * 64 + 17 * 32))
     }
 
     @Test func flopsAreCountedOnce() {

@@ -1,5 +1,6 @@
 import DynamicRank
 import Kernels
+import Synchronization
 import Testing
 import Transformer
 
@@ -25,7 +26,7 @@ import Transformer
             run.forward(Self.batch, step: number)
             #expect(run.logits(Self.batch) == expected)
             #expect(run.engine.meanRanks == (8, 8))
-            try run.engine.endStep(number, sum: { _ in }, sumOverAll: { _ in })
+            try run.engine.endStep(number, with: NoPeers())
         }
         #expect(run.engine.isReducing)
         run.forward(Self.batch, step: 9)
@@ -182,6 +183,31 @@ import Transformer
         #expect(!run.engine.isReducing)
     }
 
+    /// Each of two replicas looks at half of the bases; both end with all, those of one that had the Grams of both.
+    @Test func replicasShareTheBases() throws {
+        let names = ["query_basis", "key_basis", "value_basis", "score_energy", "value_energy"]
+        @Sendable func outcome(_ run: EngineRun) -> [[Double]] {
+            (0..<2).flatMap { layer in names.map { run.entry($0, layer: layer) } }
+        }
+        let alone = try EngineRun(Self.random)
+        for step in [1, 8] { try alone.step(step, [Self.batch]) { values in
+            for i in 0..<values.count { values[i] *= 2 }
+        } }
+        let outcomes = Mutex([Int: [[Double]]]()), decomposed = Mutex([Int]())
+        ThreadSum.run(2) { rank in
+            guard let run = try? EngineRun(Self.random) else { return }
+            for step in [1, 8] {
+                run.forward(Self.batch, step: step)
+                guard (try? run.engine.endStep(step, with: rank)) != nil else { return }
+                if step == 1 { decomposed.withLock { $0.append(run.engine.upkeep.decomposed) } }
+            }
+            outcomes.withLock { $0[rank.replica] = outcome(run) }
+        }
+        let found = outcomes.withLock { $0 }
+        #expect(found[0] == outcome(alone) && found[1] == found[0])
+        #expect(decomposed.withLock { $0 } == [4, 4], "score and value bases of two layers and heads")
+    }
+
     @Test func aGramThatIsNotFiniteIsNamed() throws {
         let run = try EngineRun(Self.random)
         #expect(throws: LAPACKError.self) { try run.step(1, [Self.batch]) { $0[0] = .nan } }
@@ -198,7 +224,7 @@ import Transformer
         // 2 rows of x [2] times [2, 6]; three lower triangles of 3 elements.
         let observed = 2 * (2 * 2 * 2 * 6 + 3 * 2 * 2 * 3)
         #expect(run.team.flops[.upkeep] == observed)
-        try run.engine.endStep(1, sum: { _ in }, sumOverAll: { _ in })
+        try run.engine.endStep(1, with: NoPeers())
         // Cholesky 5, two products of 16, eigenvectors 72, a product and a solve of 8; eigenvectors of the values.
         let decomposed = (5 + 2 * 16 + 72 + 16 + 8) + 72
         #expect(run.team.flops[.upkeep] == observed + decomposed)
@@ -210,7 +236,7 @@ import Transformer
         #expect(run.team.flops[.upkeep] == 2 * (2 * (2 * 1 * 2 + 1 * 1 * 2) + (2 * 2 * 2 + 1 * 2 * 2) + 2 * 2 * 2))
         run.team.flops.reset()
         // A step without a pass, at which bases are not due, costs nothing.
-        try run.engine.endStep(2, sum: { _ in }, sumOverAll: { _ in })
+        try run.engine.endStep(2, with: NoPeers())
         #expect(run.team.flops[.upkeep] == 0)
     }
 

@@ -86,15 +86,21 @@ import Transformer
             #expect(cosines[i][3] > 1 - 1e-6, "all ranks are full attention")
         }
         #expect(cosines.flatMap { $0 }.contains { $0 < 0.95 }, "some levels lose something")
-        // Rows, variants (full and ranks 1, 3, 6) and heads: 32 rows of scores and of mixtures over the 23 positions seen.
-        let n = 4, m = 4 * Self.H * n, (D, d, L) = (Self.D, Self.d, Self.L)
+        // Rows, variants (full and ranks 1, 3, 6) and heads: 32 rows of scores and of mixtures over the 5 positions that the
+        // first two rows see, 16 over the 18 that the others see besides.
+        let n = 4, m = 4 * Self.H * n, (D, d) = (Self.D, Self.d)
         let ranks = 1 + 3 + 6
         let queries = n * D * D + Self.H * n * (4 * d * D + 2 * ranks * d), outputs = m * (D * d + d * d)
-        #expect(team.flops[.policy] == 2 * (queries + 2 * m * D * L + outputs))
+        #expect(team.flops[.policy] == 2 * (queries + 2 * D * (m * 5 + m / 2 * 18) + outputs))
         // What is tried at one row does not matter at another.
         let mixed = meter.cosines(
             sequence, Self.rows.indices.map { RewardMeter.Trial(row: Self.rows[$0], .tried([Self.levels[$0]])) })
         for i in Self.rows.indices { #expect(abs(mixed[i][0] - cosines[i][i]) < 1e-6) }
+        // Nor is a row's pairing with the next.
+        let odd = meter.cosines(sequence, Self.rows.dropFirst().map { RewardMeter.Trial(row: $0, .tried(Self.levels)) })
+        for (own, expected) in zip(odd, cosines.dropFirst()) {
+            #expect(zip(own, expected).allSatisfy { abs($0 - $1) < 1e-6 })
+        }
         // What attention gave at a level serves as well as trying it, whatever is asked of other rows.
         let given = meter.cosines(
             sequence, Self.rows.indices.map { i in

@@ -52,6 +52,11 @@ struct LowRankTrainingTests {
             #expect(try abs(entropy - #require(other.policy_entropy)) < 1e-4)
         }
         #expect(try metrics.map(executed) == expected.map(executed))
+        // Score and value bases of every head are looked at once, by whichever replica, after steps 1 and 8.
+        for lines in [metrics, expected] {
+            let looked = lines.map { [$0.bases_kept, $0.bases_iterated, $0.bases_decomposed].compactMap(\.self).reduce(0, +) }
+            #expect(looked == (1...12).map { [1, 8].contains($0) ? 2 * Self.layers * Self.heads : 0 })
+        }
         let errors = zip(try spectra(run.checkpoint(12)), try spectra(reference.checkpoint(12))).map { own, other in
             zip(own, other).map { abs($0 - $1) }.max()! / other.map(abs).max()!
         }
@@ -127,6 +132,13 @@ struct LowRankTrainingTests {
             let flops = try #require(line.attention_flops), upkeep = try #require(line.upkeep_flops)
             let saved = try #require(line.attention_flops_saved)
             #expect(upkeep > 0 && upkeep < flops)
+            let looked = [line.basis_check_flops, line.basis_iteration_flops, line.basis_decomposition_flops]
+            #expect(looked.map { $0 == nil } == Array(repeating: ![1, 8].contains(line.step), count: 3))
+            #expect(looked.compactMap(\.self).reduce(0, +) < upkeep)
+            if line.step == 1 {
+                #expect(line.bases_decomposed == 2 * Self.layers * Self.heads && line.basis_decomposition_flops ?? 0 > 0)
+                #expect(line.bases_kept == 0 && line.bases_iterated == 0 && line.basis_seconds ?? 0 > 0)
+            }
             #expect(abs(saved - (1 - flops / full)) < 1e-12)
             if line.step == 1 { continue }
             let score = try #require(line.score_rank), value = try #require(line.value_rank)

@@ -19,7 +19,7 @@ extension Sublayer {
             let pass = engine.trainingPass(step: step, of: stage)
             if engine.isReducing { stage.fold(pass) }
             pass.observe?(input, batch)
-            try engine.endStep(step, sum: { _ in }, sumOverAll: { _ in })
+            try engine.endStep(step, with: NoPeers())
             return pass
         }
         _ = try keepUp(1)

@@ -113,15 +113,25 @@ private struct PassTimer {
 
     /// Seconds that the end of a step takes besides its sums, and the bytes of these.
     func statistics() throws -> (seconds: Double, bytes: Int) {
-        var bytes = 0
+        let peers = Listener()
         var samples: [Double] = []
         for _ in 0..<5 {
             let start = monotonicSeconds()
             // A step at which bases stay as they are, as most are.
-            try ranks.endStep(2, sum: { bytes = $0.count * MemoryLayout<Double>.size }, sumOverAll: { _ in })
+            try ranks.endStep(2, with: peers)
             samples.append(monotonicSeconds() - start)
         }
-        return (median(samples), bytes)
+        return (median(samples), peers.bytes)
+    }
+
+    /// Notes what replicas would add up.
+    private final class Listener: Peers {
+        var bytes = 0
+        var replica: Int { 0 }
+        var replicas: Int { 1 }
+        func sumOverReplicas(_ values: Buffer<Double>) { bytes = values.count * MemoryLayout<Double>.size }
+        func sum(_ values: Buffer<Double>) {}
+        func sum(_ values: Buffer<Float>) {}
     }
 
     private func table(_ name: String, rows: Int) -> Matrix {

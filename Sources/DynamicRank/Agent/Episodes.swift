@@ -7,6 +7,8 @@ public struct Episodes: Sendable {
     /// The layer's number in the model.
     let layer: Int
     let state: PolicyState
+    /// What the network made of it when it chose, where that is kept.
+    let embedding: PolicyNetwork.Embedding?
     /// [K] which actions the guard let stand.
     let allowed: [Bool]
     /// How many of them it did not.
@@ -21,12 +23,14 @@ public struct Episodes: Sendable {
     var advantages: [Double] = []
 
     public init(
-        layer: Int, state: PolicyState, allowed: [Bool], actions: [Int], logProbabilities: [Double], rewards: [Double]
+        layer: Int, state: PolicyState, embedding: PolicyNetwork.Embedding? = nil, allowed: [Bool], actions: [Int],
+        logProbabilities: [Double], rewards: [Double]
     ) {
         let count = state.episodes * state.segments
         precondition(actions.count == count && logProbabilities.count == count && rewards.count == count)
         self.layer = layer
         self.state = state
+        self.embedding = embedding
         self.allowed = allowed
         self.actions = actions
         self.logProbabilities = logProbabilities

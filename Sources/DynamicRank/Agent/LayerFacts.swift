@@ -1,5 +1,6 @@
 import COpenBLAS
 import Kernels
+import Synchronization
 import Transformer
 #if canImport(Glibc)
 import Glibc
@@ -14,6 +15,18 @@ public struct LayerFacts: Sendable {
     public let values: [Float]
 
     static func count(levels K: Int) -> Int { 9 + 1 + 2 * K }
+
+    /// Of several layers, each on a thread of its own: its parts are vectors.
+    static func ofLayers(
+        _ weights: [Matrix], depths: [Double], shares: [[(score: Double, value: Double)]], on team: Team
+    ) -> [LayerFacts] {
+        let facts = Mutex([LayerFacts?](repeating: nil, count: weights.count))
+        team.tasks(weights.count) { i, _ in
+            let own = LayerFacts(weight: weights[i], depth: depths[i], shares: shares[i], on: team.solo)
+            facts.withLock { $0[i] = own }
+        }
+        return facts.withLock { $0.compactMap(\.self) }
+    }
 
     /// - Parameters:
     ///   - weight: [D, 3D] the weights of queries, keys and values.

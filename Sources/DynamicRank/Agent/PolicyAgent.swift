@@ -22,14 +22,14 @@ public struct Lesson: Sendable, Equatable {
 public final class PolicyAgent: Sendable {
     /// Segments of a sequence whose rewards are measured at once: SGEMM is slow on a few rows, but all see as many keys as
     /// the last.
-    private static let segmentsAtOnce = 4
+    private static let segmentsAtOnce = 8
 
     public let options: AgentOptions
     public let network: PolicyNetwork
     let configuration: ModelConfiguration
     let ranks: RankOptions
     private let seed: UInt64
-    let solo = Team(threads: 1)
+    let team: Team
     /// What the step under way has decided so far.
     let memory = Mutex<[Episodes]>([])
     /// Returns by layer and segment, [N, S], that earlier steps led to expect.
@@ -39,16 +39,18 @@ public final class PolicyAgent: Sendable {
 
     /// - Parameter sequences: sequences of the largest micro-batch that it learns from.
     public init(
-        _ options: AgentOptions, ranks: RankOptions, configuration: ModelConfiguration, seed: UInt64, sequences: Int
+        _ options: AgentOptions, ranks: RankOptions, configuration: ModelConfiguration, seed: UInt64, sequences: Int,
+        team: Team
     ) {
         let segments = ranks.segments(of: configuration.context)
         self.options = options
         self.ranks = ranks
         self.configuration = configuration
         self.seed = options.seed ?? seed
+        self.team = team
         network = PolicyNetwork(
             PolicyShape(inputWidth: configuration.width, levels: ranks.levels.count),
-            rows: sequences * segments, seed: self.seed)
+            rows: sequences * segments, seed: self.seed, team: team)
         baseline = Buffer(count: configuration.layers * segments, repeating: 0)
         progress = Buffer(count: 2, repeating: 0)
     }
@@ -75,19 +77,18 @@ public final class PolicyAgent: Sendable {
         let learns: Bool
         /// FLOPs of upkeep a segment, which rewards are charged with.
         let upkeep: Int
-        let team: Team
     }
 
     /// The levels of a layer for each segment of each sequence.
     func decide(_ input: AttentionInput, _ batch: MicroBatch, _ now: Surroundings) -> Decisions {
         let own = input.layer - now.firstLayer, perturbations = now.reward.layers[own].perturbations
-        let state = PolicyState(input.x, batch: batch, segment: ranks.segment, layer: now.facts[own], on: now.team)
+        let state = PolicyState(input.x, batch: batch, segment: ranks.segment, layer: now.facts[own], on: team)
         let E = state.episodes, S = state.segments
         let imitates = now.learns && isWarmingUp
         let allowed = allowedActions(perturbations)
         var actions = Array(repeating: 0, count: E * S), chances = Array(repeating: 0.0, count: E * S)
         let draw = LevelDraw(seed: seed, step: now.step)
-        network.unroll(state) { s, logits in
+        let embedding = network.unroll(state) { s, logits in
             (0..<E).map { e in
                 let row = logits[(e * ranks.levels.count)..<((e + 1) * ranks.levels.count)].array.map(Double.init)
                 let chance = PolicyGradient.logProbabilities(row, allowed: allowed)
@@ -103,7 +104,7 @@ public final class PolicyAgent: Sendable {
             }
         }
         let policyFLOPs = network.takeFLOPs()
-        now.team.flops.add(policyFLOPs, .policy)
+        team.flops.add(policyFLOPs, .policy)
         var decisions = Decisions(levels: SegmentLevels(
             segment: ranks.segment, segments: S, levels: actions.map { ranks.levels[$0] }))
         if !imitates { decisions.logProbabilities = chances }
@@ -112,7 +113,7 @@ public final class PolicyAgent: Sendable {
             let rewards = measure(actions, input, batch, output, now, overhead: policyFLOPs / (E * S) + now.upkeep)
             memory.withLock {
                 $0.append(Episodes(
-                    layer: input.layer, state: state, allowed: imitates ? allowed.map { _ in true } : allowed,
+                    layer: input.layer, state: state, embedding: embedding, allowed: imitates ? allowed.map { _ in true } : allowed,
                     actions: actions, logProbabilities: chances, rewards: rewards))
             }
             return rewards
@@ -132,7 +133,7 @@ public final class PolicyAgent: Sendable {
         let S = actions.count / batch.sequences, rewards = Buffer<Double>(uninitialized: actions.count)
         let groups = (S + Self.segmentsAtOnce - 1) / Self.segmentsAtOnce
         // Later segments see more and take longer, so they go first.
-        now.team.tasks(groups * batch.sequences) { task, _ in
+        team.tasks(groups * batch.sequences) { task, _ in
             let b = task % batch.sequences, first = (groups - 1 - task / batch.sequences) * Self.segmentsAtOnce
             let segments = first..<min(first + Self.segmentsAtOnce, S)
             let given: RewardModel.Given = { output.head($0, sequence: b, row: $1) }

@@ -16,37 +16,33 @@ extension PolicyAgent {
     /// Passes over a step's decisions of the clipped update.
     private static let epochs = 3
 
-    /// Ends a training step: the policy learns from what all ranks decided. `sum` adds up over all ranks.
-    ///
-    /// Throws what `sum` throws. The FLOPs are counted on `team`.
-    func learn(on team: Team, sum: (Buffer<Double>) throws -> Void) throws -> Lesson {
+    /// Ends a training step: the policy learns from what all ranks decided. Throws what `peers` throw.
+    func learn(with peers: some Peers) throws -> Lesson {
         let episodes = memory.withLock { memory in
             defer { memory = [] }
             return memory
         }
-        return try learn(from: episodes, on: team, sum: sum)
+        return try learn(from: episodes, with: peers)
     }
 
-    /// The policy learns from `episodes` of this rank and those of others.
-    public func learn(
-        from episodes: [Episodes], on team: Team, sum: (Buffer<Double>) throws -> Void
-    ) throws -> Lesson {
+    /// The policy learns from `episodes` of this rank and those of others. Throws what `peers` throw.
+    public func learn(from episodes: [Episodes], with peers: some Peers) throws -> Lesson {
         func count(_ of: (Episodes) -> Int) -> Double { Double(episodes.reduce(0) { $0 + of($1) }) }
         let facts = Buffer([
             count(\.rewards.count), episodes.reduce(0) { $0 + $1.rewards.reduce(0, +) },
             count { $0.rewards.count * $0.masked }, count { $0.rewards.count * ranks.levels.count },
         ])
-        try sum(facts)
+        try peers.sum(facts)
         var lesson = Lesson(tolerance: tolerance)
         // A step that ran in full decided nothing.
         guard facts[0] > 0 else { return lesson }
         lesson.reward = facts[1] / facts[0]
         lesson.maskedShare = facts[2] / facts[3]
-        let graded = try grade(episodes, sum: sum)
+        let graded = try grade(episodes, with: peers)
         let epochs = isWarmingUp || options.update == .reinforce ? 1 : Self.epochs
         for epoch in 0..<epochs {
-            let entropy = Buffer([try update(graded, of: facts[0], sum: sum)])
-            try sum(entropy)
+            let entropy = Buffer([try update(graded, of: facts[0], isFirst: epoch == 0, with: peers)])
+            try peers.sum(entropy)
             if epoch == 0 { lesson.entropy = entropy[0] / facts[0] }
         }
         team.flops.add(network.takeFLOPs(), .policy)
@@ -57,23 +53,24 @@ extension PolicyAgent {
     /// The gradient of the first update that `episodes` of this rank and those of others lead to, summed over all ranks, in
     /// the order of the network's arena; and the number of decisions behind it. The policy stays as it is.
     ///
-    /// Throws what `sum` throws.
+    /// Throws what `peers` throw.
     public func gradient(
-        of episodes: [Episodes], sum: (Buffer<Double>) throws -> Void
-    ) throws -> (gradient: Buffer<Double>, decisions: Double) {
+        of episodes: [Episodes], with peers: some Peers
+    ) throws -> (gradient: Buffer<Float>, decisions: Double) {
         let count = Buffer([Double(episodes.reduce(0) { $0 + $1.rewards.count })])
-        try sum(count)
+        try peers.sum(count)
         let expected = Buffer(baseline.array)
         defer { baseline.copy(from: expected) }
-        _ = addGradients(try grade(episodes, sum: sum), scale: 1 / count[0])
-        let summed = try summedGradient(sum)
+        _ = addGradients(try grade(episodes, with: peers), scale: 1 / count[0], isFirst: true)
+        try peers.sum(network.arena.gradients)
+        let summed = Buffer(network.arena.gradients.array)
         network.arena.gradients.fill(0)
         return (summed, count[0])
     }
 
     /// Fills in the advantages: returns less what was expected of that layer and segment, normalised by the layer's mean and
     /// deviation over all ranks. The baseline is that of earlier steps, so it owes nothing to these actions.
-    private func grade(_ episodes: [Episodes], sum: (Buffer<Double>) throws -> Void) throws -> [Episodes] {
+    private func grade(_ episodes: [Episodes], with peers: some Peers) throws -> [Episodes] {
         let S = baseline.count / configuration.layers, n = baseline.count
         var graded = episodes
         // Sums and numbers of returns by layer and segment.
@@ -89,7 +86,7 @@ extension PolicyAgent {
                 returned[n + place] += 1
             }
         }
-        try sum(returned)
+        try peers.sum(returned)
         let isFirst = age == 0
         func mean(_ place: Int) -> Double { returned[place] / max(returned[n + place], 1) }
         func expected(_ place: Int) -> Double { isFirst ? mean(place) : Double(baseline[place]) }
@@ -103,7 +100,7 @@ extension PolicyAgent {
             pooled[3 * layer + 1] += moments.sum
             pooled[3 * layer + 2] += moments.squares
         }
-        try sum(pooled)
+        try peers.sum(pooled)
         for i in graded.indices {
             let first = 3 * graded[i].layer
             let moments = PolicyGradient.Moments(
@@ -119,31 +116,28 @@ extension PolicyAgent {
     }
 
     /// One step of Adam on the loss over `count` decisions of all ranks; returns this rank's entropies, summed.
-    private func update(_ episodes: [Episodes], of count: Double, sum: (Buffer<Double>) throws -> Void) throws -> Double {
-        let entropy = addGradients(episodes, scale: 1 / count)
-        let summed = try summedGradient(sum)
-        let norm = cblas_dnrm2(blasint(summed.count), summed.pointer, 1)
-        let scale = min(1, Self.clip / (norm + 1e-6))
-        network.arena.gradients.copy(from: Buffer(summed.array.map { Float($0 * scale) }))
+    ///
+    /// - Parameter isFirst: whether the parameters are still those that chose.
+    private func update(
+        _ episodes: [Episodes], of count: Double, isFirst: Bool, with peers: some Peers
+    ) throws -> Double {
+        let entropy = addGradients(episodes, scale: 1 / count, isFirst: isFirst)
+        let gradient = network.arena.gradients
+        try peers.sum(gradient)
+        let norm = cblas_dsdot(blasint(gradient.count), gradient.pointer, 1, gradient.pointer, 1).squareRoot()
+        let rate = Self.learningRate * (isWarmingUp ? 1 : Float(options.weight))
         progress[1] += 1
         AdamW(beta2: 0.999, weightDecay: 0).update(
-            network.arena, step: Int(progress[1]),
-            learningRate: Self.learningRate * (isWarmingUp ? 1 : Float(options.weight)), gradientScale: 1, on: solo)
+            network.arena, step: Int(progress[1]), learningRate: rate,
+            gradientScale: Float(min(1, Self.clip / (norm + 1e-6))), on: team)
         return entropy
     }
 
-    /// In float64 the sum over ranks hardly depends on their order.
-    private func summedGradient(_ sum: (Buffer<Double>) throws -> Void) throws -> Buffer<Double> {
-        let summed = Buffer(network.arena.gradients.array.map(Double.init))
-        try sum(summed)
-        return summed
-    }
-
     /// Adds the gradients of this rank's part of the loss; returns the sum of entropies.
-    private func addGradients(_ episodes: [Episodes], scale: Double) -> Double {
+    private func addGradients(_ episodes: [Episodes], scale: Double, isFirst: Bool) -> Double {
         var entropy = 0.0
         for one in episodes {
-            let trail = network.forward(one.state), K = ranks.levels.count
+            let trail = network.forward(one.state, embedding: isFirst ? one.embedding : nil), K = ranks.levels.count
             let slopes = Buffer<Float>(uninitialized: trail.logits.count)
             for i in one.actions.indices {
                 let logits = trail.logits[(i * K)..<((i + 1) * K)].array.map(Double.init)

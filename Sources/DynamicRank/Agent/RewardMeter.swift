@@ -85,27 +85,61 @@ public struct RewardMeter: Sendable {
                 probes.append(Probe(place: i, variant: 1 + v))
             }
         }
-        let P = probes.count, m = heads * P
-        let keyed = Buffer<Float>(uninitialized: m * D)
+        let P = probes.count, H = heads, m = P * H
+        let keyed = Buffer<Float>(uninitialized: m * D), mixed = Buffer<Float>(uninitialized: m * D)
         keyQueries(sequence, trials.map(\.row), probes, ranks, into: keyed)
 
-        // Rows of `keyed` by head and probe; the constant q̃ · b_k changes no softmax.
-        let seen = sequence.x.rows(0..<(last + 1))
-        let scores = Buffer<Float>(uninitialized: m * (last + 1)), sums = Buffer<Float>(count: m, repeating: 0)
-        team.gemm(
-            Matrix(keyed, rows: m, columns: D), seen.transposed, into: Matrix(scores, rows: m, columns: last + 1),
-            alpha: 1 / Float(d).squareRoot(), .policy)
-        let visible = probes.map { trials[$0.place].row + 1 }
-        team.tasks(m) { i, _ in softmax(scores, row: i, columns: last + 1, visible: visible[i % P], sums) }
-        let mixed = Buffer<Float>(uninitialized: m * D)
-        team.gemm(Matrix(scores, rows: m, columns: last + 1), seen, into: Matrix(mixed, rows: m, columns: D), .policy)
+        // Rows by probe and head, so that those who see a key follow one another; the constant q̃ · b_k changes no softmax.
+        let scores = Matrix(Buffer(uninitialized: m * (last + 1)), rows: m, columns: last + 1)
+        let blocks = keyBlocks(trials, probes)
+        for block in blocks {
+            let rows = (block.firstProbe * H)..<m
+            team.gemm(
+                Matrix(keyed, rows: m, columns: D).rows(rows), sequence.x.rows(block.keys).transposed,
+                into: scores.rows(rows).columns(block.keys), alpha: 1 / Float(d).squareRoot(), .policy)
+        }
+        let sums = Buffer<Float>(count: m, repeating: 0), visible = probes.map { trials[$0.place].row + 1 }
+        let ends = probes.indices.map { p in blocks.last { $0.firstProbe <= p }?.keys.upperBound ?? 0 }
+        team.tasks(m) { i, _ in
+            softmax(scores.rows(i..<(i + 1)).columns(0..<ends[i / H]), visible: visible[i / H], sums, i)
+        }
+        for block in blocks {
+            let rows = (block.firstProbe * H)..<m
+            team.gemm(
+                scores.rows(rows).columns(block.keys), sequence.x.rows(block.keys),
+                into: Matrix(mixed, rows: m, columns: D).rows(rows), beta: block.keys.lowerBound == 0 ? 0 : 1, .policy)
+        }
         for i in 0..<m { cblas_sscal(blasint(D), 1 / sums[i], mixed.pointer + i * D, 1) }
         let outputs = Buffer<Float>(uninitialized: m * d)
         values(sequence, mixed, probes: P, into: outputs)
         return compare(outputs, trials, probes, ranks)
     }
 
-    /// W_k q̃ of every head and probe: [H P, D].
+    /// Keys that every probe from `firstProbe` on sees, but for the last few of the first.
+    private struct KeyBlock {
+        let keys: Range<Int>
+        let firstProbe: Int
+    }
+
+    /// All keys that are seen, cut where every other trial's end.
+    private func keyBlocks(_ trials: [Trial], _ probes: [Probe]) -> [KeyBlock] {
+        var blocks: [KeyBlock] = [], first = 0
+        for place in stride(from: 0, to: trials.count, by: 2) {
+            let end = trials[min(place + 1, trials.count - 1)].row + 1
+            if end > first, let probe = probes.firstIndex(where: { $0.place == place }) {
+                blocks.append(KeyBlock(keys: first..<end, firstProbe: probe))
+            }
+            first = end
+        }
+        return blocks
+    }
+
+    /// Rows of head `h` among those by probe and head.
+    private func ofHead(_ h: Int, _ x: Buffer<Float>, probes P: Int) -> Matrix {
+        Matrix(x[(h * width)..<x.count], rows: P, columns: width, stride: heads * width)
+    }
+
+    /// W_k q̃ of every probe and head: [P H, D].
     private func keyQueries(
         _ sequence: Sequence, _ rows: [Int], _ probes: [Probe], _ ranks: [Int], into keyed: Buffer<Float>
     ) {
@@ -136,7 +170,7 @@ public struct RewardMeter: Sendable {
             }
             team.gemm(
                 Matrix(own, rows: P, columns: d), sequence.weight.columns((D + h * d)..<(D + (h + 1) * d)).transposed,
-                into: Matrix(keyed[(h * P * D)..<((h + 1) * P * D)], rows: P, columns: D), .policy)
+                into: ofHead(h, keyed, probes: P), .policy)
         }
     }
 
@@ -145,13 +179,12 @@ public struct RewardMeter: Sendable {
         return Matrix(bases[(h * d * d)..<((h + 1) * d * d)], rows: d, columns: d)
     }
 
-    /// exp(score − largest) in place, zero beyond the visible; their sum apart.
-    private func softmax(_ scores: Buffer<Float>, row: Int, columns: Int, visible: Int, _ sums: Buffer<Float>) {
+    /// exp(score − largest) of one row in place, zero beyond the visible; their sum is number `i` of `sums`.
+    private func softmax(_ scores: Matrix, visible: Int, _ sums: Buffer<Float>, _ i: Int) {
         let largest = Buffer<Float>(count: 1, repeating: -.greatestFiniteMagnitude)
         team.flops.exponentials(visible)
         drrl_softmax_tile_forward(
-            scores.pointer + row * columns, columns, 1, columns, visible, largest.pointer, sums.pointer + row,
-            largest.pointer, 0)
+            scores.pointer, scores.columns, 1, scores.columns, visible, largest.pointer, sums.pointer + i, largest.pointer, 0)
     }
 
     /// W_vᵀ y + b_v of every head and probe: [H P, d].
@@ -160,7 +193,7 @@ public struct RewardMeter: Sendable {
         for h in 0..<heads {
             let columns = (2 * D + h * d)..<(2 * D + (h + 1) * d), own = (h * P)..<((h + 1) * P)
             linearForward(
-                Matrix(mixed, rows: heads * P, columns: D).rows(own), weight: sequence.weight.columns(columns),
+                ofHead(h, mixed, probes: P), weight: sequence.weight.columns(columns),
                 bias: sequence.bias[columns], into: outputs[(own.lowerBound * d)..<(own.upperBound * d)], .policy, on: team)
         }
     }

@@ -8,11 +8,13 @@ extension Attention {
     /// - Parameters:
     ///   - qkv: [B L, 3 D], of which each sequence's rows up to `position` are there.
     ///   - out: [B, D].
-    func forward(qkv: Buffer<Float>, position: Int, into out: Buffer<Float>, batch: MicroBatch, on team: Team) {
+    ///   - scores: room for [L + 2].
+    func forward(
+        qkv: Buffer<Float>, position: Int, into out: Buffer<Float>, scores: Buffer<Float>, batch: MicroBatch, on team: Team
+    ) {
         let d = headWidth, D = heads * d, stride = blasint(3 * D), seen = position + 1
         precondition(qkv.count >= batch.rows * 3 * D && out.count >= batch.sequences * D && position < batch.length)
-        let scores = Buffer<Float>(uninitialized: seen)
-        let largest = Buffer<Float>(uninitialized: 1), sum = Buffer<Float>(uninitialized: 1)
+        let largest = scores[batch.length..<(batch.length + 1)], sum = scores[(batch.length + 1)..<(batch.length + 2)]
         for b in 0..<batch.sequences {
             for h in 0..<heads {
                 let q = qkv.pointer + (b * batch.length + position) * 3 * D + h * d

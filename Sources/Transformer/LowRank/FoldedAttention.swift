@@ -66,8 +66,7 @@ public final class FoldedAttention: Sendable {
 
     /// Multiplies the bases into the weights.
     func fold(_ parameters: BlockParameters, on team: Team) {
-        foldInputs(parameters, 0..<3, on: team)
-        foldOutputs(parameters, on: team)
+        fold(inputs(parameters), outputs(parameters), on: team)
         forEachNested(queries) { large, first, small, own in
             small.weight.columns(own).copy(from: large.weight.columns(first))
             small.bias.columns(own).copy(from: large.bias.columns(first))
@@ -76,20 +75,15 @@ public final class FoldedAttention: Sendable {
 
     /// `fold` of values and outputs alone.
     func foldValues(_ parameters: BlockParameters, on team: Team) {
-        foldInputs(parameters, 2..<3, on: team)
-        foldOutputs(parameters, on: team)
+        fold(inputs(parameters, 2..<3), outputs(parameters), on: team)
     }
 
-    private func foldInputs(_ parameters: BlockParameters, _ parts: Range<Int>, on team: Team) {
-        forEachInput(parameters, parts) { weight, bias, base, pack, columns in
-            team.gemm(weight, base, into: pack.weight.columns(columns), .upkeep)
-            team.gemm(bias, base, into: pack.bias.columns(columns), .upkeep)
-        }
-    }
-
-    private func foldOutputs(_ parameters: BlockParameters, on team: Team) {
-        forEachOutput(parameters) { weight, base, pack, rows in
-            team.gemm(base.transposed, weight, into: pack.weight.rows(rows), .upkeep)
+    private func fold(_ inputs: [Input], _ outputs: [Output], on team: Team) {
+        forEach(inputs, outputs, on: team) { input, team in
+            team.gemm(input.weight, input.base, into: input.pack.weight.columns(input.columns), .upkeep)
+            team.gemm(input.bias, input.base, into: input.pack.bias.columns(input.columns), .upkeep)
+        } _: { output, team in
+            team.gemm(output.base.transposed, output.weight, into: output.pack.weight.rows(output.rows), .upkeep)
         }
         forEachNested(projections) { large, first, small, own in
             small.weight.rows(own).copy(from: large.weight.rows(first))
@@ -106,16 +100,30 @@ public final class FoldedAttention: Sendable {
             large.weightGradient.rows(first).add(small.weightGradient.rows(own))
         }
         // dW = dW′ Bᵀ for what is multiplied from the right, dW = B dW′ for the output.
-        forEachInput(gradients) { weight, bias, base, pack, columns in
-            team.gemm(pack.weightGradient.columns(columns), base.transposed, into: weight, beta: 1, .upkeep)
-            team.gemm(pack.biasGradient.columns(columns), base.transposed, into: bias, beta: 1, .upkeep)
-        }
-        forEachOutput(gradients) { weight, base, pack, rows in
-            team.gemm(base, pack.weightGradient.rows(rows), into: weight, beta: 1, .upkeep)
+        forEach(inputs(gradients), outputs(gradients), on: team) { input, team in
+            let base = input.base.transposed
+            team.gemm(input.pack.weightGradient.columns(input.columns), base, into: input.weight, beta: 1, .upkeep)
+            team.gemm(input.pack.biasGradient.columns(input.columns), base, into: input.bias, beta: 1, .upkeep)
+        } _: { output, team in
+            team.gemm(output.base, output.pack.weightGradient.rows(output.rows), into: output.weight, beta: 1, .upkeep)
         }
         for pack in [keys, values] + Array(queries.values) + Array(projections.values) {
             pack.weightGradient.fill(0)
             pack.biasGradient.fill(0)
+        }
+    }
+
+    /// All heads of all parts at once, each on a thread of its own: the products are small.
+    private func forEach(
+        _ inputs: [Input], _ outputs: [Output], on team: Team, _ input: @Sendable (Input, Team) -> Void,
+        _ output: @Sendable (Output, Team) -> Void
+    ) {
+        team.tasks(inputs.count + outputs.count) { task, _ in
+            if task < inputs.count {
+                input(inputs[task], team.solo)
+            } else {
+                output(outputs[task - inputs.count], team.solo)
+            }
         }
     }
 
@@ -134,36 +142,42 @@ public final class FoldedAttention: Sendable {
         }
     }
 
-    /// Every head of `parts`, of queries (0), keys (1) and values (2): its weight [D, d] and bias [1, d], the first columns
-    /// of its basis [d, r] at the largest rank, and where it stands in the packed weights.
-    private func forEachInput(
-        _ parameters: BlockParameters, _ parts: Range<Int> = 0..<3,
-        _ body: (_ weight: Matrix, _ bias: Matrix, _ base: Matrix, _ pack: Packed, _ columns: Range<Int>) -> Void
-    ) {
+    /// A head's weight [D, d] and bias [1, d] of queries, keys or values, the first columns of its basis [d, r] at the
+    /// largest rank, and where it stands in the packed weights.
+    private struct Input: Sendable {
+        let weight, bias, base: Matrix
+        let pack: Packed
+        let columns: Range<Int>
+    }
+
+    /// A head's rows of the output projection, [d, D], with the first columns of its basis [d, Rv].
+    private struct Output: Sendable {
+        let weight, base: Matrix
+        let pack: Packed
+        let rows: Range<Int>
+    }
+
+    /// Every head of `parts`, of queries (0), keys (1) and values (2).
+    private func inputs(_ parameters: BlockParameters, _ parts: Range<Int> = 0..<3) -> [Input] {
         let d = headWidth, D = heads * d
         let bias = Matrix(parameters.attentionBias, rows: 1, columns: 3 * D)
-        for (part, bases, pack) in [
-            (0, basis.query, largest(queries)), (1, basis.key, keys), (2, basis.value, values),
-        ][parts] {
-            for h in 0..<heads {
+        return [(0, basis.query, largest(queries)), (1, basis.key, keys), (2, basis.value, values)][parts].flatMap {
+            part, bases, pack in
+            (0..<heads).map { h in
                 let own = (part * D + h * d)..<(part * D + (h + 1) * d)
-                body(
-                    parameters.attention.columns(own), bias.columns(own), base(bases, h, rank: pack.rank), pack,
-                    (h * pack.rank)..<((h + 1) * pack.rank))
+                return Input(
+                    weight: parameters.attention.columns(own), bias: bias.columns(own), base: base(bases, h, rank: pack.rank),
+                    pack: pack, columns: (h * pack.rank)..<((h + 1) * pack.rank))
             }
         }
     }
 
-    /// Every head's rows of the output projection, [d, D], with the first columns of its basis [d, Rv].
-    private func forEachOutput(
-        _ parameters: BlockParameters,
-        _ body: (_ weight: Matrix, _ base: Matrix, _ pack: Packed, _ rows: Range<Int>) -> Void
-    ) {
+    private func outputs(_ parameters: BlockParameters) -> [Output] {
         let pack = largest(projections)
-        for h in 0..<heads {
-            body(
-                parameters.attentionProjection.rows((h * headWidth)..<((h + 1) * headWidth)),
-                base(basis.value, h, rank: pack.rank), pack, (h * pack.rank)..<((h + 1) * pack.rank))
+        return (0..<heads).map { h in
+            Output(
+                weight: parameters.attentionProjection.rows((h * headWidth)..<((h + 1) * headWidth)),
+                base: base(basis.value, h, rank: pack.rank), pack: pack, rows: (h * pack.rank)..<((h + 1) * pack.rank))
         }
     }
 
