@@ -11,8 +11,11 @@ import Transformer
     private static let levels = [(1, 1), (1, 2), (2, 2)].map(EngineRun.level)
     private static let allowed = [true, true, true]
 
-    private static func agent(entropyWeight: Double = 0, discount: Double = 0.7) throws -> PolicyAgent {
+    private static func agent(
+        entropyWeight: Double = 0, discount: Double = 0.7, update: AgentOptions.Update = .reinforce
+    ) throws -> PolicyAgent {
         var options = AgentOptions()
+        options.update = update
         options.entropyWeight = entropyWeight
         options.discount = discount
         let configuration = try ModelConfiguration(vocabularySize: 5, context: L, width: D, heads: 2, layers: 1)
@@ -50,11 +53,11 @@ import Transformer
     }
 
     /// Episodes drawn from the policy, numbers `range` of the experiment.
-    private static func draw(_ agent: PolicyAgent, _ range: Range<Int>) -> Episodes {
+    private static func draw(_ agent: PolicyAgent, _ range: Range<Int>, keepsEmbedding: Bool = true) -> Episodes {
         let state = state(range.count), generator = Philox(key: 77)
         var actions = Array(repeating: 0, count: 2 * range.count)
         var chances = Array(repeating: 0.0, count: 2 * range.count)
-        agent.network.unroll(state) { s, logits in
+        let embedding = agent.network.unroll(state) { s, logits in
             range.indices.map { e in
                 let i = e - range.lowerBound
                 let chance = PolicyGradient.logProbabilities(
@@ -70,7 +73,8 @@ import Transformer
             return Self.rewards(actions[2 * i], actions[2 * i + 1])
         }
         return Episodes(
-            layer: 0, state: state, allowed: allowed, actions: actions, logProbabilities: chances, rewards: rewards)
+            layer: 0, state: state, embedding: keepsEmbedding ? embedding : nil, allowed: allowed, actions: actions,
+            logProbabilities: chances, rewards: rewards)
     }
 
     /// The estimate from `count` episodes shared out over `ranks` agents that are alike.
@@ -138,6 +142,20 @@ import Transformer
     @Test(arguments: [2, 4]) func ranksDoNotMatter(ranks: Int) throws {
         let alone = try Self.estimate(2000, ranks: 1), shared = try Self.estimate(2000, ranks: ranks)
         #expect(Self.distance(shared, alone) < 1e-5)
+    }
+
+    /// What choosing left serves the first update, whose parameters are still the same, and no later one.
+    @Test(arguments: [AgentOptions.Update.reinforce, .ppo]) func keptEmbeddingsChangeNothing(update: AgentOptions.Update) throws {
+        let parameters = try [false, true].map { keeps -> [Float] in
+            let agent = try Self.agent(update: update)
+            for step in 0..<2 {
+                let episodes = Self.draw(agent, (64 * step)..<(64 * (step + 1)), keepsEmbedding: keeps)
+                _ = try agent.learn(from: [episodes], with: NoPeers())
+            }
+            return agent.network.arena.values.array
+        }
+        let isSame = parameters[0] == parameters[1]
+        #expect(isSame)
     }
 
     /// With everything learnt from one step's noise the policy would not get here.

@@ -110,7 +110,8 @@ import Transformer
             network.backward(trail, dlogits: c)
             return logits + trail.logits.array + network.arena.gradients.array
         }
-        #expect(results[3] == results[2])
+        let repeatsItself = results[3] == results[2]
+        #expect(repeatsItself)
         let largest = results[0].map(abs).max() ?? 0
         for own in results.dropFirst() { #expect(zip(own, results[0]).allSatisfy { abs($0 - $1) < 1e-5 * largest }) }
     }
@@ -127,10 +128,21 @@ import Transformer
             network.backward(trail, dlogits: c)
             return (trail.logits.array + network.arena.gradients.array, flops)
         }
-        #expect(results[0].gradients == results[1].gradients)
+        let isSame = results[0].gradients == results[1].gradients
+        #expect(isSame)
         // Convolution and facts.
         let rows = Self.episodes * 4
         #expect(results[0].flops - results[1].flops == 2 * rows * (7 * 3 * Self.width * 64 + 17 * 32))
+    }
+
+    @Test func factsOfLayersAreThoseOfEach() {
+        let weights = (0..<3).map { Matrix(Self.normal(12 * 36, UInt64($0), 0.1), rows: 12, columns: 36) }
+        let depths = [0.1, 0.5, 0.9], shares = (0..<3).map { [(score: Double($0) / 4, value: 0.5)] }
+        let together = LayerFacts.ofLayers(weights, depths: depths, shares: shares, on: Team(threads: 2))
+        for i in 0..<3 {
+            let own = LayerFacts(weight: weights[i], depth: depths[i], shares: shares[i], on: Team(threads: 1))
+            #expect(together[i].values == own.values && together[i].values != together[(i + 1) % 3].values)
+        }
     }
 
     @Test func flopsAreCountedOnce() {

@@ -16,8 +16,8 @@ public struct LayerFacts: Sendable {
 
     static func count(levels K: Int) -> Int { 9 + 1 + 2 * K }
 
-    /// Of several layers, each on a thread of its own: its parts are vectors.
-    static func ofLayers(
+    /// Of several layers, [N], each on a thread of its own: products are with vectors.
+    public static func ofLayers(
         _ weights: [Matrix], depths: [Double], shares: [[(score: Double, value: Double)]], on team: Team
     ) -> [LayerFacts] {
         let facts = Mutex([LayerFacts?](repeating: nil, count: weights.count))
