@@ -11,9 +11,9 @@ final class Crew: Sendable {
     private let post: Post
     private let isLed = Atomic(false)
 
-    /// Starts `helpers` threads, which end with the crew.
-    init(helpers: Int) {
-        let post = Post(helpers)
+    /// Starts helpers for a team of `threads`, no more than there are cores for, and at least one. They end with the crew.
+    init(threads: Int) {
+        let helpers = min(threads, max(ProcessInfo.processInfo.activeProcessorCount, 2)) - 1, post = Post(helpers)
         self.post = post
         for number in 0..<helpers {
             let thread = Thread { post.serve(number) }

@@ -17,7 +17,7 @@ public struct Team: Sendable {
 
     public init(threads: Int, flops: FlopCounter = FlopCounter(), precision: Precision = .float32) {
         precondition(threads >= 1, "a team of \(threads) threads")
-        self.init(threads: threads, flops: flops, precision: precision, crew: threads > 1 ? Crew(helpers: threads - 1) : nil)
+        self.init(threads: threads, flops: flops, precision: precision, crew: threads > 1 ? Crew(threads: threads) : nil)
         openblas_set_num_threads(1)
     }
 

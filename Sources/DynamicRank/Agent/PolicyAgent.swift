@@ -20,8 +20,7 @@ public struct Lesson: Sendable, Equatable {
 ///
 /// Every rank has the same policy: gradients, returns and moments are summed over all ranks before they are used.
 public final class PolicyAgent: Sendable {
-    /// Segments of a sequence whose rewards are measured at once: SGEMM is slow on a few rows, but all see as many keys as
-    /// the last.
+    /// Segments of a sequence whose rewards are measured at once, since SGEMM is slow on a few rows.
     private static let segmentsAtOnce = 8
 
     public let options: AgentOptions

@@ -68,7 +68,7 @@ struct RewardModel: Sendable {
 
     /// The reward of each level asked for, by question; their segments increase.
     ///
-    /// Questions asked together make larger products, but all see as many keys as the last.
+    /// Questions asked together make larger products.
     ///
     /// - Parameter overhead: FLOPs of upkeep and policy that a segment costs whatever its level.
     func rewards(
