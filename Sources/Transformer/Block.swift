@@ -11,17 +11,8 @@ struct BlockParameters: Sendable {
 
     /// The parameters that stand in `arena` under `prefix`, e.g. `transformer.h.0.`.
     init(_ arena: Buffer<Float>, _ layout: ParameterLayout, prefix: String) {
-        func parameter(_ name: String) -> Parameter {
-            guard let parameter = layout[prefix + name] else {
-                preconditionFailure("\(prefix)\(name) is not on this stage")
-            }
-            return parameter
-        }
-        func vector(_ name: String) -> Buffer<Float> { arena[parameter(name).range] }
-        func matrix(_ name: String) -> Matrix {
-            let shape = parameter(name).shape
-            return Matrix(vector(name), rows: shape[0], columns: shape[1])
-        }
+        func vector(_ name: String) -> Buffer<Float> { layout.vector(prefix + name, in: arena) }
+        func matrix(_ name: String) -> Matrix { layout.matrix(prefix + name, in: arena) }
         norm1Gain = vector("ln_1.weight")
         norm1Bias = vector("ln_1.bias")
         attention = matrix("attn.c_attn.weight")

@@ -47,10 +47,8 @@ public final class Encoder: Sendable {
             width: shape.width, heads: shape.heads, feedForward: shape.feedForward, rows: rows, forTraining: true)
         func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
         func norm(_ values: Buffer<Float>) -> (gain: Buffer<Float>, bias: Buffer<Float>) {
-            guard let gain = arena.layout[prefix + "ln_f.weight"], let bias = arena.layout[prefix + "ln_f.bias"] else {
-                preconditionFailure("no encoder under \(prefix)")
-            }
-            return (values[gain.range], values[bias.range])
+            let layout = arena.layout
+            return (layout.vector(prefix + "ln_f.weight", in: values), layout.vector(prefix + "ln_f.bias", in: values))
         }
         self.shape = shape
         self.team = team

@@ -1,3 +1,5 @@
+import Kernels
+
 /// One named parameter and its place in the arena.
 public struct Parameter: Equatable, Sendable {
     /// Hugging Face's name for it, e.g. `transformer.h.0.attn.c_attn.weight`.
@@ -77,6 +79,18 @@ public struct ParameterLayout: Equatable, Sendable {
 
     /// The parameter of that name, or nil where this stage does not hold it.
     public subscript(name: String) -> Parameter? { index[name].map { parameters[$0] } }
+
+    /// The parameter of that name, which must be there, in an arena of values, gradients or moments.
+    public func vector(_ name: String, in arena: Buffer<Float>) -> Buffer<Float> {
+        guard let parameter = self[name] else { preconditionFailure("no parameter \(name)") }
+        return arena[parameter.range]
+    }
+
+    /// The same as a matrix.
+    public func matrix(_ name: String, in arena: Buffer<Float>) -> Matrix {
+        let elements = vector(name, in: arena), shape = self[name]?.shape ?? []
+        return Matrix(elements, rows: shape[0], columns: shape[1])
+    }
 
     /// The arena's elements that belong to a layer, padding included.
     public func range(ofLayer layer: Int) -> Range<Int> {

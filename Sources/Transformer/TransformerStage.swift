@@ -193,17 +193,14 @@ public final class TransformerStage: Sendable {
     }
 
     private func vector(_ name: String, _ arena: Buffer<Float>) -> Buffer<Float> {
-        guard let parameter = parameters.layout[name] else { preconditionFailure("\(name) is not on this stage") }
-        return arena[parameter.range]
+        parameters.layout.vector(name, in: arena)
     }
 
     private func tokenTable(_ arena: Buffer<Float>) -> Matrix {
-        Matrix(vector(ParameterLayout.tokenEmbedding, arena),
-            rows: configuration.vocabularySize, columns: configuration.width)
+        parameters.layout.matrix(ParameterLayout.tokenEmbedding, in: arena)
     }
 
     private func positionTable(_ arena: Buffer<Float>) -> Matrix {
-        Matrix(vector(ParameterLayout.positionEmbedding, arena),
-            rows: configuration.context, columns: configuration.width)
+        parameters.layout.matrix(ParameterLayout.positionEmbedding, in: arena)
     }
 }

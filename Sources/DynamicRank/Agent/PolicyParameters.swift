@@ -9,23 +9,14 @@ struct PolicyParameters: Sendable {
 
     /// Those that stand in `arena`.
     init(_ arena: Buffer<Float>, _ layout: ParameterLayout) {
-        func parameter(_ name: String) -> Parameter {
-            guard let parameter = layout[name] else { preconditionFailure("the policy has no \(name)") }
-            return parameter
-        }
-        func vector(_ name: String) -> Buffer<Float> { arena[parameter(name).range] }
-        func matrix(_ name: String) -> Matrix {
-            let shape = parameter(name).shape
-            return Matrix(vector(name), rows: shape[0], columns: shape[1])
-        }
-        conv = matrix("conv.weight")
-        convBias = vector("conv.bias")
-        facts = matrix("facts.weight")
-        factsBias = vector("facts.bias")
-        level = matrix("level.weight")
-        hidden = matrix("hidden.weight")
-        hiddenBias = vector("hidden.bias")
-        action = matrix("action.weight")
-        actionBias = vector("action.bias")
+        conv = layout.matrix("conv.weight", in: arena)
+        convBias = layout.vector("conv.bias", in: arena)
+        facts = layout.matrix("facts.weight", in: arena)
+        factsBias = layout.vector("facts.bias", in: arena)
+        level = layout.matrix("level.weight", in: arena)
+        hidden = layout.matrix("hidden.weight", in: arena)
+        hiddenBias = layout.vector("hidden.bias", in: arena)
+        action = layout.matrix("action.weight", in: arena)
+        actionBias = layout.vector("action.bias", in: arena)
     }
 }
