@@ -80,16 +80,18 @@ public struct ParameterLayout: Equatable, Sendable {
     /// The parameter of that name, or nil where this stage does not hold it.
     public subscript(name: String) -> Parameter? { index[name].map { parameters[$0] } }
 
-    /// The parameter of that name, which must be there, in an arena of values, gradients or moments.
-    public func vector(_ name: String, in arena: Buffer<Float>) -> Buffer<Float> {
+    private func held(_ name: String) -> Parameter {
         guard let parameter = self[name] else { preconditionFailure("no parameter \(name)") }
-        return arena[parameter.range]
+        return parameter
     }
+
+    /// The parameter of that name, which must be there, in an arena of values, gradients or moments.
+    public func vector(_ name: String, in arena: Buffer<Float>) -> Buffer<Float> { arena[held(name).range] }
 
     /// The same as a matrix.
     public func matrix(_ name: String, in arena: Buffer<Float>) -> Matrix {
-        let elements = vector(name, in: arena), shape = self[name]?.shape ?? []
-        return Matrix(elements, rows: shape[0], columns: shape[1])
+        let parameter = held(name)
+        return Matrix(arena[parameter.range], rows: parameter.shape[0], columns: parameter.shape[1])
     }
 
     /// The arena's elements that belong to a layer, padding included.

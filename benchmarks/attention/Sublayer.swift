@@ -52,18 +52,15 @@ struct Sublayer {
         (lse, delta) = (scratch(configuration.heads), scratch(configuration.heads))
 
         func vector(_ name: String, _ values: Buffer<Float>) -> Buffer<Float> {
-            guard let parameter = arena.layout["transformer.h.0.attn." + name] else {
-                preconditionFailure("\(name) is not in the layout")
-            }
-            return values[parameter.range]
+            arena.layout.vector("transformer.h.0.attn." + name, in: values)
         }
-        func matrix(_ name: String, _ values: Buffer<Float>, columns: Int) -> Matrix {
-            Matrix(vector(name, values), rows: D, columns: columns)
+        func matrix(_ name: String, _ values: Buffer<Float>) -> Matrix {
+            arena.layout.matrix("transformer.h.0.attn." + name, in: values)
         }
-        weight = matrix("c_attn.weight", arena.values, columns: 3 * D)
-        dweight = matrix("c_attn.weight", arena.gradients, columns: 3 * D)
-        projection = matrix("c_proj.weight", arena.values, columns: D)
-        dprojection = matrix("c_proj.weight", arena.gradients, columns: D)
+        weight = matrix("c_attn.weight", arena.values)
+        dweight = matrix("c_attn.weight", arena.gradients)
+        projection = matrix("c_proj.weight", arena.values)
+        dprojection = matrix("c_proj.weight", arena.gradients)
         (bias, dbias) = (vector("c_attn.bias", arena.values), vector("c_attn.bias", arena.gradients))
         (projectionBias, dprojectionBias) = (
             vector("c_proj.bias", arena.values), vector("c_proj.bias", arena.gradients))

@@ -88,8 +88,8 @@ private struct PassTimer {
         let pass = ranks.trainingPass(step: 2, of: stage)
         let embedding = seconds {
             embeddingForward(
-                batch, tokenTable: table(ParameterLayout.tokenEmbedding, rows: stage.configuration.vocabularySize),
-                positionTable: table("transformer.wpe.weight", rows: stage.configuration.context), into: embedded, on: team)
+                batch, tokenTable: arena.layout.matrix(ParameterLayout.tokenEmbedding, in: arena.values),
+                positionTable: arena.layout.matrix("transformer.wpe.weight", in: arena.values), into: embedded, on: team)
         }
         let forward = seconds { stage.forward(batch, activations, lowRank: pass) }
         let head = seconds { _ = stage.loss(batch, activations, scale: 1 / Float(batch.rows)) }
@@ -132,11 +132,6 @@ private struct PassTimer {
         func sumOverReplicas(_ values: Buffer<Double>) { bytes = values.count * MemoryLayout<Double>.size }
         func sum(_ values: Buffer<Double>) {}
         func sum(_ values: Buffer<Float>) {}
-    }
-
-    private func table(_ name: String, rows: Int) -> Matrix {
-        guard let parameter = stage.parameters.layout[name] else { preconditionFailure("\(name) is not on this stage") }
-        return Matrix(stage.parameters.values[parameter.range], rows: rows, columns: stage.configuration.width)
     }
 
     private func seconds(_ body: () -> Void) -> Double {

@@ -69,7 +69,8 @@ public final class PolicyNetwork: Sendable {
     public func forward(_ state: PolicyState, embedding: Embedding? = nil) -> Trail {
         let M = state.episodes * state.segments, embedding = embedding ?? embed(state)
         for row in 0..<M { addPrevious(state.previous[row], to: embedding.x, row: row) }
-        let encoded = Buffer(encoder.forward(embedding.x, sequences: state.episodes, length: state.segments).array)
+        let encoded = Buffer<Float>(uninitialized: M * PolicyShape.encoder.width)
+        encoded.copy(from: encoder.forward(embedding.x, sequences: state.episodes, length: state.segments))
         let act = Act(rows: M, levels: shape.levels)
         self.act(encoded, rows: M, into: act)
         return Trail(state: state, embedding: embedding, encoded: encoded, act: act)
