@@ -6,6 +6,8 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
     case emptyText(path: String)
     /// The first byte that is not UTF-8: `offset` from 0, `line` from 1.
     case invalidUTF8(path: String, offset: Int, line: Int)
+    /// A text that has `<|endoftext|>` where none is allowed: `line`, from 1, is that of the first.
+    case specialText(path: String, line: Int)
     /// A tokenizer file that cannot be used; `problem` says what is missing or wrong, and where.
     case malformedTokenizer(path: String, problem: String)
     /// A vocabulary size no byte-level BPE of 16-bit ids can have.
@@ -31,6 +33,10 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
             "\(path): the text holds no word; give a file with text in it"
         case .invalidUTF8(let path, let offset, let line):
             "\(path): not UTF-8 at byte \(offset), line \(line); convert the file to UTF-8"
+        case .specialText(let path, let line):
+            "\(path): \(endOfTextName) at line \(line), which --special-text refuse does not allow; "
+                + "give --special-text split to end a document at every line that is exactly it, "
+                + "or encode to read it as text"
         case .malformedTokenizer(let path, let problem):
             "\(path): \(problem)"
         case .vocabularySize(let asked):

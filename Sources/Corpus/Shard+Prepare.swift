@@ -6,20 +6,34 @@ public struct PreparedShard: Sendable {
 }
 
 extension Shard {
-    /// The shard at `path` if it was made by `tokenizer` from the text file `source`; otherwise makes it.
+    /// The shard at `path` if it was made by `tokenizer` from the text file `source` in the same way; otherwise
+    /// makes it.
     ///
-    /// For one process at a time; others open the result by its hashes. Throws what reading the text, and
-    /// writing and opening the shard, throw.
+    /// For one process at a time; others open the result by its hashes.
+    /// - Parameters:
+    ///   - path: Where the shard is, or is to be.
+    ///   - source: The text file.
+    ///   - tokenizer: Makes the tokens.
+    ///   - specialText: What `<|endoftext|>` means in the text. A shard made with another meaning serves only if
+    ///     the text has none.
+    /// - Returns: The shard, open, and why it was made if it was.
+    /// - Throws: What reading the text, and writing and opening the shard, throw.
     public static func prepare(
-        _ path: String, source: String, tokenizer: any Tokenizer
+        _ path: String, source: String, tokenizer: any Tokenizer, specialText: SpecialText = .split
     ) throws(CorpusError) -> PreparedShard {
         let bytes = try readFile(source)
         do {
             let shard = try Shard(
                 path: path, tokenizerHash: tokenizer.hash, sourceHash: sha256(bytes))
+            guard shard.sidecar.isMade(with: specialText, from: bytes) else {
+                let made = shard.sidecar.specialText.rawValue
+                throw CorpusError.refusedShard(
+                    path: path, reason: "made with --special-text \(made), not \(specialText.rawValue)")
+            }
             return PreparedShard(shard: shard, rebuiltBecause: nil)
         } catch {
-            let text = try Text(bytes: bytes, name: source, kind: Text.Kind(fileName: source))
+            let text = try Text(
+                bytes: bytes, name: source, kind: Text.Kind(fileName: source), specialText: specialText)
             let reason = fileExists(path) ? "\(error)" : "\(path): there was none"
             let shard = try build(path, text: text, tokenizer: tokenizer)
             return PreparedShard(shard: shard, rebuiltBecause: reason)

@@ -8,20 +8,49 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
     public var sourceHash: String
     /// Tokens in the shard, one `<|endoftext|>` per article among them.
     public var tokens: Int
-    /// Words of the source text, the unit of word perplexity.
+    /// Words of the source text's articles, the unit of word perplexity.
     public var words: Int
-    /// Bytes of the source text, the unit of bits per byte.
+    /// Bytes of the source text's articles, the unit of bits per byte.
     public var bytes: Int
     /// Articles of the source text.
     public var articles: Int
+    /// Lines of the source text that were taken as ends of documents, and count as neither words nor bytes.
+    public var separators: Int
+    /// What `<|endoftext|>` meant in the source text; `encode` for a shard that does not say, as all did once.
+    public var specialText: SpecialText
     /// Entries of the tokenizer's vocabulary; every token is below.
     public var vocabularySize: Int
 
     enum CodingKeys: String, CodingKey {
         case tokenizerHash = "tokenizer_sha256"
         case sourceHash = "source_sha256"
-        case tokens, words, bytes, articles
+        case tokens, words, bytes, articles, separators
+        case specialText = "special_text"
         case vocabularySize = "vocabulary_size"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        tokenizerHash = try values.decode(String.self, forKey: .tokenizerHash)
+        sourceHash = try values.decode(String.self, forKey: .sourceHash)
+        tokens = try values.decode(Int.self, forKey: .tokens)
+        words = try values.decode(Int.self, forKey: .words)
+        bytes = try values.decode(Int.self, forKey: .bytes)
+        articles = try values.decode(Int.self, forKey: .articles)
+        separators = try values.decodeIfPresent(Int.self, forKey: .separators) ?? 0
+        specialText = try values.decodeIfPresent(SpecialText.self, forKey: .specialText) ?? .encode
+        vocabularySize = try values.decode(Int.self, forKey: .vocabularySize)
+    }
+
+    /// Whether the shard has the tokens that its source text gives under `specialText`.
+    ///
+    /// It has if it was made that way, and in any case if the text has no `<|endoftext|>`.
+    /// - Parameters:
+    ///   - specialText: What `<|endoftext|>` is to mean.
+    ///   - source: The bytes of the source text, whose SHA-256 is `sourceHash`.
+    /// - Returns: False where the shard must be made anew.
+    public func isMade(with specialText: SpecialText, from source: [UInt8]) -> Bool {
+        self.specialText == specialText || findEndOfText(in: source.span) == nil
     }
 
     /// The sidecar of a shard: its name and `.json`.
@@ -48,6 +77,8 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
         words = text.wordCount
         bytes = text.byteCount
         articles = text.articles.count
+        separators = text.separators
+        specialText = text.specialText
         vocabularySize = tokenizer.vocabularySize
     }
 

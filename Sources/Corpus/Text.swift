@@ -1,4 +1,4 @@
-/// A corpus as it was published: checked UTF-8, its articles found and its words counted.
+/// A corpus as it was published: checked UTF-8, its documents and articles found and its words counted.
 public struct Text: Sendable {
     /// How articles and words are told.
     public enum Kind: String, Sendable {
@@ -6,7 +6,7 @@ public struct Text: Sendable {
         case wikiTextTokens
         /// WikiText `.raw`: articles by heading.
         case wikiTextRaw
-        /// Anything else: one article.
+        /// Anything else: every document is one article.
         case plain
 
         /// By the end of the file's name.
@@ -20,41 +20,89 @@ public struct Text: Sendable {
     /// Where the text comes from, for messages.
     public let name: String
     public let kind: Kind
-    /// The whole text, UTF-8.
+    /// The whole file, UTF-8, with any separators.
     public let bytes: [UInt8]
-    /// Byte ranges of the articles, in order; together they are the whole text.
+    /// What `<|endoftext|>` means in it.
+    public let specialText: SpecialText
+    /// Lines that were taken as ends of documents: 0 unless `specialText` is `split`.
+    public let separators: Int
+    /// Byte ranges of the articles, in order. Together they are the whole text but for separators and documents
+    /// of nothing but white space between them.
     public let articles: [Range<Int>]
-    /// Words of the original text, the unit of word perplexity; see `WordCount`.
+    /// Words of all articles, the unit of word perplexity; see `WordCount`. Separators are not part of the text.
     public let wordCount: Int
-    /// Size in bytes, the unit of bits per byte.
-    public var byteCount: Int { bytes.count }
-    /// SHA-256 of the bytes, in hexadecimal.
+    /// Bytes of all articles, the unit of bits per byte. Separators are not part of the text.
+    public let byteCount: Int
+    /// SHA-256 of `bytes`, in hexadecimal.
     public let hash: String
 
-    /// Reads a file, its kind told by its name unless given.
+    /// Reads a file.
     ///
-    /// Throws `file`, `emptyText` and `invalidUTF8`.
-    public init(contentsOf path: String, kind: Kind? = nil) throws(CorpusError) {
+    /// - Parameters:
+    ///   - path: Where it is.
+    ///   - kind: How articles and words are told; by the file's name unless given.
+    ///   - specialText: What `<|endoftext|>` means in it.
+    /// - Throws: `file`, `emptyText`, `invalidUTF8` and `specialText`.
+    public init(
+        contentsOf path: String, kind: Kind? = nil, specialText: SpecialText = .split
+    ) throws(CorpusError) {
         try self.init(
-            bytes: readFile(path), name: path, kind: kind ?? Kind(fileName: path))
+            bytes: readFile(path), name: path, kind: kind ?? Kind(fileName: path), specialText: specialText)
     }
 
-    /// Takes text from memory. Throws `emptyText` and `invalidUTF8`.
-    public init(bytes: [UInt8], name: String, kind: Kind) throws(CorpusError) {
+    /// Takes text from memory.
+    ///
+    /// - Parameters:
+    ///   - bytes: All of it, UTF-8.
+    ///   - name: What messages call it.
+    ///   - kind: How articles and words are told.
+    ///   - specialText: What `<|endoftext|>` means in it.
+    /// - Throws: `emptyText`, `invalidUTF8` and `specialText`.
+    public init(
+        bytes: [UInt8], name: String, kind: Kind, specialText: SpecialText = .split
+    ) throws(CorpusError) {
         do {
             _ = try UTF8Span(validating: bytes.span)
         } catch {
             let offset = error.byteOffsets.lowerBound
-            let line = 1 + bytes[..<offset].count { $0 == UInt8(ascii: "\n") }
-            throw CorpusError.invalidUTF8(path: name, offset: offset, line: line)
+            throw CorpusError.invalidUTF8(path: name, offset: offset, line: Self.line(of: offset, in: bytes))
         }
-        let count = WordCount(bytes.span)
-        guard count.words > 0 else { throw CorpusError.emptyText(path: name) }
+        if specialText == .refuse, let offset = findEndOfText(in: bytes.span) {
+            throw CorpusError.specialText(path: name, line: Self.line(of: offset, in: bytes))
+        }
+        let documents =
+            specialText == .split ? Documents(of: bytes.span) : Documents(whole: bytes.span)
+        var articles: [Range<Int>] = []
+        var (wordCount, byteCount) = (0, 0)
+        for document in documents.ranges {
+            let content = bytes.span.extracting(document)
+            let count = WordCount(content)
+            guard count.words > 0 else { continue }
+            wordCount += count.inUnits(of: kind)
+            byteCount += document.count
+            guard kind != .plain else {
+                articles.append(document)
+                continue
+            }
+            for article in findArticles(content) {
+                articles.append(
+                    document.lowerBound + article.lowerBound..<document.lowerBound + article.upperBound)
+            }
+        }
+        guard !articles.isEmpty else { throw CorpusError.emptyText(path: name) }
         self.bytes = bytes
         self.name = name
         self.kind = kind
-        wordCount = count.inUnits(of: kind)
-        articles = kind == .plain ? [0..<bytes.count] : findArticles(bytes.span)
+        self.specialText = specialText
+        separators = documents.separators
+        self.articles = articles
+        self.wordCount = wordCount
+        self.byteCount = byteCount
         hash = sha256(bytes)
+    }
+
+    /// The line that has byte `offset`, from 1.
+    private static func line(of offset: Int, in bytes: [UInt8]) -> Int {
+        1 + bytes[..<offset].count { $0 == UInt8(ascii: "\n") }
     }
 }
