@@ -2,6 +2,10 @@
 struct ShardWriter: ~Copyable {
     private var file: ReplacementFile
     private(set) var count = 0
+    /// Tokens not yet in the file: an article may be a few words, too little for a call to the system.
+    private var pending: [UInt16] = []
+
+    private static let mostPending = 1 << 18
 
     init(_ path: String) throws(CorpusError) {
         var file = try ReplacementFile(path)
@@ -15,12 +19,20 @@ struct ShardWriter: ~Copyable {
                 path: file.path, action: "write",
                 reason: "a shard holds \(Int32.max) tokens at most; split the text")
         }
-        try file.append(tokens.span.bytes)
+        pending += tokens
         count += tokens.count
+        if pending.count >= Self.mostPending { try flush() }
+    }
+
+    private mutating func flush() throws(CorpusError) {
+        let tokens = pending
+        pending = []
+        try file.append(tokens.span.bytes)
     }
 
     /// Writes the count, then puts shard and sidecar in place.
     mutating func commit(sidecar: ShardSidecar) throws(CorpusError) {
+        try flush()
         try file.overwrite(Self.header(tokens: count).span.bytes, at: 0)
         // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
         try removeFile(ShardSidecar.path(ofShard: file.path))
