@@ -1,6 +1,7 @@
 /// What can be wrong with text, tokenizers and shards. The description is one line.
 public enum CorpusError: Error, Equatable, CustomStringConvertible {
-    /// The system refused `action` on `path`; `reason` is its own text.
+    /// The system refused `action` on `path`; `reason` is its own text, and what to do
+    /// where something cannot be written.
     case file(path: String, action: String, reason: String)
     /// A text without a single word.
     case emptyText(path: String)

@@ -20,22 +20,48 @@ struct OpenFile: ~Copyable {
         return file
     }
 
-    /// Makes the file anew, empty, for writing.
+    /// Makes the file anew, empty, for writing, and locks it while it is open, where the file system can.
     static func creating(_ path: String) throws(CorpusError) -> OpenFile {
-        try OpenFile(path, flags: O_WRONLY | O_CREAT | O_TRUNC, action: "create")
+        // Who removes leftovers holds the lock for a moment and may remove the file: try again for a second.
+        for _ in 0..<100 {
+            let file = try OpenFile(path, flags: O_WRONLY | O_CREAT, action: "create")
+            if file.lock() != .heldElsewhere && file.isNamedByItsPath {
+                guard ftruncate(file.descriptor, 0) == 0 else {
+                    throw CorpusError.writing("create", path, code: errno)
+                }
+                return file
+            }
+            usleep(10_000)
+        }
+        throw .file(
+            path: path, action: "create",
+            reason: "it is locked by another writer; stop that one or choose another directory")
+    }
+
+    /// Opens a regular file that is there for writing, to lock it.
+    static func existing(_ path: String) throws(CorpusError) -> OpenFile {
+        // A pipe without a reader would wait for one.
+        let file = try OpenFile(path, flags: O_WRONLY | O_NOFOLLOW | O_NONBLOCK, action: "open")
+        guard file.status.st_mode & S_IFMT == S_IFREG else {
+            throw .file(path: path, action: "open", reason: "Not a regular file")
+        }
+        return file
     }
 
     private init(_ path: String, flags: Int32, action: String) throws(CorpusError) {
         let descriptor = open(path, flags | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw CorpusError.file(path: path, action: action, reason: systemText(errno))
+            let code = errno
+            throw flags & O_CREAT == 0
+                ? CorpusError.file(path: path, action: action, reason: systemText(code))
+                : CorpusError.writing(action, path, code: code)
         }
         self.path = path
         self.descriptor = descriptor
     }
 
     deinit {
-        // Only files being read or given up get here open: nothing is lost by a failed close.
+        // Only files being read, looked at or given up get here open: nothing is lost by a failed close.
         if descriptor >= 0 { _ = systemClose(descriptor) }
     }
 
@@ -76,8 +102,44 @@ struct OpenFile: ~Copyable {
         return bytes
     }
 
+    /// Who has the lock that was asked for.
+    enum Lock {
+        /// This descriptor, until it is closed.
+        case taken
+        /// Another open descriptor, of this process or another.
+        case heldElsewhere
+        /// Nobody: the file system has no locks.
+        case unsupported
+    }
+
+    /// Asks for the file's lock without waiting.
+    func lock() -> Lock {
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            if errno == EINTR { continue }
+            return errno == EWOULDBLOCK ? .heldElsewhere : .unsupported
+        }
+        return .taken
+    }
+
+    /// Whether `path` still names this file: it may have been renamed, removed or replaced since it was opened.
+    var isNamedByItsPath: Bool {
+        var named = stat()
+        guard stat(path, &named) == 0 else { return false }
+        return named.st_dev == status.st_dev && named.st_ino == status.st_ino
+    }
+
+    /// What the system says of the file; zeros if it refuses.
+    private var status: stat {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? status : stat()
+    }
+
     /// Writes all of `bytes` at `offset`.
     func write(_ bytes: RawSpan, at offset: Int) throws(CorpusError) {
+        // Past the limit the kernel ends the process with SIGXFSZ: ask first.
+        guard !exceedsSizeLimit(offset + bytes.byteCount) else {
+            throw .writing("write", path, code: EFBIG)
+        }
         let code = bytes.withUnsafeBytes { source -> Int32 in
             var done = 0
             while done < source.count {
@@ -91,16 +153,20 @@ struct OpenFile: ~Copyable {
             return 0
         }
         guard code == 0 else {
-            throw CorpusError.file(path: path, action: "write", reason: systemText(code))
+            throw CorpusError.writing("write", path, code: code)
         }
     }
 
-    /// Waits until the contents are on the disk, then closes.
-    mutating func synchronizeAndClose() throws(CorpusError) {
-        guard fsync(descriptor) == 0 else { throw failure("flush") }
+    /// Waits until the contents are on the disk.
+    func synchronize() throws(CorpusError) {
+        guard fsync(descriptor) == 0 else { throw .writing("flush", path, code: errno) }
+    }
+
+    /// Closes a written file.
+    mutating func close() throws(CorpusError) {
         let closing = descriptor
         descriptor = -1
-        guard systemClose(closing) == 0 else { throw failure("close") }
+        guard systemClose(closing) == 0 else { throw .writing("close", path, code: errno) }
     }
 
     private func failure(_ action: String) -> CorpusError {
@@ -119,11 +185,20 @@ func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 /// Removes the file if it is there.
 func removeFile(_ path: String) throws(CorpusError) {
     guard unlink(path) == 0 || errno == ENOENT else {
-        throw CorpusError.file(path: path, action: "remove", reason: systemText(errno))
+        throw CorpusError.writing("remove", path, code: errno)
     }
 }
 
-/// The system's text for an error number.
-func systemText(_ code: Int32) -> String { String(cString: strerror(code)) }
+/// Whether a file may not grow to `size` bytes under the process's limit.
+private func exceedsSizeLimit(_ size: Int) -> Bool {
+    var limit = rlimit()
+    #if canImport(Glibc)
+    let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+    #else
+    let resource = RLIMIT_FSIZE
+    #endif
+    // No limit is the largest number.
+    return getrlimit(resource, &limit) == 0 && UInt64(size) > UInt64(limit.rlim_cur)
+}
 
 private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }

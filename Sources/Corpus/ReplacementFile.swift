@@ -7,7 +7,7 @@ import Darwin
 /// A file written under a temporary name that takes its own only when it is whole and on the disk.
 ///
 /// Whoever reads `path` sees the old contents or the new ones, never a part. Dropped before `commit`, it
-/// leaves nothing behind.
+/// leaves nothing behind; what a killed process leaves, the next to replace the same file removes.
 struct ReplacementFile: ~Copyable {
     let path: String
     private let temporaryPath: String
@@ -18,7 +18,8 @@ struct ReplacementFile: ~Copyable {
 
     init(_ path: String) throws(CorpusError) {
         self.path = path
-        temporaryPath = "\(path).partial-\(getpid())"
+        temporaryPath = temporaryName(of: path)
+        removeLeftovers(of: path)
         file = try OpenFile.creating(temporaryPath)
     }
 
@@ -39,12 +40,14 @@ struct ReplacementFile: ~Copyable {
 
     /// Flushes, renames, and flushes the directory.
     mutating func commit() throws(CorpusError) {
-        try file.synchronizeAndClose()
+        try file.synchronize()
         guard rename(temporaryPath, path) == 0 else {
-            throw CorpusError.file(path: path, action: "rename into place", reason: systemText(errno))
+            throw CorpusError.writing("rename into place", path, code: errno)
         }
         isCommitted = true
-        try synchronizeDirectory(of: path)
+        // Only now: with the file its lock goes, and unlocked under its temporary name it would be a leftover.
+        try file.close()
+        try synchronizeDirectory(splitPath(path).directory)
     }
 
     /// Writes `bytes` to `path` in one go.
@@ -52,28 +55,5 @@ struct ReplacementFile: ~Copyable {
         var file = try ReplacementFile(path)
         try file.append(bytes.span.bytes)
         try file.commit()
-    }
-}
-
-/// Waits until the directory that holds `path` is on the disk.
-private func synchronizeDirectory(of path: String) throws(CorpusError) {
-    let directory =
-        switch path.lastIndex(of: "/") {
-        case nil: "."
-        case path.startIndex: "/"
-        case let slash?: String(path[..<slash])
-        }
-    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-        throw CorpusError.file(path: directory, action: "open", reason: systemText(errno))
-    }
-    let flushed = fsync(descriptor)
-    let code = errno
-    guard close(descriptor) == 0 else {
-        throw CorpusError.file(path: directory, action: "close", reason: systemText(errno))
-    }
-    // Some file systems do not flush directories and say so with EINVAL: nothing more can be done there.
-    guard flushed == 0 || code == EINVAL else {
-        throw CorpusError.file(path: directory, action: "flush", reason: systemText(code))
     }
 }
