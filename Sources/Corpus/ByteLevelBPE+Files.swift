@@ -1,5 +1,3 @@
-import Foundation
-
 extension ByteLevelBPE {
     /// The names of the two files, in order of preference: GPT-2's own, then Hugging Face's.
     private static let fileNames = [("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")]
@@ -23,15 +21,11 @@ extension ByteLevelBPE {
 
     /// Writes `encoder.json` and `vocab.bpe` into `directory`, which is made if it is not there.
     ///
-    /// tiktoken and Hugging Face read these files and give the same ids. Throws `file`.
+    /// tiktoken and Hugging Face read these files and give the same ids.
+    /// - Parameter directory: Its path as the system takes it: `~` is not expanded, `..` follows links.
+    /// - Throws: `file`.
     public func save(to directory: String) throws(CorpusError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true)
-        } catch {
-            throw .file(
-                path: directory, action: "create the directory", reason: error.localizedDescription)
-        }
+        try makeDirectory(directory)
         try ReplacementFile.write(encoderFile, to: "\(directory)/encoder.json")
         try ReplacementFile.write(mergesFile, to: "\(directory)/vocab.bpe")
     }

@@ -4,6 +4,30 @@ import Glibc
 import Darwin
 #endif
 
+/// Makes the directory and those above it where there are none. The path means what it means to the system:
+/// `~` is a name, and `..` is wherever its directory's parent is.
+///
+/// - Throws: `file`, naming the directory that could not be made.
+func makeDirectory(_ path: String) throws(CorpusError) {
+    let bytes = Array(path.utf8)
+    let slash = UInt8(ascii: "/")
+    // Every part of the path that ends before a slash, then all of it.
+    for end in bytes.indices where end > 0 && bytes[end] == slash && bytes[end - 1] != slash {
+        try makeOneDirectory(String(decoding: bytes[..<end], as: UTF8.self))
+    }
+    try makeOneDirectory(path)
+}
+
+private func makeOneDirectory(_ path: String) throws(CorpusError) {
+    guard mkdir(path, 0o777) != 0 else { return }
+    let code = errno
+    // What is there may be refused with another code than EEXIST, where nothing can be written for example.
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        throw .writing("create the directory", path, code: code)
+    }
+}
+
 /// The directory that holds `path`, for the system, and the name in it.
 func splitPath(_ path: String) -> (directory: String, name: String) {
     // By bytes: a slash and a combining mark behind it are one Character.

@@ -1,4 +1,5 @@
 import Corpus
+import Foundation
 import Testing
 
 struct TokenizerFileTests {
@@ -53,7 +54,35 @@ struct TokenizerFileTests {
     @Test func saveIntoAFileIsRefused() throws {
         let directory = try TemporaryDirectory()
         let file = try directory.write("x", to: "file")
-        #expect(throws: CorpusError.self) { try good.save(to: file) }
+        for path in [file, file + "/tokenizer", file + "/"] {
+            let error = #expect(throws: CorpusError.self) { try good.save(to: path) }
+            let ending = ": cannot create the directory: File exists; choose another name"
+            #expect("\(try #require(error))".hasSuffix(ending))
+        }
+    }
+
+    @Test func directoriesAreTheSystems() throws {
+        let directory = try TemporaryDirectory()
+        // A tilde and a mark behind a slash are parts of names.
+        for name in ["~/tokenizer", "a//b/", "a/\u{301}c", "~root"] {
+            try good.save(to: directory.file(name))
+            #expect(try ByteLevelBPE(directory: directory.file(name)).hash == good.hash)
+        }
+        #expect(try directory.names == ["a", "~", "~root"])
+
+        // `..` behind a link leads out of the directory that the link leads to.
+        let elsewhere = try TemporaryDirectory()
+        try good.save(to: elsewhere.file("in/deep"))
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.file("link"), withDestinationPath: elsewhere.file("in/deep"))
+        try good.save(to: directory.file("link/../beside"))
+        #expect(try ByteLevelBPE(directory: elsewhere.file("in/beside")).hash == good.hash)
+        #expect(try directory.names == ["a", "link", "~", "~root"])
+
+        let error = #expect(throws: CorpusError.self) { try good.save(to: "") }
+        #expect(
+            "\(try #require(error))"
+                == ": cannot create the directory: No such file or directory; choose a directory that exists")
     }
 
     @Test func encoderContents() {
