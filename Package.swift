@@ -44,6 +44,7 @@ let package = Package(
             dependencies: [
                 "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),
         .target(

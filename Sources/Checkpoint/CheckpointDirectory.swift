@@ -47,7 +47,10 @@ public struct CheckpointDirectory: Sendable {
         }.sorted { $0.step > $1.step }
     }
 
-    /// The newest checkpoint whose every byte is as it was written, and the newer ones that fail.
+    /// The newest checkpoint whose every byte is as it was written, and the newer ones that are damaged.
+    ///
+    /// - Throws: `CheckpointError` where the newest cannot be looked at for the moment: locked, not readable, or of a format
+    ///   that this version does not know. That says nothing against its bytes, so no older one takes its place.
     public func newestVerified() throws(CheckpointError) -> NewestCheckpoint {
         var skipped: [NewestCheckpoint.Skipped] = []
         for file in try checkpoints() {
@@ -57,7 +60,7 @@ public struct CheckpointDirectory: Sendable {
                     throw CheckpointError.malformed(path: file.path, object: "/", reason: "it holds step \(step)")
                 }
                 return NewestCheckpoint(checkpoint: file, skipped: skipped)
-            } catch {
+            } catch where error.isDamage {
                 skipped.append(NewestCheckpoint.Skipped(path: file.path, reason: error))
             }
         }
@@ -74,6 +77,13 @@ public struct CheckpointDirectory: Sendable {
             throw .misuse(path: path, name: "keep \(keep)", reason: "at least the newest checkpoint is kept")
         }
         let old = try checkpoints().filter { $0.step <= newest }.dropFirst(keep).map(\.path)
+        for path in old { try OpenFile.remove(path) }
+        return try old + removeLeftovers()
+    }
+
+    /// Removes what killed writers left. Returns the paths removed.
+    @discardableResult
+    public func removeLeftovers() throws(CheckpointError) -> [String] {
         var stale: [String] = []
         for name in try fileNames() {
             guard name.hasSuffix(Self.temporarySuffix),
@@ -82,8 +92,27 @@ public struct CheckpointDirectory: Sendable {
             let partial = path + "/" + name
             if try !OpenFile.isBusy(partial) { stale.append(partial) }
         }
-        for path in old + stale { try OpenFile.remove(path) }
-        return old + stale
+        for path in stale { try OpenFile.remove(path) }
+        return stale
+    }
+
+    /// Gives the checkpoint of `step` a name that no run goes on from: its own and `.diverged`.
+    ///
+    /// - Returns: the new path; nil where there is no such checkpoint.
+    public func retire(step: Int) throws(CheckpointError) -> String? {
+        guard let file = try checkpoints().first(where: { $0.step == step }) else { return nil }
+        let retired = file.path + ".diverged"
+        try OpenFile.rename(file.path, to: retired)
+        try OpenFile.synchronise(directory: path)
+        return retired
+    }
+
+    /// How many further checkpoints of `bytes` the directory's file system and the file size limit allow.
+    ///
+    /// - Throws: `CheckpointError` where not even one fits.
+    public func room(forBytes bytes: Int) throws(CheckpointError) -> Int {
+        try DiskSpace.require(bytes, in: path)
+        return try DiskSpace.available(in: path) / max(bytes, 1)
     }
 
     /// The step that a finished checkpoint's name tells; nil for other names.

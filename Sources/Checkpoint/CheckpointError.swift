@@ -28,16 +28,26 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case hdf5(HDF5Error)
 }
 
+extension CheckpointError {
+    /// Whether it speaks against the file's bytes; if not, the same file may serve another time or another program.
+    public var isDamage: Bool {
+        switch self {
+        case .system, .noRoom, .busy, .unsupportedFormat: false
+        case .notACheckpoint, .damaged, .malformed, .missing, .mismatch, .misuse, .hdf5: true
+        }
+    }
+}
+
 extension CheckpointError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .system(let action, let path, let code):
-            "cannot \(action) \(path): \(String(cString: strerror(code)))\(Self.remedy(code))"
+            "cannot \(action) \(path): \(String(cString: strerror(code)))\(Self.remedy(code, action))"
         case .noRoom(let path, let needed, let available):
             "no room for a checkpoint of \(needed) bytes at \(path): \(available) bytes are free; "
                 + "free space or choose another directory"
         case .busy(let path):
-            "\(path) is locked by another process; stop that process or choose another directory"
+            "\(path) is locked by another process; wait for that process or stop it, then start again"
         case .notACheckpoint(let path, let reason):
             "\(path) is not a drrl checkpoint: \(reason); choose another file"
         case .unsupportedFormat(let path, let found, let supported):
@@ -58,8 +68,14 @@ extension CheckpointError: CustomStringConvertible {
         }
     }
 
-    private static func remedy(_ code: Int32) -> String {
+    /// What a file that is there already is opened or read for.
+    private static let reading: Set = ["open", "read", "inspect", "list", "lock"]
+
+    private static func remedy(_ code: Int32, _ action: String) -> String {
         switch code {
+        case EACCES where reading.contains(action), EPERM where reading.contains(action): "; make it readable, or choose another"
+        case ENOENT where reading.contains(action), ENOTDIR where reading.contains(action): "; check the path"
+        case ESTALE, ETIMEDOUT, EHOSTDOWN: "; check the file system, then start again"
         case ENOSPC, EDQUOT: "; free space or choose another directory"
         case EFBIG: "; raise the file size limit (ulimit -f)"
         case EACCES, EPERM, EROFS: "; choose a directory that can be written"

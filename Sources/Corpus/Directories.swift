@@ -8,7 +8,7 @@ import Darwin
 /// `~` is a name, and `..` is wherever its directory's parent is.
 ///
 /// - Throws: `file`, naming the directory that could not be made.
-func makeDirectory(_ path: String) throws(CorpusError) {
+package func makeDirectory(_ path: String) throws(CorpusError) {
     let bytes = Array(path.utf8)
     let slash = UInt8(ascii: "/")
     // Every part of the path that ends before a slash, then all of it.

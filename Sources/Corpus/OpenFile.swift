@@ -175,15 +175,15 @@ struct OpenFile: ~Copyable {
 }
 
 /// The whole of a regular file.
-func readFile(_ path: String) throws(CorpusError) -> [UInt8] {
+package func readFile(_ path: String) throws(CorpusError) -> [UInt8] {
     try OpenFile.reading(path).readToEnd()
 }
 
 /// Whether something of that name exists.
-func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+package func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
 /// Removes the file if it is there.
-func removeFile(_ path: String) throws(CorpusError) {
+package func removeFile(_ path: String) throws(CorpusError) {
     guard unlink(path) == 0 || errno == ENOENT else {
         throw CorpusError.writing("remove", path, code: errno)
     }

@@ -8,7 +8,7 @@ import Darwin
 ///
 /// Whoever reads `path` sees the old contents or the new ones, never a part. Dropped before `commit`, it
 /// leaves nothing behind; what a killed process leaves, the next to replace the same file removes.
-struct ReplacementFile: ~Copyable {
+package struct ReplacementFile: ~Copyable {
     let path: String
     private let temporaryPath: String
     private var file: OpenFile
@@ -16,7 +16,7 @@ struct ReplacementFile: ~Copyable {
     /// Bytes written so far.
     private(set) var size = 0
 
-    init(_ path: String) throws(CorpusError) {
+    package init(_ path: String) throws(CorpusError) {
         self.path = path
         temporaryPath = temporaryName(of: path)
         removeLeftovers(of: path)
@@ -28,7 +28,7 @@ struct ReplacementFile: ~Copyable {
         if !isCommitted { _ = unlink(temporaryPath) }
     }
 
-    mutating func append(_ bytes: RawSpan) throws(CorpusError) {
+    package mutating func append(_ bytes: RawSpan) throws(CorpusError) {
         try file.write(bytes, at: size)
         size += bytes.byteCount
     }
@@ -39,7 +39,7 @@ struct ReplacementFile: ~Copyable {
     }
 
     /// Flushes, renames, and flushes the directory.
-    mutating func commit() throws(CorpusError) {
+    package mutating func commit() throws(CorpusError) {
         try file.synchronize()
         guard rename(temporaryPath, path) == 0 else {
             throw CorpusError.writing("rename into place", path, code: errno)
@@ -51,7 +51,7 @@ struct ReplacementFile: ~Copyable {
     }
 
     /// Writes `bytes` to `path` in one go.
-    static func write(_ bytes: [UInt8], to path: String) throws(CorpusError) {
+    package static func write(_ bytes: [UInt8], to path: String) throws(CorpusError) {
         var file = try ReplacementFile(path)
         try file.append(bytes.span.bytes)
         try file.commit()

@@ -13,13 +13,16 @@ extension Shard {
     /// - Parameters:
     ///   - path: Where the shard is, or is to be.
     ///   - source: The text file.
+    ///   - name: What messages call the text, and by whose end its kind is told; the file's own unless given.
     ///   - tokenizer: Makes the tokens.
     ///   - specialText: What `<|endoftext|>` means in the text. A shard made with another meaning serves only if
     ///     the text has none.
+    ///   - place: Where to put a new shard; `path` unless given.
     /// - Returns: The shard, open, and why it was made if it was.
     /// - Throws: What reading the text, and writing and opening the shard, throw.
     public static func prepare(
-        _ path: String, source: String, tokenizer: any Tokenizer, specialText: SpecialText = .split
+        _ path: String, source: String, name: String? = nil, tokenizer: any Tokenizer,
+        specialText: SpecialText = .split, newAt place: String? = nil
     ) throws(CorpusError) -> PreparedShard {
         let bytes = try readFile(source)
         do {
@@ -33,9 +36,9 @@ extension Shard {
             return PreparedShard(shard: shard, rebuiltBecause: nil)
         } catch {
             let text = try Text(
-                bytes: bytes, name: source, kind: Text.Kind(fileName: source), specialText: specialText)
+                bytes: bytes, name: name ?? source, kind: Text.Kind(fileName: name ?? source), specialText: specialText)
             let reason = fileExists(path) ? "\(error)" : "\(path): there was none"
-            let shard = try build(path, text: text, tokenizer: tokenizer)
+            let shard = try build(place ?? path, text: text, tokenizer: tokenizer)
             return PreparedShard(shard: shard, rebuiltBecause: reason)
         }
     }

@@ -54,7 +54,7 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
     }
 
     /// The sidecar of a shard: its name and `.json`.
-    static func path(ofShard path: String) -> String { path + ".json" }
+    public static func path(ofShard path: String) -> String { path + ".json" }
 
     /// Throws `file` and `refusedShard`.
     init(ofShard path: String) throws(CorpusError) {

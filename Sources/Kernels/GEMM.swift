@@ -1,4 +1,5 @@
 import COpenBLAS
+import Foundation
 
 extension Team {
     /// Multiply-adds that are worth a thread's while.
@@ -51,13 +52,14 @@ extension Team {
     /// The mean over products of 1024×1024 matrices for about 0.3 s, after one to warm up: as long as steps are, so that
     /// whatever else runs on the machine weighs on both alike. `now` gives seconds.
     public func measureSGEMM(now: () -> Double) -> Double {
-        let n = 1024
-        let operands = (0..<threads).map { _ in
+        // More threads than cores would only wait for one another.
+        let n = 1024, busy = min(threads, ProcessInfo.processInfo.activeProcessorCount)
+        let operands = (0..<busy).map { _ in
             (Buffer<Float>(count: n * n, repeating: 0.5), Buffer<Float>(count: n * n, repeating: 0.25),
              Buffer<Float>(count: n * n, repeating: 0))
         }
         func round() {
-            tasks(threads) { task, _ in
+            tasks(busy) { task, _ in
                 let (a, b, c) = operands[task]
                 cblas_sgemm(
                     CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(n), blasint(n), blasint(n), 1,
@@ -72,6 +74,6 @@ extension Team {
             rounds += 1
             seconds = now() - start
         } while seconds < 0.3
-        return 2 * Double(n * n * n) * Double(threads * rounds) / seconds
+        return 2 * Double(n * n * n) * Double(busy * rounds) / seconds
     }
 }

@@ -15,8 +15,8 @@ func compare(
 ) throws -> Comparison {
     let saved = try SavedModel(path: options.common.checkpoint, world: world)
     let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run) }
-    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, world: world)
-    let other = try options.calibrate.map { try TokenStream(path: $0, tokenizer: saved.tokenizer, world: world) }
+    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
+    let other = try options.calibrate.map { try TokenStream(path: $0, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world) }
     let threads = try ThreadCount(asked: options.common.threads, world: world).threads
     let longest = plan.contexts.map(\.context).max() ?? 1
     let (measured, calibration) = try agreed(on: world) {
@@ -26,7 +26,7 @@ func compare(
     let runner = try WindowRunner(
         saved, rows: longest, threads: threads, reducing: plan.contexts.allSatisfy { $0.entries.allSatisfy(\.namesNoLevels) } ? nil : "compare", world: world)
     let isSeen = world.rank == 0 && isatty(STDERR_FILENO) == 1
-    func say(_ text: String) { if isSeen { FileHandle.standardError.write(Data("compare: \(text)\n".utf8)) } }
+    func say(_ text: String) { if isSeen { remark("compare: \(text)") } }
 
     var tables: [Comparison.Table] = []
     for own in plan.contexts {

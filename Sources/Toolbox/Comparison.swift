@@ -1,3 +1,4 @@
+import Trainer
 import DynamicRank
 import Foundation
 
@@ -13,7 +14,7 @@ public struct Comparison: Codable, Equatable, Sendable {
         /// Nats, over all predicted tokens.
         public var nll: Double
         /// exp(NLL / token), and its ratio to full attention's; nil where beyond all numbers.
-        public var token_perplexity, perplexity_ratio: Double?
+        public var token_perplexity, perplexity_ratio: JSONNumber
         /// Standard error of the ratio's logarithm over windows, paired; nil where there is one window.
         public var log_ratio_standard_error: Double?
         public var flops: AttentionFLOPs
@@ -95,8 +96,8 @@ extension Comparison.Row {
         self.init(
             names: contender.names, attention: contender.options.strategy.name,
             levels: isFixed ? contender.options.levels.map(\.description) : [], nll: run.nll,
-            token_perplexity: finite(exp(run.nll / Double(windows.targets))),
-            perplexity_ratio: finite(exp(difference.mean)), log_ratio_standard_error: difference.standardError,
+            token_perplexity: JSONNumber(exp(run.nll / Double(windows.targets))),
+            perplexity_ratio: JSONNumber(exp(difference.mean)), log_ratio_standard_error: difference.standardError,
             flops: run.flops, flops_ratio: run.flops.total / full.flops.total, seconds: seconds,
             median_seconds: median(seconds), seconds_ratio: median(zip(seconds, fullSeconds).map { $0 / $1 }),
             overhead_seconds: run.overheadSeconds,

@@ -53,7 +53,7 @@ extension Comparison.Row {
     fileprivate var cells: [String] {
         func number(_ x: Double?, _ digits: Int) -> String { x.map { String(format: "%.\(digits)f", $0) } ?? "–" }
         return [
-            names.joined(separator: " = "), number(token_perplexity, 4), number(perplexity_ratio, 5),
+            names.joined(separator: " = "), number(token_perplexity.finite, 4), number(perplexity_ratio.finite, 5),
             number(log_ratio_standard_error, 5), number(flops.total / 1e9, 3), number(flops_ratio, 4),
             number(median_seconds, 3), number(seconds_ratio, 3),
             ["performer", "nystrom"].contains(attention) ? "–" : "\(number(mean_score_rank, 1)):\(number(mean_value_rank, 1))",

@@ -19,7 +19,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
         return try EvaluationPlan(
             context: options.context, stride: options.stride, options.attention, saved.run)
     }
-    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, world: world)
+    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
     let text = try agreed(on: world) {
         try WindowedText(stream.tokens, context: plan.context, stride: plan.stride)
     }
@@ -27,8 +27,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     try agreed(on: world) {
         // Before the work, so that a path that cannot be written costs none.
         guard isRoot, let path = options.perToken else { return }
-        func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
-        for input in [options.common.text, options.common.checkpoint] where resolved(input) == resolved(path) {
+        for input in [options.common.text, options.common.checkpoint] where SystemFile.areSame(input, path) {
             throw ConfigurationError("--per-token \(path) would overwrite \(input); name another file")
         }
         table = try TokenTable(path)
@@ -63,11 +62,8 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
         words: stream.words, bytes: stream.bytes, context: plan.context, stride: plan.stride,
         segment: plan.ranks.segment, attention: plan.ranks.strategy.name,
         levels: isReduced ? plan.ranks.levels.map(\.description) : [], basis: isReduced ? plan.ranks.basis : nil, energy: share, features: features,
-        landmarks: landmarks, ranks: world.size, threads: threads, nll: total, token_perplexity: finite(exp(total / predicted)),
-        word_perplexity: finite(exp(total / Double(stream.words))),
+        landmarks: landmarks, ranks: world.size, threads: threads, nll: total, token_perplexity: JSONNumber(exp(total / predicted)),
+        word_perplexity: JSONNumber(exp(total / Double(stream.words))),
         bits_per_byte: total / log(2) / Double(stream.bytes),
         flops: run.flops, seconds: run.seconds, overhead_seconds: run.overheadSeconds, score_rank: run.scoreRank, value_rank: run.valueRank)
 }
-
-/// Nil where a number is beyond all numbers.
-func finite(_ x: Double) -> Double? { x.isFinite ? x : nil }

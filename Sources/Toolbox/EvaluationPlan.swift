@@ -61,9 +61,8 @@ struct EvaluationPlan {
             options.landmarks = landmarks
         default: break
         }
-        let namesLevels = asked.levels != nil || asked.rankMin != nil || asked.rankMax != nil || asked.rankStep != nil
-        // A run at one fixed level has no list of its own.
-        if case .fixed = saved.strategy {} else if !namesLevels {
+        // A run at one fixed level has no list of its own, and needs none.
+        if case .fixed = saved.strategy {} else if !asked.namesLevels, name != "fixed" {
             options.levels = saved.levels.map(\.description).joined(separator: ",")
         }
         if asked.basis == nil, saved.strategy.namesLevels, !Strategy.withoutLevels.contains(name) {

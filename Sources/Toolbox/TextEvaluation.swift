@@ -1,5 +1,6 @@
 import DynamicRank
 import Foundation
+import Trainer
 
 /// What `drrl evaluate` found; as JSON under these names.
 public struct TextEvaluation: Codable, Equatable, Sendable {
@@ -22,8 +23,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     public var ranks, threads: Int
     /// Nats, over all predicted tokens.
     public var nll: Double
-    /// exp(NLL / token), exp(NLL / word of the original text); nil where it is beyond all numbers.
-    public var token_perplexity, word_perplexity: Double?
+    /// exp(NLL / token), exp(NLL / word of the original text); null where it is beyond all numbers.
+    public var token_perplexity, word_perplexity: JSONNumber
     public var bits_per_byte: Double
     public var flops: AttentionFLOPs
     /// Of the slowest rank's forward passes, the folding of bases among them; loading is not in it.
@@ -49,7 +50,7 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
                 ? "attention   \(strategy)"
                 : "attention   \(strategy), levels \(levels.joined(separator: ",")), segments of \(segment) tokens, "
                     + "\(basis?.rawValue ?? "no") bases",
-            "perplexity  \(number(token_perplexity, 4)) a token, \(number(word_perplexity, 3)) a word; "
+            "perplexity  \(number(token_perplexity.finite, 4)) a token, \(number(word_perplexity.finite, 3)) a word; "
                 + "\(number(bits_per_byte, 5)) bits a byte",
             "FLOPs       \(giga(flops.total)) in attention, \(share) of full attention's \(giga(flops.full_attention))",
             "            projections \(giga(flops.projections)), scores \(giga(flops.scores)), "

@@ -13,13 +13,15 @@ struct TokenStream {
     let hash: String
 
     /// Collective: rank 0, which has the tokenizer, reads and encodes the file. Throws `AgreedError` and `MPIError`.
-    init(path: String, tokenizer: ByteLevelBPE?, world: borrowing Communicator) throws {
+    init(
+        path: String, tokenizer: ByteLevelBPE?, specialText: SpecialText, world: borrowing Communicator
+    ) throws {
         var encoded: [Int32] = []
         var sizes: [Int64] = [0, 0]
         var digest = ""
         try agreed(on: world) {
             guard let tokenizer else { return }
-            let text = try Text(contentsOf: path)
+            let text = try Text(contentsOf: path, specialText: specialText)
             for article in text.articles {
                 encoded += tokenizer.encode(text.bytes.span.extracting(article)).map { Int32($0) }
                 encoded.append(Int32(tokenizer.endOfText))

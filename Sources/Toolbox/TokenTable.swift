@@ -1,48 +1,79 @@
+import Corpus
 import Foundation
+import Trainer
 import Transformer
 
 /// `--per-token`: a CSV line for each predicted token, with the level at which each layer attended to predict it.
+///
+/// A file takes its name when it is whole; what is none, a pipe or a device, gets the lines as they come.
 struct TokenTable: ~Copyable {
+    private var file: ReplacementFile?
+    /// Of what is no file; below 0 otherwise.
     private let descriptor: Int32
     private let path: String
 
-    /// Makes the file, or empties it. Throws `ConfigurationError`.
+    /// Makes the file, or opens what is there. Throws `ConfigurationError`.
     init(_ path: String) throws(ConfigurationError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw ConfigurationError("--per-token \(path): cannot be written: \(String(cString: strerror(errno)))")
-        }
-        self.descriptor = descriptor
         self.path = path
+        if SystemFile.exists(path), !SystemFile.isRegular(path) {
+            file = nil
+            descriptor = open(path, O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw Self.failure(path, String(cString: strerror(errno))) }
+            return
+        }
+        descriptor = -1
+        do {
+            file = try ReplacementFile(path)
+        } catch {
+            throw Self.failure(path, "\(error)")
+        }
     }
 
-    // Of a file given up, whose error has been told.
-    deinit { _ = close(descriptor) }
+    // What it was given has been synchronised, or its error told.
+    deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
     /// Writes the columns' names. Throws `ConfigurationError`.
-    func writeHeader(layers: Int) throws(ConfigurationError) {
+    mutating func writeHeader(layers: Int) throws(ConfigurationError) {
         try write("position,token,nll" + (0..<layers).map { ",layer_\($0)" }.joined() + "\n")
     }
 
     /// Appends lines. Throws `ConfigurationError`.
-    func write(_ lines: String) throws(ConfigurationError) {
+    mutating func write(_ lines: String) throws(ConfigurationError) {
         let bytes = Array(lines.utf8)
+        if descriptor < 0 {
+            do {
+                try file?.append(bytes.span.bytes)
+            } catch {
+                throw Self.failure(path, "\(error)")
+            }
+            return
+        }
         var done = 0
         while done < bytes.count {
             let written = bytes[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 && errno == EINTR { continue }
-            guard written > 0 else {
-                throw ConfigurationError("--per-token \(path): cannot be written: \(String(cString: strerror(errno)))")
-            }
+            guard written > 0 else { throw Self.failure(path, String(cString: strerror(errno))) }
             done += written
         }
     }
 
-    /// Makes sure that the lines have reached the file system. Throws `ConfigurationError`.
-    func finish() throws(ConfigurationError) {
+    /// Makes sure that the lines have arrived, and gives a file its name. Throws `ConfigurationError`.
+    mutating func finish() throws(ConfigurationError) {
+        if descriptor < 0 {
+            do {
+                try file?.commit()
+            } catch {
+                throw Self.failure(path, "\(error)")
+            }
+            return
+        }
         // A pipe or terminal cannot be synchronised and needs not be.
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP else {
-            throw ConfigurationError("--per-token \(path): cannot be written: \(String(cString: strerror(errno)))")
+            throw Self.failure(path, String(cString: strerror(errno)))
         }
+    }
+
+    private static func failure(_ path: String, _ reason: String) -> ConfigurationError {
+        ConfigurationError("--per-token \(path): cannot be written: \(reason)")
     }
 }

@@ -9,15 +9,20 @@ public enum ToolboxProgram {
 
     /// Runs with the process's arguments and returns its exit code; a failure that other ranks do not know of ends the
     /// whole job at once instead.
-    public static func main(_ arguments: [String]) -> Int32 {
-        program.run { session in try run(arguments, session) }
+    public static func main() -> Int32 {
+        program.run { session in
+            try run(session)
+            return 0
+        }
     }
 
-    private static func run(_ arguments: [String], _ session: borrowing MPISession) throws {
+    private static func run(_ session: borrowing MPISession) throws {
         let isRoot = session.world.rank == 0
+        let arguments = try agreed(on: session.world) { Arguments.joiningNegativeNumbers(try Arguments.ofProcess()) }
+        try SameOnAllRanks.require(Arguments.numbered(arguments), on: session.world)
         guard let tool = try agreed(on: session.world, { try parse(arguments, isRoot: isRoot) }) else { return }
         let report = try tool.report(arguments, on: session.world)
-        if isRoot { print(report) }
+        try agreed(on: session.world) { if isRoot { try StandardOutput.write(report + "\n") } }
     }
 
     /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.

@@ -52,8 +52,13 @@ final class WindowRunner {
     init(
         _ saved: consuming SavedModel, rows: Int, threads: Int, reducing: String?, world: borrowing Communicator
     ) throws {
-        model = saved.run.model
+        let model = saved.run.model
+        self.model = model
+        try agreed(on: world) {
+            try MemoryLimits.requireAddressSpace(bytes: MemoryEstimate(reading: model, rows: rows).bytes, threads: threads)
+        }
         team = Team(threads: threads)
+        team.claimOpenBLASBuffers()
         bases = try reducing.map { try saved.readBases(for: $0, world: world) }
         let stage = TransformerStage(model, placement: .whole(model), rows: rows, team: team, forTraining: false)
         stages = [(.softmax, stage)]

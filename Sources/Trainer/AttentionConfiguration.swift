@@ -9,6 +9,11 @@ extension RankOptions {
     ) throws(ConfigurationError) {
         let name = options.attention ?? "full"
         let segment = try Self.segment(options.segment, context: context)
+        if name == "fixed", options.namesLevels {
+            throw ConfigurationError(
+                "--levels, --rank-min, --rank-max and --rank-step list what a strategy chooses from; "
+                    + "--attention fixed runs at one: use --level or --rank")
+        }
         if name != "fixed", options.rank != nil || options.level != nil {
             throw ConfigurationError("--rank and --level are for --attention fixed, not \(name)")
         }
@@ -62,7 +67,7 @@ extension RankOptions {
     }
 
     private static func levels(_ options: AttentionOptions, headWidth d: Int) throws -> [Level] {
-        let hasRange = options.rankMin != nil || options.rankMax != nil || options.rankStep != nil
+        let hasRange = options.hasRange
         if let text = options.levels {
             guard !hasRange else {
                 throw ConfigurationError("--levels excludes --rank-min, --rank-max and --rank-step; give one or the other")
@@ -78,8 +83,8 @@ extension RankOptions {
     /// The one asked for, which must divide the context; else the largest of 16 to 128 that does, or the next beyond.
     private static func segment(_ asked: Int?, context: Int) throws(ConfigurationError) -> Int {
         // To decide for fewer tokens costs more than it saves.
-        let divisors = (1...context).filter { context % $0 == 0 && $0 >= 16 }
-        guard let asked else { return divisors.last { $0 <= 128 } ?? divisors.first ?? context }
+        let divisors = (1...context).filter { context % $0 == 0 }, worthwhile = divisors.filter { $0 >= 16 }
+        guard let asked else { return worthwhile.last { $0 <= 128 } ?? worthwhile.first ?? context }
         guard asked >= 1, context % asked == 0 else {
             let fits = divisors.map(String.init).joined(separator: ", ")
             throw ConfigurationError("--segment \(asked) does not divide --context \(context); segments that do: \(fits)")
@@ -119,6 +124,11 @@ extension RankOptions {
 }
 
 extension AttentionOptions {
+    /// Whether levels are given as a range.
+    fileprivate var hasRange: Bool { rankMin != nil || rankMax != nil || rankStep != nil }
+    /// Whether a list of levels is given, one by one or as a range.
+    public var namesLevels: Bool { levels != nil || hasRange }
+
     /// Throws `ConfigurationError` for a basis that is none, or one for a strategy that names no levels.
     fileprivate func basisSource(_ strategy: String) throws(ConfigurationError) -> BasisSource {
         guard let basis else { return .resident }

@@ -15,10 +15,12 @@ public struct CommandLineProgram: Sendable {
 
     public init(name: String) { self.name = name }
 
-    /// Runs `work`, after `prepare` and MPI's start, and returns the exit code. A failure that other ranks do not know of
-    /// ends the whole job at once instead.
-    public func run(prepare: () throws -> Void = {}, _ work: (borrowing MPISession) throws -> Void) -> Int32 {
+    /// Runs `work`, after `prepare` and MPI's start, and returns the exit code, which is what `work` returns where nothing
+    /// failed. A failure that other ranks do not know of ends the whole job at once instead.
+    public func run(prepare: () throws -> Void = {}, _ work: (borrowing MPISession) throws -> Int32) -> Int32 {
         do {
+            StandardStreams.secure()
+            try WriteSignals.ignore()
             try prepare()
             let session = try MPISession()
             let code = try outcome(session, work)
@@ -29,27 +31,27 @@ public struct CommandLineProgram: Sendable {
         }
     }
 
-    private func outcome(_ session: borrowing MPISession, _ work: (borrowing MPISession) throws -> Void) throws -> Int32 {
+    private func outcome(_ session: borrowing MPISession, _ work: (borrowing MPISession) throws -> Int32) throws -> Int32 {
         let rank = session.world.rank
         do {
-            try work(session)
-            return 0
+            try SameOnAllRanks.requireBuild(on: session.world)
+            return try work(session)
         } catch let error as AgreedError {
             return stop(error, Self.mistakeCode, rank)
-        } catch let error as NonFiniteError {
+        } catch let error as DivergedError {
             return stop(error, Self.failureCode, rank)
         }
     }
 
     /// One line from one rank; every rank leaves with the same code.
     private func stop(_ error: any Error, _ code: Int32, _ rank: Int) -> Int32 {
-        if rank == 0 { FileHandle.standardError.write(Data("\(name): \(oneLine("\(error)"))\n".utf8)) }
+        if rank == 0 { StandardStreams.complain("\(name): \(oneLine("\(error)"))") }
         return code
     }
 
     /// Deals with what parsing the command line of `options` threw: help that was asked for is shown by the root.
     ///
-    /// Throws `ConfigurationError` for a mistake, which sends on to `help`.
+    /// Throws `ConfigurationError` for a mistake, which sends on to `help`, and where help cannot be shown.
     public func settle<Options: ParsableArguments>(
         _ error: any Error, of options: Options.Type, help: String, isRoot: Bool
     ) throws(ConfigurationError) {
@@ -57,7 +59,7 @@ public struct CommandLineProgram: Sendable {
         guard Options.exitCode(for: error) == .success else {
             throw ConfigurationError("\(oneLine(Options.message(for: error))); see \(help)")
         }
-        if isRoot { print(Options.fullMessage(for: error)) }
+        if isRoot { try StandardOutput.write(Options.fullMessage(for: error) + "\n") }
     }
 
     private func oneLine(_ text: String) -> String {

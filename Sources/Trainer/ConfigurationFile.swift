@@ -4,18 +4,33 @@ import Transformer
 import Yams
 
 /// `--config run.yaml`: a flat mapping whose keys are the options' names without dashes.
-enum ConfigurationFile {
-    /// The file as command-line arguments, to go before those that the user typed.
+struct ConfigurationFile {
+    /// As the command line names it.
+    let path: String
+    /// The options in it, `--name=value` or `--name` by name, in its order.
+    private let options: [(name: String, argument: String)]
+
+    /// Reads the file; or takes `text` for what it holds, where it is a pipe that only one process can read.
     ///
     /// Throws `ConfigurationError` naming file, line and key: unreadable file, not a mapping, a key that is no option, a
     /// key that stands twice, or a value of the wrong type.
-    static func arguments(of path: String) throws(ConfigurationError) -> [String] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ConfigurationError("--config \(path): cannot be read; check the path and its permissions")
+    init(path: String, text: [UInt8]? = nil) throws(ConfigurationError) {
+        let bytes: [UInt8]
+        do {
+            bytes = try text ?? SystemFile.contents(of: path)
+        } catch {
+            throw ConfigurationError("--config \(path): cannot be read (\(error)); check the path and its permissions")
         }
-        guard let text = String(validating: data, as: UTF8.self) else {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw ConfigurationError("--config \(path): not UTF-8; convert the file")
         }
+        self.path = path
+        options = try Self.options(of: text, path: path)
+    }
+
+    private static func options(
+        of text: String, path: String
+    ) throws(ConfigurationError) -> [(name: String, argument: String)] {
         let root: Node?
         do {
             root = try Yams.compose(yaml: text)
@@ -28,7 +43,7 @@ enum ConfigurationFile {
             throw ConfigurationError(
                 "--config \(path), line \(line): a mapping of options is expected, e.g. `steps: 400`")
         }
-        var arguments: [String] = []
+        var options: [(name: String, argument: String)] = []
         for (key, value) in mapping {
             let place = "--config \(path), line \(key.mark?.line ?? 1)"
             guard let name = key.scalar?.string else {
@@ -47,17 +62,79 @@ enum ConfigurationFile {
             // What parses alone is a flag.
             let isFlag = (try? TrainOptions.parse(["--\(name)"])) != nil
             if isFlag, text == "false" { continue }
-            let pair = isFlag && text == "true" ? ["--\(name)"] : ["--\(name)=\(text)"]
+            let argument = isFlag && text == "true" ? "--\(name)" : "--\(name)=\(text)"
             do {
-                _ = try TrainOptions.parse(pair)
+                _ = try TrainOptions.parse([argument])
             } catch {
                 let reason = TrainOptions.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
                 throw ConfigurationError(
                     reason.hasPrefix("Unknown option") ? "\(place): unknown key \(name)" : "\(place): \(name): \(reason)")
             }
-            arguments += pair
+            options.append((name, argument))
         }
-        return arguments
+        return options
+    }
+
+    /// Its options as a command line to go before `typed`, save those that `typed` rules out.
+    func arguments(before typed: [String]) -> [String] {
+        let excluded = excluded(by: typed)
+        return options.filter { !excluded.contains($0.name) }.map(\.argument) + directoryOfARun(typed)
+    }
+
+    /// A file that a run wrote stands for the directory it lies in, so that a run that was moved goes on where it is.
+    private func directoryOfARun(_ typed: [String]) -> [String] {
+        let directory = SystemFile.directory(of: path)
+        guard SystemFile.name(of: path) == "run.yaml", SystemFile.exists(RunDirectory(directory).metrics),
+            !Arguments.names(in: typed).contains("run-dir"), !options.contains(where: { $0.name == "run-dir" })
+        else { return [] }
+        return ["--run-dir=" + directory]
+    }
+
+    /// Options of one strategy of attention that mean nothing to another.
+    private static let ofStrategies: Set = [
+        "rank", "level", "energy", "alpha", "beta", "gamma", "guard", "epsilon", "epsilon-decay", "features", "landmarks",
+        "basis", "rl-weight", "discount", "policy-update", "warm-start", "policy-seed", "new-policy", "freeze",
+    ]
+    private static let ranges: Set = ["rank-min", "rank-max", "rank-step"]
+
+    /// The options of the file that one of the command line's excludes, or that are made for another value of it.
+    private func excluded(by typed: [String]) -> Set<String> {
+        let given = Arguments.names(in: typed)
+        var excluded: Set<String> = []
+        if let strategy = value(of: "attention", in: typed), strategy != value(of: "attention") {
+            excluded.formUnion(Self.ofStrategies)
+            if strategy == "fixed" { excluded.formUnion(Self.ranges.union(["levels"])) }
+        }
+        for (names, others) in [
+            (["rank"], ["level"]), (["level"], ["rank"]), (["levels"], Array(Self.ranges)), (Array(Self.ranges), ["levels"]),
+            (["context"], ["segment"]), (["tokenizer"], ["vocab-size"]), (["vocab-size"], ["tokenizer"]),
+            (["width", "heads"], ["levels", "level", "rank"]), (["guard"], ["epsilon", "epsilon-decay"]),
+        ] where !given.isDisjoint(with: names) {
+            excluded.formUnion(others)
+        }
+        // Rates and steps of the file hold as long as they can.
+        func isBeyond(_ name: String, _ limit: String) -> Bool {
+            guard let own = value(of: name).flatMap(Double.init), let most = value(of: limit, in: typed).flatMap(Double.init)
+            else { return false }
+            return own > most
+        }
+        if isBeyond("min-lr", "lr") { excluded.insert("min-lr") }
+        if isBeyond("warmup", given.contains("schedule-steps") ? "schedule-steps" : "steps") { excluded.insert("warmup") }
+        return excluded.subtracting(given)
+    }
+
+    private func value(of name: String) -> String? {
+        options.first { $0.name == name }.map { String($0.argument.dropFirst(name.count + 3)) }
+    }
+
+    /// The value that a command line gives an option, its last.
+    private func value(of name: String, in typed: [String]) -> String? {
+        var value: String?
+        for (i, argument) in typed.enumerated() {
+            if argument == "--" + name, i + 1 < typed.count { value = typed[i + 1] }
+            if argument.hasPrefix("--\(name)=") { value = String(argument.dropFirst(name.count + 3)) }
+        }
+        return value
     }
 
     /// Line and cause of what the YAML parser refused.

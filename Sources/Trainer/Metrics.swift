@@ -39,9 +39,10 @@ public struct MetricsLine: Codable, Equatable, Sendable {
     public var policy_entropy: Double?
     public var epsilon: Double?
     public var masked_share: Double?
-    public var valid_perplexity: Double?
-    public var valid_word_perplexity: Double?
-    public var valid_bits_per_byte: Double?
+    /// Null where the number is beyond all numbers.
+    public var valid_perplexity: JSONNumber?
+    public var valid_word_perplexity: JSONNumber?
+    public var valid_bits_per_byte: JSONNumber?
 
     public init(
         step: Int, loss: Double, lr: Double, grad_norm: Double, tokens_per_second: Double, sgemm_share: Double,
@@ -64,8 +65,8 @@ public struct MetricsFile: ~Copyable {
     private let path: String
 
     /// Opens the file for a run that goes on after `step`, dropping the lines of later steps and any half line.
-    /// Throws `ConfigurationError`.
-    public init(_ directory: RunDirectory, after step: Int) throws(ConfigurationError) {
+    /// Throws `ConfigurationError` where it cannot be read or opened, `CorpusError` where it cannot be written.
+    public init(_ directory: RunDirectory, after step: Int) throws {
         try Self.dropLines(after: step, directory)
         let descriptor = open(directory.metrics, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -75,13 +76,19 @@ public struct MetricsFile: ~Copyable {
         path = directory.metrics
     }
 
-    private static func dropLines(after step: Int, _ directory: RunDirectory) throws(ConfigurationError) {
-        guard let old = FileManager.default.contents(atPath: directory.metrics) else { return }
+    private static func dropLines(after step: Int, _ directory: RunDirectory) throws {
+        guard SystemFile.exists(directory.metrics) else { return }
+        let old: [UInt8]
+        do {
+            old = try SystemFile.contents(of: directory.metrics)
+        } catch {
+            throw ConfigurationError("\(directory.metrics): cannot be read (\(error))")
+        }
         let kept = old.split(separator: UInt8(ascii: "\n")).filter { line in
             (try? JSONDecoder().decode(MetricsLine.self, from: Data(line))).map { $0.step <= step } ?? false
         }
         let text = kept.map { String(decoding: $0, as: UTF8.self) + "\n" }.joined()
-        if Data(text.utf8) != old { try directory.write(text, to: directory.metrics) }
+        if Array(text.utf8) != old { try directory.write(text, to: directory.metrics) }
     }
 
     deinit { _ = close(descriptor) }
@@ -96,9 +103,12 @@ public struct MetricsFile: ~Copyable {
         } catch {
             throw ConfigurationError("\(path): step \(line.step) has no JSON form")
         }
+        let end = lseek(descriptor, 0, SEEK_END)
         let written = data.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         guard written == data.count else {
             let reason = written < 0 ? String(cString: strerror(errno)) : "only \(written) of \(data.count) bytes"
+            // Best effort: the next start drops a half line as well.
+            if written > 0 { _ = ftruncate(descriptor, end) }
             throw ConfigurationError("\(path): cannot be written (\(reason)); make room and start again to resume")
         }
     }

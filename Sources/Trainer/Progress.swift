@@ -8,6 +8,7 @@ final class Progress {
     private let interval: Int
     private var lineIsOpen = false
     private var timed = (steps: 0, seconds: 0.0)
+    private var lastEvaluating = monotonicSeconds()
 
     init(steps: Int) {
         self.steps = steps
@@ -36,6 +37,20 @@ final class Progress {
         } else {
             print(text)
         }
+        flush()
+    }
+
+    /// How far an evaluation is: in place on a terminal, every quarter of a minute elsewhere.
+    func evaluating(step: Int, tokens: Int, share: Double) {
+        let text = "valid      step \(step): \(percent(share)) of \(grouped(Double(tokens))) tokens"
+        if isTerminal {
+            print("\r\u{1B}[K" + text, terminator: "")
+            lineIsOpen = true
+        } else {
+            guard monotonicSeconds() - lastEvaluating > 15 else { return }
+            print(text)
+        }
+        lastEvaluating = monotonicSeconds()
         flush()
     }
 

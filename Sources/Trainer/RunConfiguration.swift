@@ -1,7 +1,9 @@
 import DynamicRank
+import Corpus
 import Kernels
 import Transformer
 import Worker
+import Yams
 
 /// Every option of a run, resolved: command line over file over default.
 public struct RunConfiguration: Sendable, Equatable {
@@ -30,6 +32,10 @@ public struct RunConfiguration: Sendable, Equatable {
     /// Levels, segments and who names them.
     public var ranks: RankOptions
     public var evalEvery, checkpointEvery, traceEvery, keep: Int
+    /// Tokens of the held-out text to evaluate on; nil for all.
+    public var evalTokens: Int?
+    /// What a document separator standing in a text means.
+    public var specialText: SpecialText
     public var resume: Resume
     /// Whether a policy may begin on a checkpoint that has none.
     public var startsPolicy: Bool
@@ -38,13 +44,30 @@ public struct RunConfiguration: Sendable, Equatable {
 
     /// Resolves `arguments` (without the program's name), reading `--config` where it is given.
     ///
+    /// - Parameter pipe: what the configuration file holds, where it is a pipe that only one process could read.
     /// Throws `ConfigurationError` for a value that cannot be, and ArgumentParser's errors, a request for help among them.
-    public init(arguments: [String]) throws {
-        var options = try TrainOptions.parse(arguments)
-        if let file = options.config {
-            options = try TrainOptions.parse(ConfigurationFile.arguments(of: file) + arguments)
+    public init(arguments: [String], pipe: [UInt8]? = nil) throws {
+        let typed = Arguments.joiningNegativeNumbers(arguments)
+        var options = try TrainOptions.parse(typed)
+        if let path = options.config {
+            let file = try ConfigurationFile(path: path, text: SystemFile.isRegular(path) ? nil : pipe)
+            options = try TrainOptions.parse(file.arguments(before: typed) + typed)
         }
         try self.init(options)
+    }
+
+    /// What the configuration file that `arguments` name holds, if it is a pipe, which can be read once; nil otherwise.
+    ///
+    /// Throws `ConfigurationError` where it cannot be read.
+    static func pipe(in arguments: [String]) throws(ConfigurationError) -> [UInt8]? {
+        guard let path = (try? TrainOptions.parse(Arguments.joiningNegativeNumbers(arguments)))?.config,
+            SystemFile.exists(path), !SystemFile.isRegular(path)
+        else { return nil }
+        do {
+            return try SystemFile.contents(of: path)
+        } catch {
+            throw ConfigurationError("--config \(path): cannot be read (\(error)); check the path and its permissions")
+        }
     }
 
     init(_ options: TrainOptions) throws(ConfigurationError) {
@@ -62,8 +85,9 @@ public struct RunConfiguration: Sendable, Equatable {
         batch = step.batch ?? 8
         microBatch = step.microBatch
         let peak = step.lr ?? 1e-3
+        let schedule = step.scheduleSteps ?? steps
         learningRate = LearningRate(
-            peak: peak, floor: step.minLr ?? peak / 10, warmup: step.warmup ?? max(1, steps / 20), steps: steps)
+            peak: peak, floor: step.minLr ?? peak / 10, warmup: step.warmup ?? max(1, schedule / 20), steps: schedule)
         weightDecay = step.weightDecay ?? 0.1
         clip = step.clip ?? 1
         seed = step.seed ?? 1
@@ -88,6 +112,8 @@ public struct RunConfiguration: Sendable, Equatable {
         checkpointEvery = run.checkpointEvery ?? 100
         traceEvery = run.traceEvery ?? 1
         keep = run.keep ?? 3
+        evalTokens = run.evalTokens
+        specialText = text.specialText ?? .split
         switch run.resume ?? "auto" {
         case "auto": resume = .auto
         case "none": resume = .none
@@ -104,7 +130,8 @@ public struct RunConfiguration: Sendable, Equatable {
             ("--warmup", learningRate.warmup, 0...many), ("--layer-shards", layerShards, 1...(1 << 12)),
             ("--threads", threads ?? 1, 1...(1 << 10)), ("--eval-every", evalEvery, 0...many),
             ("--checkpoint-every", checkpointEvery, 0...many), ("--trace-every", traceEvery, 0...many),
-            ("--keep", keep, 1...many),
+            ("--keep", keep, 1...many), ("--schedule-steps", learningRate.steps, 1...many),
+            ("--eval-tokens", evalTokens ?? 2, 2...many),
         ]
         for (name, value, limit) in limits where !limit.contains(value) {
             let bound = value < limit.lowerBound ? "at least \(limit.lowerBound)" : "at most \(limit.upperBound)"
@@ -117,8 +144,9 @@ public struct RunConfiguration: Sendable, Equatable {
             throw ConfigurationError(
                 "--min-lr is \(learningRate.floor); it must lie between 0 and --lr \(learningRate.peak)")
         }
-        guard learningRate.warmup <= steps else {
-            throw ConfigurationError("--warmup \(learningRate.warmup) is longer than --steps \(steps)")
+        guard learningRate.warmup <= learningRate.steps else {
+            let limit = learningRate.steps == steps ? "--steps" : "--schedule-steps"
+            throw ConfigurationError("--warmup \(learningRate.warmup) is longer than \(limit) \(learningRate.steps)")
         }
         for (name, value) in [("--weight-decay", weightDecay), ("--clip", clip)] where !(value >= 0 && value.isFinite) {
             throw ConfigurationError("\(name) is \(value); it must be at least 0")
@@ -130,6 +158,17 @@ public struct RunConfiguration: Sendable, Equatable {
         guard tokenizer == nil || text.vocabSize == nil else {
             throw ConfigurationError("--tokenizer and --vocab-size exclude each other: a given tokenizer has its own size")
         }
+        let sizes = ByteLevelBPE.smallestVocabulary...ByteLevelBPE.largestVocabulary
+        guard sizes.contains(vocabularySize) else {
+            throw ConfigurationError(
+                "--vocab-size is \(vocabularySize); a vocabulary that is learnt has \(sizes.lowerBound) to \(sizes.upperBound) entries")
+        }
+        for (name, path) in [
+            ("--train", train), ("--valid", valid), ("--tokenizer", tokenizer), ("--run-dir", runDirectory),
+        ] {
+            if let path { try SystemFile.requireExpanded(path, option: name) }
+        }
+        if case .path(let path) = resume { try SystemFile.requireExpanded(path, option: "--resume") }
     }
 
     /// The model for a tokenizer of this many entries. Throws `ConfigurationError`.
@@ -147,8 +186,8 @@ public struct RunConfiguration: Sendable, Equatable {
             optimizer: AdamW(weightDecay: weightDecay), clip: clip, seed: seed, freezesModel: freezesModel)
     }
 
-    /// The same options as a configuration file.
-    public var yaml: String {
+    /// The options that make this run again, by name; where it lies and how it starts are not among them.
+    var options: [(name: String, value: String)] {
         var lines: [(String, String?)] = [
             ("train", train), ("valid", valid), ("tokenizer", tokenizer),
             ("vocab-size", tokenizer == nil ? "\(vocabularySize)" : nil),
@@ -156,22 +195,39 @@ public struct RunConfiguration: Sendable, Equatable {
             ("dropout", "\(dropout)"), ("steps", "\(steps)"), ("batch", "\(batch)"),
             ("micro-batch", microBatch.map { "\($0)" }), ("lr", "\(learningRate.peak)"),
             ("min-lr", "\(learningRate.floor)"), ("warmup", "\(learningRate.warmup)"),
+            ("schedule-steps", learningRate.steps == steps ? nil : "\(learningRate.steps)"),
             ("weight-decay", "\(weightDecay)"), ("clip", "\(clip)"), ("seed", "\(seed)"),
             ("precision", precision.rawValue),
             ("layer-shards", "\(layerShards)"), ("threads", threads.map { "\($0)" }),
             ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"),
-            ("trace-every", "\(traceEvery)"), ("keep", "\(keep)"),
+            ("eval-tokens", evalTokens.map { "\($0)" }),
+            ("trace-every", "\(traceEvery)"), ("keep", "\(keep)"), ("special-text", specialText.rawValue),
         ]
         lines += ranks.options.map { ($0, $1) }
         if freezesModel { lines.append(("freeze", "true")) }
-        lines.append(("run-dir", runDirectory))
-        let texts: Set = ["train", "valid", "tokenizer", "run-dir", "levels", "level", "guard"]
-        return lines.compactMap { name, value in
-            value.map { texts.contains(name) ? "\(name): \(quoted($0))" : "\(name): \($0)" }
-        }.joined(separator: "\n") + "\n"
+        return lines.compactMap { name, value in value.map { (name, $0) } }
     }
 
-    private func quoted(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    /// What all ranks must have alike: all but the number of threads.
+    var shared: [(name: String, value: String)] {
+        let resumption =
+            switch resume {
+            case .auto: "auto"
+            case .none: "none"
+            case .path(let path): path
+            }
+        return options.filter { $0.name != "threads" }
+            + [("run-dir", runDirectory), ("resume", resumption), ("new-policy", "\(startsPolicy)")]
+    }
+
+    /// The same options as a configuration file. It does not say where the run lies, so that it may be moved.
+    ///
+    /// Throws `YamlError` where the library cannot write them.
+    public func yaml() throws -> String {
+        let texts: Set = ["train", "valid", "tokenizer", "levels", "level", "guard"]
+        let pairs = options.map { name, value in
+            (Node(name), texts.contains(name) ? Node(value, Tag(.str), .doubleQuoted) : Node(value))
+        }
+        return try Yams.serialize(node: .mapping(Node.Mapping(pairs)), width: -1, allowUnicode: true)
     }
 }

@@ -1,4 +1,5 @@
 import Checkpoint
+import Corpus
 import Foundation
 import Transformer
 
@@ -19,65 +20,50 @@ public struct RunDirectory: Sendable {
     /// Makes the directories that are missing. Throws `ConfigurationError` where it cannot be written to.
     public func create() throws(ConfigurationError) {
         do {
-            for directory in [path, data] { try Self.makeDirectory(directory) }
+            for directory in [path, data] { try makeDirectory(directory) }
             let probe = path + "/.writable"
-            try Data().write(to: URL(fileURLWithPath: probe))
-            try FileManager.default.removeItem(atPath: probe)
+            let descriptor = open(probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0, close(descriptor) == 0, unlink(probe) == 0 else {
+                throw SystemFile.Refusal(code: errno)
+            }
         } catch {
-            throw ConfigurationError("--run-dir \(path): cannot be written to (\(Self.reason(error))); name another")
+            throw ConfigurationError("--run-dir \(path): cannot be written to (\(error)); name another")
         }
     }
 
-    /// Makes a directory and those above it. Throws `POSIXError`, whose cause Foundation's own way would lose.
-    private static func makeDirectory(_ path: String) throws {
-        if mkdir(path, 0o777) == 0 || errno == EEXIST { return }
-        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        if errno == ENOENT, parent != path {
-            try makeDirectory(parent)
-            if mkdir(path, 0o777) == 0 { return }
-        }
-        throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+    /// Writes a small file whole, in place of what has its name. Throws `CorpusError`.
+    public func write(_ text: String, to file: String) throws(CorpusError) {
+        try ReplacementFile.write(Array(text.utf8), to: file)
     }
 
-    /// Writes a small file whole. Throws `ConfigurationError`.
-    public func write(_ text: String, to file: String) throws(ConfigurationError) {
-        do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
-        } catch {
-            throw ConfigurationError("\(file): cannot be written (\(Self.reason(error)))")
-        }
-    }
-
-    /// Moves checkpoints after `step`, and a copy of the metrics, to a new `previous-N`: what a run leaves that goes on
-    /// from an earlier point. Returns the directory if anything was moved. Throws `ConfigurationError`.
+    /// Moves to a new `previous-N` what a run leaves that goes on from an earlier point: checkpoints after `step`, and a copy
+    /// of the metrics. Where the run goes on from a checkpoint of another, all that is here goes there.
+    ///
+    /// - Returns: the directory if anything was moved.
+    /// - Throws: `ConfigurationError` where it cannot be filled, `CheckpointError` where checkpoints cannot be listed.
     @discardableResult
-    public func setAside(after step: Int) throws -> String? {
-        let later = try CheckpointDirectory(path).checkpoints().filter { $0.step > step }
-        let files = FileManager.default
-        let startsOver = step == 0 && files.fileExists(atPath: metrics)
-        if later.isEmpty && !startsOver { return nil }
+    public func setAside(after step: Int, isOfAnotherRun: Bool = false) throws -> String? {
+        let later = try CheckpointDirectory(path).checkpoints().filter { isOfAnotherRun || $0.step > step }
+        let hasMetrics = SystemFile.exists(metrics)
+        if later.isEmpty && !(hasMetrics && (step == 0 || isOfAnotherRun)) { return nil }
         var number = 1
-        while files.fileExists(atPath: path + "/previous-\(number)") { number += 1 }
+        while SystemFile.exists(path + "/previous-\(number)") { number += 1 }
         let aside = path + "/previous-\(number)"
         do {
-            try files.createDirectory(atPath: aside, withIntermediateDirectories: false)
-            if files.fileExists(atPath: metrics) {
-                try files.copyItem(atPath: metrics, toPath: aside + "/metrics.jsonl")
+            try makeDirectory(aside)
+            if hasMetrics {
+                if isOfAnotherRun {
+                    try SystemFile.move(metrics, to: aside + "/metrics.jsonl")
+                } else {
+                    try ReplacementFile.write(try SystemFile.contents(of: metrics), to: aside + "/metrics.jsonl")
+                }
             }
             for checkpoint in later {
-                let name = URL(fileURLWithPath: checkpoint.path).lastPathComponent
-                try files.moveItem(atPath: checkpoint.path, toPath: aside + "/" + name)
+                try SystemFile.move(checkpoint.path, to: aside + "/" + SystemFile.name(of: checkpoint.path))
             }
         } catch {
-            throw ConfigurationError("\(aside): cannot be filled (\(Self.reason(error)))")
+            throw ConfigurationError("\(aside): cannot be filled (\(error))")
         }
         return aside
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        if let error = error as? POSIXError { return String(cString: strerror(error.code.rawValue)) }
-        let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        if let cause, cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
-        return error.localizedDescription.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

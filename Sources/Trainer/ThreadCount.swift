@@ -8,6 +8,8 @@ public struct ThreadCount {
     public let neighbours: Int
     /// Cores this rank may use, ranks on its node, and what follows, for the start-up lines.
     public let explanation: String
+    /// Why the number asked for serves nobody; nil where it may.
+    public let warning: String?
 
     /// Collective. The number asked for; or all cores of a rank that is bound to some; or this rank's share of the node.
     ///
@@ -17,6 +19,8 @@ public struct ThreadCount {
         neighbours = try world.splitShared().size
         let isBound = usable < ProcessInfo.processInfo.processorCount
         threads = asked ?? max(1, isBound ? usable : usable / neighbours)
+        warning = threads > usable
+            ? "\(threads) threads share \(usable) core\(usable == 1 ? "" : "s"); --threads \(usable) is as fast or faster" : nil
         explanation = "\(usable) usable core\(usable == 1 ? "" : "s")\(isBound ? " (bound)" : ""), "
             + "\(neighbours) rank\(neighbours == 1 ? "" : "s") on the node"
     }

@@ -1,7 +1,17 @@
 import ArgumentParser
+import Corpus
 import Kernels
 
 extension Precision: ExpressibleByArgument {}
+extension SpecialText: ExpressibleByArgument {}
+
+/// A seed as it is typed. Throws `ValidationError` for what is none.
+@Sendable private func seedNumber(_ text: String) throws -> UInt64 {
+    guard let seed = UInt64(text) else {
+        throw ValidationError("a seed is a whole number from 0 to \(UInt64.max)")
+    }
+    return seed
+}
 
 /// The command line of `drrl-train`. A configuration file's keys are these options' names.
 struct TrainOptions: ParsableCommand {
@@ -11,8 +21,9 @@ struct TrainOptions: ParsableCommand {
         usage: "[mpirun -n RANKS] drrl-train [--config FILE] [options]",
         discussion: """
             Started alone it is a grid of one rank. With no --train it generates a corpus and trains on that. \
-            A run that stopped goes on where it stopped when started again with the same --run-dir; SIGUSR1 to mpirun \
-            or to any rank saves at the next step and exits 0.
+            A run that stopped goes on where it stopped when started again with the same --run-dir. SIGUSR1 to mpirun \
+            or to any rank saves at the next step and exits 0; so does SIGTERM. Ctrl-C, SIGHUP and SIGXCPU save and exit \
+            with 128 and the signal's number; a second Ctrl-C leaves at once.
             """)
 
     @Option(help: ArgumentHelp("YAML file of these options, e.g. `steps: 400`; the command line wins.", valueName: "file"))
@@ -39,6 +50,9 @@ struct TextOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Entries of the tokenizer to train (default: 4096).", valueName: "n"))
     var vocabSize: Int?
+
+    @Option(help: ArgumentHelp("What <|endoftext|> in a text means: split, a line that is exactly it ends a document; encode, ordinary text; refuse (default: split).", valueName: "rule"))
+    var specialText: SpecialText?
 }
 
 struct ModelOptions: ParsableArguments {
@@ -131,7 +145,7 @@ public struct PolicyOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Steps that first imitate the energy rule (default: 0).", valueName: "n"))
     public var warmStart: Int?
 
-    @Option(help: ArgumentHelp("Decides the policy's first weights and its draws (default: --seed).", valueName: "n"))
+    @Option(help: ArgumentHelp("Decides the policy's first weights and its draws (default: --seed).", valueName: "n"), transform: seedNumber)
     public var policySeed: UInt64?
 
     @Flag(help: "Let a policy begin on a checkpoint that has none for these levels.")
@@ -162,13 +176,16 @@ struct StepOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Steps of linear warm-up (default: a twentieth of --steps).", valueName: "n"))
     var warmup: Int?
 
+    @Option(help: ArgumentHelp("Steps that the learning rate's schedule is made for; to go on beyond them at --min-lr, keep it where you raise --steps (default: --steps).", valueName: "n"))
+    var scheduleSteps: Int?
+
     @Option(help: ArgumentHelp("AdamW's decay of matrices (default: 0.1).", valueName: "x"))
     var weightDecay: Float?
 
     @Option(help: ArgumentHelp("Largest norm of the gradient; 0 for no limit (default: 1).", valueName: "norm"))
     var clip: Float?
 
-    @Option(help: ArgumentHelp("Decides weights, sample order and dropout (default: 1).", valueName: "n"))
+    @Option(help: ArgumentHelp("Decides weights, sample order and dropout (default: 1).", valueName: "n"), transform: seedNumber)
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Of the linear maps' products: float32, or bf16: factors are rounded, sums are not (default: float32).", valueName: "type"))
@@ -189,6 +206,9 @@ struct RunOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Steps between evaluations; 0 for the end only (default: 100).", valueName: "n"))
     var evalEvery: Int?
+
+    @Option(help: ArgumentHelp("Evaluate on that many of the held-out text's first tokens (default: all).", valueName: "n"))
+    var evalTokens: Int?
 
     @Option(help: ArgumentHelp("Steps between checkpoints; 0 for the end only (default: 100).", valueName: "n"))
     var checkpointEvery: Int?

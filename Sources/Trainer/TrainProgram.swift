@@ -1,5 +1,7 @@
+import Checkpoint
 import Communicator
 import Corpus
+import DynamicRank
 import Kernels
 import Transformer
 import Worker
@@ -10,26 +12,33 @@ public enum TrainProgram {
 
     /// Runs with the process's arguments and returns its exit code; a failure that other ranks do not know of ends the
     /// whole job at once instead.
-    public static func main(_ arguments: [String]) -> Int32 {
-        // Before MPI starts: SIGUSR1's default action kills.
+    public static func main() -> Int32 {
+        // Before MPI starts: the signals' default action kills.
         program.run(prepare: { try StopSignal.install() }) { session in
             let isRoot = session.world.rank == 0
-            if let run = try agreed(on: session.world, { try parse(arguments, isRoot: isRoot) }) { try train(run, session) }
+            // A pipe can be read once, and is rank 0's.
+            let pipe = try agreed(on: session.world) {
+                isRoot ? try RunConfiguration.pipe(in: Arguments.ofProcess()) ?? [] : []
+            }
+            let text = try session.world.broadcast(pipe, root: 0)
+            guard let run = try agreed(on: session.world, { try parse(pipe: text, isRoot: isRoot) }) else { return 0 }
+            try SameOnAllRanks.require(run.shared, on: session.world)
+            return try train(run, session)?.exitCode ?? 0
         }
     }
 
     /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
-    private static func parse(_ arguments: [String], isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
+    private static func parse(pipe: [UInt8], isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
         do {
-            return try RunConfiguration(arguments: arguments)
+            return try RunConfiguration(arguments: Arguments.ofProcess(), pipe: pipe)
         } catch {
             try program.settle(error, of: TrainOptions.self, help: "drrl-train --help", isRoot: isRoot)
             return nil
         }
     }
 
-    /// Collective. Throws `AgreedError`, `NonFiniteError` and `MPIError`.
-    private static func train(_ run: RunConfiguration, _ session: borrowing MPISession) throws {
+    /// Collective. Returns the signal that stopped the run, if one did. Throws `AgreedError`, `DivergedError` and `MPIError`.
+    private static func train(_ run: RunConfiguration, _ session: borrowing MPISession) throws -> StopSignal? {
         let isRoot = session.world.rank == 0
         let progress = isRoot ? Progress(steps: run.steps) : nil
         let say: (String) -> Void = { progress?.say($0) }
@@ -44,25 +53,39 @@ public enum TrainProgram {
             guard isRoot else { return }
             try directory.create()
             lock = try RunLock(directory)
+            try CheckpointDirectory(directory.path).removeLeftovers()
         }
         let count = try ThreadCount(asked: run.threads, world: session.world)
         say("grid       \(topology.replicas) replica\(topology.replicas == 1 ? "" : "s") × \(topology.stages) "
             + "stage\(topology.stages == 1 ? "" : "s"), \(count.threads) thread\(count.threads == 1 ? "" : "s") a rank; "
             + count.explanation)
+        if let warning = count.warning { say("grid       note: \(warning)") }
 
-        let corpus = try PreparedCorpus.prepare(run, directory, world: session.world, say: say)
+        // Until the run is known to start, what it makes stands beside what is there.
+        let staged = StagedFiles()
+        let point = try agreed(on: session.world) {
+            isRoot ? try ResumePoint(run, in: directory, say: say) : .none
+        }
+        let corpus = try PreparedCorpus.prepare(
+            run, directory, saved: point.tokenizer, staged: staged, world: session.world, say: say)
+        let model = try agreed(on: session.world) {
+            let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
+            try MemoryEstimate(
+                model, run.training(replicas: topology.replicas), topology, ranks: run.ranks, threads: count.threads,
+                tracedSteps: run.traceEvery > 0 ? run.steps / run.traceEvery : 0
+            ).requireFit(ranks: count.neighbours, threads: count.threads)
+            return model
+        }
         let team = Team(threads: count.threads, precision: run.precision)
+        team.claimOpenBLASBuffers()
         let grid = try Grid(topology, world: session.world)
         let worker = try grid.agree {
-            let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
-            try MemoryEstimate(model, run.training(replicas: topology.replicas), topology).requireFit(ranks: count.neighbours)
-            return try Worker(
+            try Worker(
                 grid: grid, configuration: model, options: run.training(replicas: topology.replicas), ranks: run.ranks,
                 source: BatchSource(shard: corpus.train, context: run.context, seed: run.seed), team: team,
                 traceEvery: run.traceEvery)
         }
         let rate = try sgemmRate(team, grid)
-        let model = worker.configuration
         say("model      \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
             + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
         if let summary = run.ranks.summary { say("attention  \(summary)") }
@@ -73,44 +96,48 @@ public enum TrainProgram {
         }
         say("run        \(run.runDirectory): checkpoints, metrics.jsonl, run.yaml, tokenizer, tokens")
 
-        try resume(run, directory, worker, corpus, say)
+        try resume(run, worker, corpus, point, say)
+        guard worker.step < run.steps else {
+            say("done       step \(worker.step) of \(run.steps) was reached before; raise --steps to go on")
+            return nil
+        }
         var metrics: MetricsFile?
         try grid.agree {
             guard isRoot else { return }
-            try directory.write(run.yaml, to: directory.configuration)
-            metrics = try MetricsFile(directory, after: worker.step)
-        }
-        try TrainingLoop(worker: worker, run: run, corpus: corpus, sgemmRate: rate, progress: progress)
-            .train(into: metrics)
-        _ = consume lock
-    }
-
-    /// Collective: takes up the checkpoint that `--resume` names, and sets aside what lies after it.
-    private static func resume(
-        _ run: RunConfiguration, _ directory: RunDirectory, _ worker: Worker, _ corpus: PreparedCorpus,
-        _ say: (String) -> Void
-    ) throws {
-        let grid = worker.grid
-        let isRoot = grid.topology.rank == 0
-        let found = try grid.agree { isRoot ? try run.checkpointToResume(in: directory, say: say) ?? "" : "" }
-        let path = try grid.world.broadcast(found, root: 0)
-        if !path.isEmpty {
-            let restored = try worker.restore(
-                from: path, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
-            say("resume     step \(worker.step) from \(path)")
-            if let saved = restored?.corpus, saved.sourceHash != corpus.train.sidecar.sourceHash {
-                say("resume     note: that run read another text, \(saved.path)")
+            let room = try CheckpointDirectory(directory.path).room(forBytes: worker.checkpointByteCount)
+            if room < run.keep + 1 {
+                say("run        note: \(run.runDirectory) has room for \(room) more checkpoint\(room == 1 ? "" : "s") of "
+                    + "\(grouped(Double(worker.checkpointByteCount))) bytes; --keep \(run.keep) needs \(run.keep + 1)")
             }
-            if let saved = restored?.precision, saved != run.precision {
-                say("resume     note: that run multiplied in \(saved.rawValue), this one in \(run.precision.rawValue)")
-            }
-            if let note = restored?.traceNote { say("resume     note: \(note)") }
-        }
-        try grid.agree {
-            if isRoot, let aside = try directory.setAside(after: worker.step) {
+            if let aside = try directory.setAside(after: worker.step, isOfAnotherRun: !point.isOfThisRun) {
                 say("resume     moved what was there to \(aside)")
             }
+            try staged.commit()
+            try corpus.saveTokenizer(in: directory)
+            try directory.write(try run.yaml(), to: directory.configuration)
+            metrics = try MetricsFile(directory, after: worker.step)
         }
+        let stopped = try TrainingLoop(worker: worker, run: run, corpus: corpus, sgemmRate: rate, progress: progress)
+            .train(into: metrics)
+        _ = consume lock
+        return stopped
+    }
+
+    /// Collective: takes up the checkpoint that the run goes on from, if any, and says what is otherwise than it was there.
+    private static func resume(
+        _ run: RunConfiguration, _ worker: Worker, _ corpus: PreparedCorpus, _ point: borrowing ResumePoint,
+        _ say: (String) -> Void
+    ) throws {
+        let path = try worker.grid.world.broadcast(point.path, root: 0)
+        if path.isEmpty { return }
+        let restored = try worker.restore(
+            from: point.reader, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
+        say("resume     step \(worker.step) from \(path)")
+        guard let restored else { return }
+        for line in ChangedOptions(from: restored, to: run, corpus.saved, step: worker.step).lines {
+            say("resume     note: \(line)")
+        }
+        if let note = restored.traceNote { say("resume     note: \(note)") }
     }
 
     /// Collective: the SGEMM rate of all ranks at once, in FLOP/s.

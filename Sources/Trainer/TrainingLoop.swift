@@ -1,3 +1,4 @@
+import Checkpoint
 import Communicator
 import Kernels
 import Transformer
@@ -13,6 +14,8 @@ final class TrainingLoop {
     /// Rank 0 only.
     private let progress: Progress?
     private var savedStep: Int
+    /// The last step whose checkpoint was known to serve when older ones were removed.
+    private var prunedStep: Int?
 
     init(worker: Worker, run: RunConfiguration, corpus: PreparedCorpus, sgemmRate: Double, progress: Progress?) {
         self.worker = worker
@@ -23,25 +26,55 @@ final class TrainingLoop {
         savedStep = worker.step
     }
 
-    /// Collective. Throws `AgreedError` where a file could not be written, `NonFiniteError` and `MPIError`.
-    func train(into metrics: borrowing MetricsFile?) throws {
+    /// Collective. Returns the signal that stopped the run before its last step, if one did. Throws `AgreedError` where a file
+    /// could not be written, `DivergedError` and `MPIError`.
+    func train(into metrics: borrowing MetricsFile?) throws -> StopSignal? {
+        do {
+            return try run(into: metrics)
+        } catch let error as NonFiniteError {
+            throw try diverged(error)
+        }
+    }
+
+    private func run(into metrics: borrowing MetricsFile?) throws -> StopSignal? {
         let start = monotonicSeconds()
         var first: MetricsLine?
         var last: MetricsLine?
         while worker.step < run.steps {
-            let report = try worker.trainStep(stopRequested: StopSignal.isRaised)
+            let report = try worker.trainStep(stopRequest: StopSignal.raisedNumber)
+            // The step before gave a finite loss and gradient: its checkpoint serves, and may take the place of older ones.
+            try prune(provenStep: report.step - 1)
             var line = metricsLine(report)
-            if report.step == run.steps || isDue(report.step, every: run.evalEvery) { try evaluate(&line) }
+            var stopped = StopSignal(number: report.stopRequest)
+            let isLast = report.step == run.steps
+            var isProven = false
+            if stopped == nil, isLast || isDue(report.step, every: run.evalEvery) {
+                switch try evaluate(&line) {
+                case .finite: isProven = true
+                case .none: break
+                case .stopped(let signal): stopped = signal
+                case .notFinite:
+                    try worker.grid.agree { try metrics?.append(line) }
+                    throw NonFiniteError(step: report.step, what: "the loss of the held-out text")
+                }
+            }
             try worker.grid.agree { try metrics?.append(line) }
             progress?.step(line)
             first = first ?? line
             last = line
-            if report.stopRequested || report.step == run.steps || isDue(report.step, every: run.checkpointEvery) {
+            if stopped != nil || isLast || isDue(report.step, every: run.checkpointEvery) {
+                if isLast, stopped == nil, !isProven {
+                    guard try worker.givesFiniteLoss() else {
+                        throw NonFiniteError(step: report.step, what: "the loss after the update")
+                    }
+                    isProven = true
+                }
                 try save()
+                if isProven { try prune(provenStep: report.step) }
             }
-            if report.stopRequested {
+            if let stopped {
                 progress?.say("stopped    at step \(report.step), as a signal asked; start again to go on")
-                return
+                return stopped
             }
         }
         if let first, let last {
@@ -49,12 +82,11 @@ final class TrainingLoop {
                 + "\(fixed(first.loss, 4)) at step \(first.step), \(fixed(last.loss, 4)) at step \(last.step)")
             if let perplexity = last.valid_perplexity {
                 let entries = grouped(Double(worker.configuration.vocabularySize))
-                progress?.say("learnt     held-out perplexity \(fixed(perplexity, 2)) a token, where guessing among "
+                progress?.say("learnt     held-out perplexity \(fixed(perplexity.value, 2)) a token, where guessing among "
                     + "\(entries) entries gives \(entries)")
             }
-        } else {
-            progress?.say("done       step \(worker.step) of \(run.steps) was reached before; raise --steps to go on")
         }
+        return nil
     }
 
     private func isDue(_ step: Int, every interval: Int) -> Bool { interval > 0 && step % interval == 0 }
@@ -98,23 +130,76 @@ final class TrainingLoop {
         return line
     }
 
-    private func evaluate(_ line: inout MetricsLine) throws {
-        guard let valid = corpus.valid else { return }
-        let report = try worker.evaluate(valid)
-        // A text with few spaces has long words, and JSON has no infinity.
-        line.valid_perplexity = report.perplexity.isFinite ? report.perplexity : nil
-        line.valid_word_perplexity = report.wordPerplexity.isFinite ? report.wordPerplexity : nil
-        line.valid_bits_per_byte = report.bitsPerByte
-        progress?.say("valid      step \(line.step): perplexity \(fixed(report.perplexity, 3)) a token, "
-            + "\(fixed(report.wordPerplexity, 2)) a word; \(fixed(report.bitsPerByte, 4)) bits a byte  "
-            + "[context and stride \(worker.configuration.context), tokenizer \(corpus.tokenizer.hash.prefix(12))]")
+    /// What an evaluation came to.
+    private enum Evaluated {
+        /// There is no held-out text.
+        case none
+        case finite, notFinite
+        case stopped(StopSignal)
     }
 
+    /// Collective.
+    private func evaluate(_ line: inout MetricsLine) throws -> Evaluated {
+        guard let heldOut = corpus.heldOut else { return .none }
+        let step = line.step, tokens = heldOut.count, live = progress
+        let result = try worker.evaluate(
+            heldOut, stopRequest: { StopSignal.raisedNumber },
+            progress: { live?.evaluating(step: step, tokens: tokens, share: $0) })
+        let report: EvaluationReport
+        switch result {
+        case .success(let whole): report = whole
+        case .failure(let stop):
+            guard let signal = StopSignal(number: stop.stopRequest) else { return .none }
+            progress?.say("valid      step \(step): left out, as a signal asked")
+            return .stopped(signal)
+        }
+        line.valid_perplexity = JSONNumber(report.perplexity)
+        line.valid_word_perplexity = JSONNumber(report.wordPerplexity)
+        line.valid_bits_per_byte = JSONNumber(report.bitsPerByte)
+        let part = tokens < heldOut.shard.count ? "first \(grouped(Double(tokens))) tokens, " : ""
+        progress?.say("valid      step \(step): perplexity \(fixed(report.perplexity, 3)) a token, "
+            + "\(fixed(report.wordPerplexity, 2)) a word; \(fixed(report.bitsPerByte, 4)) bits a byte  "
+            + "[\(part)context and stride \(worker.configuration.context), tokenizer \(corpus.tokenizer.hash.prefix(12))]")
+        return report.negativeLogLikelihood.isFinite ? .finite : .notFinite
+    }
+
+    /// Collective.
     private func save() throws {
         if savedStep == worker.step { return }
-        let path = try worker.save(
-            in: run.runDirectory, keep: run.keep, corpus: corpus.saved, tokenizer: corpus.savedTokenizer)
+        let path = try worker.save(in: run.runDirectory, corpus: corpus.saved, tokenizer: corpus.savedTokenizer)
         savedStep = worker.step
         if let path { progress?.say("saved      \(path)") }
     }
+
+    /// Collective: removes checkpoints beyond the newest `--keep`, once, after `step`'s own is known to serve.
+    private func prune(provenStep step: Int) throws {
+        guard savedStep == step, prunedStep != step else { return }
+        prunedStep = step
+        try worker.grid.agree {
+            guard progress != nil else { return }
+            try CheckpointDirectory(run.runDirectory).prune(keep: run.keep, upTo: step)
+        }
+    }
+
+    /// Collective: what to tell of a run that left the finite numbers. A checkpoint whose weights did it is put out of the
+    /// way, so that the next start goes on from one that serves.
+    private func diverged(_ error: NonFiniteError) throws -> DivergedError {
+        let step = worker.step
+        let advice = try worker.grid.agree {
+            guard progress != nil else { return "" }
+            let directory = CheckpointDirectory(run.runDirectory)
+            let retired = prunedStep == step ? nil : try directory.retire(step: step)
+            let newest = try directory.checkpoints().first { $0.step <= step }
+            return (retired.map { "; the weights that led there are in \($0)" } ?? "")
+                + (newest.map { "; start again to go on from \($0.path)" } ?? "; no checkpoint is left to go on from, start over")
+        }
+        return DivergedError(
+            "\(error)\(try worker.grid.world.broadcast(advice, root: 0)), with a lower --lr, a longer --warmup or a smaller --clip")
+    }
+}
+
+/// A run that left the finite numbers, and what to do about it; the same on every rank.
+public struct DivergedError: Error, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
 }

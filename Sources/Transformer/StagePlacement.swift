@@ -23,7 +23,7 @@ public struct StagePlacement: Equatable, Sendable {
         let n = configuration.layers
         guard stages >= 1, stages <= n else {
             throw ConfigurationError(
-                "\(stages) layer shards for \(n) layers; use 1 to \(n), one layer or more for each")
+                "--layer-shards \(stages) for \(n) layer\(n == 1 ? "" : "s"): each shard needs one; use 1\(n == 1 ? "" : " to \(n)")")
         }
         let layer = Double(configuration.layerProducts + configuration.width * configuration.context)
         let head = Double(configuration.vocabularySize * configuration.width)

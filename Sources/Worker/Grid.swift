@@ -26,7 +26,7 @@ public final class Grid {
 
     /// Collective: runs `body` on all ranks; where it throws on any, every rank throws `AgreedError` with the lowest
     /// failing rank's text, so that all may leave in order.
-    public func agree<Result>(_ body: () throws -> Result) throws -> Result {
+    public func agree<Result: ~Copyable>(_ body: () throws -> Result) throws -> Result {
         try agreed(on: world, body)
     }
 }
@@ -46,7 +46,7 @@ public struct AgreedError: Error, CustomStringConvertible {
 }
 
 /// Collective: `Communicator.agree`, with one error on every rank.
-public func agreed<Result>(on world: borrowing Communicator, _ body: () throws -> Result) throws -> Result {
+public func agreed<Result: ~Copyable>(on world: borrowing Communicator, _ body: () throws -> Result) throws -> Result {
     do {
         return try world.agree(body)
     } catch let error as MPIError {

@@ -1,20 +1,19 @@
+import DynamicRank
+import Kernels
 import Transformer
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
-/// How much memory a rank's share of a run takes: the large arrays, in float32.
+/// How much memory a rank's share of a run takes: its large arrays.
 public struct MemoryEstimate: Sendable {
     /// Bytes of one rank.
     public let bytes: Double
 
     /// For the stage that `topology` gives this rank.
     ///
+    /// - Parameter tracedSteps: rows that the trace of levels, which rank 0 holds, will have at the end.
     /// Throws `ConfigurationError` when there are more stages than layers.
     public init(
-        _ configuration: ModelConfiguration, _ options: TrainingOptions, _ topology: Topology
+        _ configuration: ModelConfiguration, _ options: TrainingOptions, _ topology: Topology, ranks: RankOptions,
+        threads: Int, tracedSteps: Int
     ) throws(ConfigurationError) {
         let placement = try StagePlacement.split(configuration, stages: topology.stages)[topology.stage]
         let D = Double(configuration.width), H = Double(configuration.heads)
@@ -35,16 +34,52 @@ public struct MemoryEstimate: Sendable {
         let kept = inFlight * rows * (layers * (10 * D + H + 4) + D)
         let shared = rows * (15 * D + H) + 24 * 1_048_576
         bytes = 4 * (arrays * parameters + kept + shared)
+            + Self.attention(
+                configuration, ranks, layers: placement.layers.count, sequences: sequences, threads: threads,
+                tracedSteps: topology.rank == 0 ? tracedSteps : 0)
     }
 
-    /// Throws `ConfigurationError` where `ranks` such ranks do not fit into this node's memory.
-    public func requireFit(ranks: Int) throws(ConfigurationError) {
-        let memory = Double(sysconf(Int32(_SC_PHYS_PAGES))) * Double(sysconf(Int32(_SC_PAGESIZE)))
-        // A system that does not tell leaves it to the allocator.
-        guard memory > 0, bytes * Double(ranks) > memory else { return }
-        func gibibytes(_ x: Double) -> String { x < 1e16 ? "\((x / 1_073_741_824 * 10).rounded() / 10)" : "\(x / 1_073_741_824)" }
-        throw ConfigurationError(
-            "the run needs about \(gibibytes(bytes)) GiB for each of \(ranks) rank\(ranks == 1 ? "" : "s") on a node of "
-                + "\(gibibytes(memory)) GiB; use a smaller --micro-batch or model, or fewer ranks a node")
+    /// For a process that holds the whole model and reads `rows` tokens at once, without training.
+    public init(reading configuration: ModelConfiguration, rows: Int) {
+        let D = Double(configuration.width), layers = Double(configuration.layers)
+        let kept = Double(rows) * (layers * (10 * D + Double(configuration.heads) + 4) + 16 * D)
+        bytes = 4 * (Double(configuration.parameterCount) + kept + 24 * 1_048_576)
+    }
+
+    /// Bytes of Grams, bases, policy and trace, or of Performer's directions and states.
+    private static func attention(
+        _ configuration: ModelConfiguration, _ ranks: RankOptions, layers: Int, sequences: Int, threads: Int,
+        tracedSteps: Int
+    ) -> Double {
+        let L = Double(configuration.context), d = Double(configuration.headWidth), H = Double(configuration.heads)
+        if case .performer(let features) = ranks.strategy {
+            let m = Double(features), chunks = (L / 64).rounded(.up)
+            let workspace = 4 * 64 * m + (chunks + 2) * m * (d + 1) + L
+            return 4 * (Double(layers) * H * m * d + Double(threads) * workspace)
+        }
+        guard ranks.strategy.namesLevels else { return 0 }
+        let entries = RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
+        let segments = Double(ranks.segments(of: configuration.context))
+        var bytes = 8 * Double(layers * entries) * 2
+            + Double(tracedSteps) * (28 * Double(configuration.layers) * segments + 12)
+        if case .policy = ranks.strategy {
+            let shape = PolicyShape(inputWidth: configuration.width, levels: ranks.levels.count)
+            let parameters = shape.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+            // Values, gradients and two moments; what its encoder keeps of every segment, some 4 KiB of numbers.
+            bytes += 16 * Double(parameters) + 4 * 4096 * Double(layers * sequences) * segments
+        }
+        return bytes
+    }
+
+    /// Throws `ConfigurationError` where `ranks` such ranks do not fit into this node's memory, or one does not fit into the
+    /// address space that the system leaves it.
+    public func requireFit(ranks: Int, threads: Int) throws(ConfigurationError) {
+        if let memory = MemoryLimits.memory, bytes * Double(ranks) > memory {
+            throw ConfigurationError(
+                "the run needs about \(MemoryLimits.gibibytes(bytes)) GiB for each of \(ranks) rank\(ranks == 1 ? "" : "s") "
+                    + "where \(MemoryLimits.gibibytes(memory)) GiB are allowed on this node; use a smaller --micro-batch or "
+                    + "model, or fewer ranks a node")
+        }
+        try MemoryLimits.requireAddressSpace(bytes: bytes, threads: threads)
     }
 }

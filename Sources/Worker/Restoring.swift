@@ -5,31 +5,19 @@ import Kernels
 import Transformer
 
 extension Worker {
-    /// Collective: takes up the run saved at `path`, from whatever grid. Returns on rank 0 what there is to say of it.
+    /// Collective: takes up the run that a checkpoint holds, from whatever grid. Returns on rank 0 what there is to say of it.
     ///
-    /// Only rank 0 reads the file. Throws `AgreedError` on every rank when the checkpoint cannot be read, is of another
+    /// Only rank 0 has a `reader`. Throws `AgreedError` on every rank when the checkpoint cannot be read, is of another
     /// shape or was made with another tokenizer or seed, or holds no policy for these levels where one decides; weights are
     /// untouched unless all of that holds. Throws `MPIError` as well.
     ///
     /// - Parameter startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
     @discardableResult
-    public func restore(from path: String, tokenizerHash: String, startsPolicy: Bool = false) throws -> RestoredRun? {
-        let isRoot = grid.topology.rank == 0
-        var reader: CheckpointReader?
-        var progress: [Int64] = [0, 0, 0, 0]
-        var restored: (run: SavedRun, corpus: SavedCorpus, trace: RankTrace)?
-        try grid.agree {
-            guard isRoot else { return }
-            let opened = try CheckpointReader(path: path)
-            let run = try opened.json(CheckpointLayout.config, as: SavedRun.self)
-            try requireSame(opened, run, tokenizerHash: tokenizerHash)
-            let lack = try opened.lack(ofPolicyFor: ranks)
-            if let lack, !startsPolicy { throw lack }
-            let hasBases = opened.description(of: CheckpointLayout.lowRank("layer_0/gram")) != nil
-            progress = [Int64(opened.step), try opened.scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0, lack == nil ? 1 : 0]
-            restored = (run, try opened.json(CheckpointLayout.dataSource), try Self.trace(in: opened, like: trace))
-            reader = consume opened
-        }
+    public func restore(
+        from reader: borrowing CheckpointReader?, tokenizerHash: String, startsPolicy: Bool = false
+    ) throws -> RestoredRun? {
+        let found = try grid.agree { try reader?.saved(for: self, tokenizerHash: tokenizerHash, startsPolicy: startsPolicy) }
+        let progress = try grid.world.broadcast(found?.progress ?? [], root: 0)
         let whole = ParameterLayout(configuration, .whole(configuration))
         for (array, name) in [
             (stage.parameters.values, CheckpointLayout.parameter),
@@ -46,7 +34,6 @@ extension Worker {
             }
         }
         stage.parameters.gradients.fill(0)
-        progress = try grid.world.broadcast(progress, root: 0)
         if progress[2] == 1 {
             for layer in 0..<configuration.layers {
                 for (entry, (name, shape)) in RankEngine.entries(configuration).enumerated() {
@@ -65,9 +52,7 @@ extension Worker {
         }
         step = Int(progress[0])
         cursor = Int(progress[1])
-        return restored.map {
-            RestoredRun(corpus: $0.corpus, precision: $0.run.precision ?? .float32, traceNote: takeUp($0.trace))
-        }
+        return found.map { RestoredRun(run: $0.run, corpus: $0.corpus, traceNote: takeUp($0.trace)) }
     }
 
     /// Goes on with the trace of a checkpoint, or says why it cannot.
@@ -81,21 +66,48 @@ extension Worker {
         return nil
     }
 
-    private func requireSame(_ reader: borrowing CheckpointReader, _ saved: SavedRun, tokenizerHash: String) throws {
+}
+
+/// What a checkpoint holds besides arrays.
+private struct SavedFacts {
+    let run: SavedRun
+    let corpus: SavedCorpus
+    let trace: RankTrace
+    /// Step, data cursor, whether there are bases, whether the policy is to be read.
+    let progress: [Int64]
+}
+
+extension CheckpointReader {
+    /// What `worker` goes on from. Throws `ConfigurationError` where it cannot, and `CheckpointError`.
+    fileprivate borrowing func saved(for worker: Worker, tokenizerHash: String, startsPolicy: Bool) throws -> SavedFacts {
+        let run = try json(CheckpointLayout.config, as: SavedRun.self)
+        try requireSame(run, as: worker.configuration, seed: worker.options.seed, tokenizerHash: tokenizerHash)
+        let lack = try lack(ofPolicyFor: worker.ranks)
+        if let lack, !startsPolicy { throw lack }
+        let hasBases = description(of: CheckpointLayout.lowRank("layer_0/gram")) != nil
+        return SavedFacts(
+            run: run, corpus: try json(CheckpointLayout.dataSource), trace: try trace(like: worker.trace),
+            progress: [Int64(step), try scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0, lack == nil ? 1 : 0])
+    }
+
+    /// Throws `ConfigurationError` where a run of this model, seed and tokenizer cannot go on from here.
+    fileprivate borrowing func requireSame(
+        _ saved: SavedRun, as configuration: ModelConfiguration, seed wanted: UInt64, tokenizerHash: String
+    ) throws {
         if let mismatch = saved.mismatch(with: configuration) {
             throw ConfigurationError(
-                "\(reader.path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")
+                "\(path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")
         }
-        let hash = try reader.text(CheckpointLayout.tokenizerHash)
+        let hash = try text(CheckpointLayout.tokenizerHash)
         guard hash == tokenizerHash else {
             throw ConfigurationError(
-                "\(reader.path): made with tokenizer \(hash.prefix(12)), and this run uses \(tokenizerHash.prefix(12)); "
+                "\(path): made with tokenizer \(hash.prefix(12)), and this run uses \(tokenizerHash.prefix(12)); "
                     + "name its tokenizer with --tokenizer, or use another --run-dir or --resume none")
         }
-        let seed: UInt64 = try reader.scalar(CheckpointLayout.randomKey)
-        guard seed == options.seed else {
+        let seed: UInt64 = try scalar(CheckpointLayout.randomKey)
+        guard seed == wanted else {
             throw ConfigurationError(
-                "\(reader.path): its run has seed \(seed), this one \(options.seed); use --seed \(seed), or --resume none")
+                "\(path): its run has seed \(seed), this one \(wanted); use --seed \(seed), or --resume none")
         }
     }
 }

@@ -36,10 +36,10 @@ public struct SavedRun: Codable, Equatable, Sendable {
 
 /// What a resumed run goes on from, on rank 0.
 public struct RestoredRun: Sendable {
-    /// The text that the run was reading.
+    /// The options it ran with.
+    public let run: SavedRun
+    /// The texts that the run was reading.
     public let corpus: SavedCorpus
-    /// In what it multiplied.
-    public let precision: Precision
     /// Why the trace of levels begins anew; nil where it goes on.
     public let traceNote: String?
 }
@@ -50,11 +50,25 @@ public struct SavedCorpus: Codable, Equatable, Sendable {
     public var sourceHash: String
     public var tokenizerHash: String
     public var tokens: Int
+    /// The held-out text; nil where there is none, and in checkpoints of before it was kept.
+    public var heldOut: HeldOutText?
 
-    public init(path: String, sourceHash: String, tokenizerHash: String, tokens: Int) {
+    /// Name and content of a held-out text.
+    public struct HeldOutText: Codable, Equatable, Sendable {
+        public var path: String
+        public var sourceHash: String
+
+        public init(path: String, sourceHash: String) {
+            self.path = path
+            self.sourceHash = sourceHash
+        }
+    }
+
+    public init(path: String, sourceHash: String, tokenizerHash: String, tokens: Int, heldOut: HeldOutText? = nil) {
         self.path = path
         self.sourceHash = sourceHash
         self.tokenizerHash = tokenizerHash
         self.tokens = tokens
+        self.heldOut = heldOut
     }
 }

@@ -17,21 +17,20 @@ public struct SavedTokenizer: Sendable {
 }
 
 extension Worker {
-    /// Collective: saves the run as it stands in `directory`, then removes all but the newest `keep` checkpoints.
-    /// Returns the checkpoint's path on rank 0.
+    /// Collective: saves the run as it stands in `directory`. Returns the checkpoint's path on rank 0.
     ///
-    /// Rank 0 writes; the other stages of its replica send it their parameters one by one. Throws `AgreedError` on every
-    /// rank when the file could not be written, and `MPIError`.
+    /// Rank 0 writes; the other stages of its replica send it their parameters one by one. Throws `NonFiniteError` on every
+    /// rank, with nothing written, where weights, moments, Grams or policy are not finite; `AgreedError` when the file could
+    /// not be written; and `MPIError`.
     @discardableResult
-    public func save(
-        in directory: String, keep: Int, corpus: SavedCorpus, tokenizer: SavedTokenizer
-    ) throws -> String? {
+    public func save(in directory: String, corpus: SavedCorpus, tokenizer: SavedTokenizer) throws -> String? {
+        try requireFiniteState()
         let isRoot = grid.topology.rank == 0
         let whole = ParameterLayout(configuration, .whole(configuration))
         let owners = try Owners(configuration, stages: grid.topology.stages)
         var writer: CheckpointWriter?
         try grid.agree {
-            if isRoot { writer = try begin(in: directory, whole: whole, corpus: corpus, tokenizer: tokenizer) }
+            if isRoot { writer = try begin(in: directory, corpus: corpus, tokenizer: tokenizer) }
         }
         // A failed write must not leave the senders waiting, so everything is received all the same.
         var failure: (any Error)?
@@ -66,21 +65,37 @@ extension Worker {
         return try grid.agree {
             if let failure { throw failure }
             guard let finished = writer.take() else { return nil }
-            let path = try finished.commit()
-            try CheckpointDirectory(directory).prune(keep: keep, upTo: step)
-            return path
+            return try finished.commit()
+        }
+    }
+
+    /// Bytes that the next checkpoint takes, tokenizer and metadata aside.
+    public var checkpointByteCount: Int {
+        let parameters = ParameterLayout(configuration, .whole(configuration)).parameters.reduce(0) { $0 + $1.range.count }
+        let lowRank = configuration.layers * RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
+        let policy = ranks.policyEntries.reduce(0) { $0 + $1.values.count }
+        return (3 * parameters + policy) * MemoryLayout<Float>.size + lowRank * MemoryLayout<Double>.size + trace.byteCount
+    }
+
+    /// Collective: throws `NonFiniteError` on every rank where what any of them would save is not finite.
+    private func requireFiniteState() throws {
+        let arena = stage.parameters
+        let arrays = [("a weight", arena.values), ("a moment", arena.firstMoment), ("a moment", arena.secondMoment)]
+            + ranks.policyEntries.map { ("a weight of the policy", $0.values) }
+        var fault = arrays.first { !areFinite($0.1) }?.0
+        let entries = RankEngine.entries(configuration).count
+        if fault == nil, stage.placement.layers.contains(where: { layer in
+            (0..<entries).contains { !areFinite(ranks.read(entry: $0, layer: layer)) }
+        }) { fault = "a Gram or basis" }
+        if let remote = try grid.world.vote(fault) {
+            throw NonFiniteError(step: step, what: "\(remote.message) on rank \(remote.rank) after the update")
         }
     }
 
     private func begin(
-        in directory: String, whole: ParameterLayout, corpus: SavedCorpus, tokenizer: SavedTokenizer
+        in directory: String, corpus: SavedCorpus, tokenizer: SavedTokenizer
     ) throws -> CheckpointWriter {
-        let count = whole.parameters.reduce(0) { $0 + $1.range.count }
-        let lowRank = configuration.layers * RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
-        var writer = try CheckpointWriter(
-            directory: directory, step: step,
-            expectedBytes: 3 * count * MemoryLayout<Float>.size + lowRank * MemoryLayout<Double>.size
-                + ranks.policyEntries.reduce(0) { $0 + $1.values.count } * MemoryLayout<Float>.size + trace.byteCount)
+        var writer = try CheckpointWriter(directory: directory, step: step, expectedBytes: checkpointByteCount)
         let run = SavedRun(model: configuration, training: options, ranks: ranks.options, precision: team.precision)
         try writer.write(CheckpointLayout.config, json: run)
         try writer.write(CheckpointLayout.dataCursor, scalar: Int64(cursor))

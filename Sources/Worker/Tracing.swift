@@ -12,17 +12,19 @@ extension Worker {
         trace.append(
             TraceStep(step: number, sums: sums, headWidth: configuration.headWidth, epsilon: ranks.lesson?.tolerance))
     }
+}
 
-    /// The trace of a checkpoint; an empty one where it has none. Throws `CheckpointError`.
-    static func trace(in reader: borrowing CheckpointReader, like own: RankTrace) throws(CheckpointError) -> RankTrace {
+extension CheckpointReader {
+    /// The trace that it holds; an empty one where it has none. Throws `CheckpointError`.
+    borrowing func trace(like own: RankTrace) throws(CheckpointError) -> RankTrace {
         let name = CheckpointLayout.trace("rank")
-        guard let shape = reader.description(of: name)?.shape else { return own }
+        guard let shape = description(of: name)?.shape else { return own }
         guard shape.count == 4, shape[3] == 2 else {
-            throw .mismatch(path: reader.path, name: name, expected: "float32 [step, layer, segment, 2]", found: "\(shape)")
+            throw .mismatch(path: path, name: name, expected: "float32 [step, layer, segment, 2]", found: "\(shape)")
         }
         var trace = RankTrace(layers: shape[1], segments: shape[2])
         func fill<Element: CheckpointElement>(_ column: inout TraceColumn<Element>) throws(CheckpointError) {
-            column.values = try reader.read(
+            column.values = try read(
                 CheckpointLayout.trace(column.name), shape: [shape[0]] + column.rowShape, of: Element.self).array
         }
         try fill(&trace.steps)

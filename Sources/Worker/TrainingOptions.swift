@@ -69,17 +69,21 @@ public struct StepReport: Sendable {
     /// Time of the whole step.
     public let seconds: Double
     public let attention: AttentionReport
-    /// Whether any rank was asked to stop.
-    public let stopRequested: Bool
+    /// Number of the signal that asked a rank to stop, the highest where ranks heard several; 0 for none.
+    public let stopRequest: Int32
 }
 
-/// A loss or gradient that is not a number, before it could touch the weights.
+/// A number that is not finite where training needs one that is: a loss, a gradient, or what an update left.
 public struct NonFiniteError: Error, CustomStringConvertible {
+    /// The step that found it.
     public let step: Int
-    public let rank: Int
+    /// What it is, and on which rank where one alone has it.
     public let what: String
-    public var description: String {
-        "step \(step): \(what) on rank \(rank) is not finite; nothing was updated. "
-            + "Resume from the last checkpoint with a lower --lr, a longer --warmup or a smaller --clip"
+
+    public init(step: Int, what: String) {
+        self.step = step
+        self.what = what
     }
+
+    public var description: String { "step \(step): \(what) is not finite" }
 }

@@ -69,9 +69,9 @@ public final class Worker {
     /// Collective: one optimizer step on the next batch; where the model is frozen, a forward pass that the policy learns
     /// from.
     ///
-    /// - Parameter stopRequested: whether this rank was asked to stop.
+    /// - Parameter stopRequest: number of the signal that asked this rank to stop; 0 for none.
     /// Throws `NonFiniteError` on every rank before the update, and `MPIError`.
-    public func trainStep(stopRequested: Bool) throws -> StepReport {
+    public func trainStep(stopRequest: Int32 = 0) throws -> StepReport {
         let start = monotonicSeconds()
         let number = step + 1
         team.flops.reset()
@@ -84,7 +84,7 @@ public final class Worker {
             try recordTrace(number)
             let attention = try attentionReport()
             let worst = Buffer([
-                exchange.exposedSeconds, stopRequested ? 1 : 0, monotonicSeconds() - start, ranks.overhead.take(),
+                exchange.exposedSeconds, Double(stopRequest), monotonicSeconds() - start, ranks.overhead.take(),
             ])
             try grid.world.allreduce(worst, .max)
             step = number
@@ -92,7 +92,7 @@ public final class Worker {
             return StepReport(
                 step: number, loss: learnt.loss, learningRate: learnt.rate, gradientNorm: learnt.norm,
                 exposedSeconds: worst[0], overheadSeconds: worst[3], seconds: worst[2], attention: attention,
-                stopRequested: worst[1] > 0)
+                stopRequest: Int32(worst[1]))
         } catch {
             pipeline.abandon()
             exchange.abandon()
@@ -176,7 +176,7 @@ public final class Worker {
     }
 
     /// This replica's share of the batch, in micro-batches.
-    private func microBatches() -> [MicroBatch] {
+    func microBatches() -> [MicroBatch] {
         let share = share
         return stride(from: share.lowerBound, to: share.upperBound, by: options.microBatch).map { first in
             source.microBatch(
@@ -208,7 +208,8 @@ public final class Worker {
         let known = Int(culprit) < grid.world.size
         let what = try grid.world.broadcast(code, root: known ? Int(culprit) : 0)
         throw NonFiniteError(
-            step: step, rank: known ? Int(culprit) : 0,
-            what: !known ? "the sum of the gradients" : what == 1 ? "the loss" : "the gradient")
+            step: step,
+            what: (!known ? "the sum of the gradients" : what == 1 ? "the loss" : "the gradient")
+                + " on rank \(known ? culprit : 0)")
     }
 }

@@ -1,4 +1,4 @@
 import Foundation
 import Trainer
 
-exit(TrainProgram.main(Array(CommandLine.arguments.dropFirst())))
+exit(TrainProgram.main())

@@ -1,4 +1,4 @@
 import Foundation
 import Toolbox
 
-exit(ToolboxProgram.main(Array(CommandLine.arguments.dropFirst())))
+exit(ToolboxProgram.main())

@@ -60,12 +60,12 @@ func abandonedRequests(_ world: borrowing Communicator) throws {
 
 /// Goes on until any rank was signalled, as a training loop does at its step boundary.
 func stopSignal(_ world: borrowing Communicator) throws {
-    try expect(!StopSignal.isRaised && StopSignal.raisedName == nil, "raised before any signal came")
+    try expect(StopSignal.raised == nil, "raised before any signal came")
     let processes = try world.gather(Int32(getpid()), root: 0)
     if let processes { print("ready \(processes.map(String.init).joined(separator: " "))") }
     fflush(nil)
     var steps = 0
-    while try world.allreduce(UInt8(StopSignal.isRaised ? 1 : 0), .max) == 0 { steps += 1 }
-    let name = try world.gather(StopSignal.raisedName ?? "none", root: 0)
+    while try world.allreduce(StopSignal.raisedNumber, .max) == 0 { steps += 1 }
+    let name = try world.gather(StopSignal.raised?.name ?? "none", root: 0)
     if let name { print("raised \(name.joined(separator: " "))") }
 }

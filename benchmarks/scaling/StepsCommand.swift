@@ -36,8 +36,8 @@ struct StepsCommand: ParsableCommand {
         let worker = try Worker(
             grid: grid, configuration: model, options: training, ranks: shape.ranks(),
             source: BatchSource(shard: tokens, context: model.context, seed: 1), team: Team(threads: 1))
-        for _ in 0..<warmup { _ = try worker.trainStep(stopRequested: false) }
-        let reports = try (0..<steps).map { _ in try worker.trainStep(stopRequested: false) }
+        for _ in 0..<warmup { _ = try worker.trainStep() }
+        let reports = try (0..<steps).map { _ in try worker.trainStep() }
         return StepsReport(
             replicas: topology.replicas, stages: stages,
             layers: try StagePlacement.split(model, stages: stages).map(\.layers.count),

@@ -28,14 +28,14 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
         source: BatchSource(shard: shard, context: model.context, seed: 1), team: team)
 
     let ruler = SGEMMRuler(team: Team(threads: options.threads))
-    for _ in 0..<options.warmup { _ = try worker.trainStep(stopRequested: false) }
+    for _ in 0..<options.warmup { _ = try worker.trainStep() }
     // The machine's own rate drifts, so it is taken afresh on both sides of every step.
     var sgemm = [try ruler.measure(on: grid.world)]
     var reports: [StepReport] = []
     var cpuSeconds: [Double] = []
     for _ in 0..<options.steps {
         let before = processorSeconds()
-        reports.append(try worker.trainStep(stopRequested: false))
+        reports.append(try worker.trainStep())
         cpuSeconds.append(try grid.world.allreduce(processorSeconds() - before, .sum))
         sgemm.append(try ruler.measure(on: grid.world))
     }

@@ -1,0 +1,44 @@
+import Communicator
+import Crypto
+import Foundation
+import Transformer
+import Worker
+
+/// What all ranks of a job must have alike: a job of unequal ranks hangs, crashes, or trains something that nobody asked for.
+public enum SameOnAllRanks {
+    /// Collective: compares the programs' own bytes.
+    ///
+    /// - Throws: `AgreedError` where a rank runs another build than rank 0, and `MPIError`.
+    static func requireBuild(on world: borrowing Communicator) throws {
+        guard world.size > 1 else { return }
+        let own = try agreed(on: world) {
+            SHA256.hash(data: Data(try SystemFile.contents(of: "/proc/self/exe"))).map { String($0, radix: 16) }.joined()
+        }
+        let first = try world.broadcast(own, root: 0)
+        try agreed(on: world) {
+            guard own == first else {
+                throw ConfigurationError("this rank runs another build of the program than rank 0; install one on all nodes")
+            }
+        }
+    }
+
+    /// Collective: compares options, by name.
+    ///
+    /// - Throws: `AgreedError` that names the first option in which a rank differs from rank 0, and `MPIError`.
+    public static func require(_ options: [(name: String, value: String)], on world: borrowing Communicator) throws {
+        guard world.size > 1 else { return }
+        // Fields apart by bytes that no option can hold.
+        let text = try world.broadcast(options.map { "\($0.name)\u{0}\($0.value)" }.joined(separator: "\u{0}\u{0}"), root: 0)
+        try agreed(on: world) {
+            let pairs = text.components(separatedBy: "\u{0}\u{0}").map { $0.components(separatedBy: "\u{0}") }
+            let first = Dictionary(pairs.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { $1 }
+            let own = Dictionary(options.map { ($0.name, $0.value) }) { $1 }
+            for name in Set(first.keys).union(own.keys).sorted() where first[name] != own[name] {
+                func said(_ value: String?) -> String { value.map { $0.isEmpty ? "empty" : $0 } ?? "not given" }
+                throw ConfigurationError(
+                    "--\(name) is \(said(own[name])) on this rank and \(said(first[name])) on rank 0; "
+                        + "give all ranks the same options and configuration file")
+            }
+        }
+    }
+}

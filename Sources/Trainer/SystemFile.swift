@@ -1,0 +1,68 @@
+import Foundation
+import Transformer
+
+/// Files by the names that the system knows them by: `..` after a symbolic link, and `~`, are taken as they are.
+public enum SystemFile {
+    /// A refusal of the system, whose description is the system's own text.
+    public struct Refusal: Error, CustomStringConvertible {
+        let code: Int32
+        public var description: String { String(cString: strerror(code)) }
+    }
+
+    /// All that can be read from `path`, a pipe among others. Throws `Refusal`.
+    static func contents(of path: String) throws(Refusal) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Refusal(code: errno) }
+        // Closing what was only read loses nothing.
+        defer { _ = close(descriptor) }
+        var bytes: [UInt8] = [], piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(descriptor, &piece, piece.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw Refusal(code: errno) }
+            if count == 0 { return bytes }
+            bytes += piece[..<count]
+        }
+    }
+
+    /// Whether `path` names a regular file.
+    public static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// Whether something of that name exists.
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// Whether two names are of one file or directory.
+    public static func areSame(_ a: String, _ b: String) -> Bool {
+        var first = stat(), second = stat()
+        return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev
+            && first.st_ino == second.st_ino
+    }
+
+    /// What stands before the last part of a path: `.` and `/` where nothing does.
+    static func directory(of path: String) -> String {
+        let trimmed = path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path
+        guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+        return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+    }
+
+    /// The last part of a path.
+    static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+    /// Gives `path` the name `other`. Throws `Refusal`.
+    static func move(_ path: String, to other: String) throws(Refusal) {
+        guard rename(path, other) == 0 else { throw Refusal(code: errno) }
+    }
+
+    /// Throws `ConfigurationError` where `path`, given to `option`, begins with a `~` that the shell has left and no
+    /// directory of that name is there.
+    static func requireExpanded(_ path: String, option: String) throws(ConfigurationError) {
+        let first = path.prefix { $0 != "/" }
+        guard first.hasPrefix("~"), !exists(String(first)) else { return }
+        throw ConfigurationError(
+            "\(option) \(path): the shell did not expand \(first); write \(option) \(path) apart by a space, or $HOME, or "
+                + "./\(path) for a directory of that name")
+    }
+}
