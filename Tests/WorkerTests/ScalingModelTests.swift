@@ -4,12 +4,13 @@ import Testing
 import Transformer
 import Worker
 
-/// benchmarks/scaling predicts steps of this trainer: its own tests pass, and it plans as the trainer does.
+/// benchmarks/scaling predicts steps of this trainer: its own tests pass, and it plans as the trainer does. The tests of what
+/// benchmarks share pass too.
 @Suite(.enabled(if: Python.program != nil, "python3 is not installed"))
 struct ScalingModelTests {
     private static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("benchmarks/scaling")
+        .appendingPathComponent("benchmarks")
 
     /// What model.py prints.
     private struct Plan: Decodable {
@@ -18,8 +19,8 @@ struct ScalingModelTests {
         let phases: [[String]]
     }
 
-    @Test func ownTests() async throws {
-        let outcome = try await python("test_model.py")
+    @Test(arguments: ["scaling/test_model.py", "support/test_machine.py"]) func ownTests(script: String) async throws {
+        let outcome = try await python(script)
         #expect(outcome.succeeded, "\(outcome)")
     }
 
@@ -29,7 +30,7 @@ struct ScalingModelTests {
             vocabularySize: vocabulary, context: context, width: width, heads: heads, layers: layers)
         for (stages, microBatches) in [(1, 3), (2, 1), (3, 7), (5, 4)] {
             let outcome = try await python(
-                "model.py", [layers, width, heads, context, vocabulary, stages, microBatches].map(String.init))
+                "scaling/model.py", [layers, width, heads, context, vocabulary, stages, microBatches].map(String.init))
             try #require(outcome.succeeded, "\(outcome)")
             let plan = try JSONDecoder().decode(Plan.self, from: Data(outcome.output.utf8))
             let placements = try StagePlacement.split(model, stages: stages)
