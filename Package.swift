@@ -66,7 +66,7 @@ let package = Package(
                 "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "benchmarks/support", exclude: ["gpt2.py", "programs.py", "recipes.py", "seeds.py", "wikitext.py"]),
+            path: "benchmarks/support", exclude: ["gpt2.py", "machine.py", "programs.py", "recipes.py", "seeds.py", "test_machine.py", "wikitext.py"]),
         // Times training steps, alone or under mpirun.
         .executableTarget(
             name: "throughput-benchmark",

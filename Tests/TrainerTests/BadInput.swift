@@ -74,9 +74,12 @@ struct BadInput: Sendable, CustomTestStringConvertible {
             ["--seed", "2", "--resume", try await ReferenceRuns.shared.run(on: GridShape(1, 1)).checkpoint(20)]
         },
         BadInput("a checkpoint of another tokenizer", naming: ["checkpoint-00000020.h5", "tokenizer", "--tokenizer"]) { scratch in
-            try EmbeddedCorpus(seed: 8, byteCount: 16_000).write(to: scratch.path + "/other.tokens")
+            let bytes = EmbeddedCorpus(seed: 8, byteCount: 16_000).bytes()
+            let other = try BPETrainer.train(
+                on: try Text(bytes: bytes, name: "other", kind: .plain), vocabularySize: 512)
+            try other.save(to: scratch.path + "/other")
             return [
-                "--train", scratch.path + "/other.tokens",
+                "--tokenizer", scratch.path + "/other",
                 "--resume", try await ReferenceRuns.shared.run(on: GridShape(1, 1)).checkpoint(20),
             ]
         },
@@ -92,6 +95,6 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     /// What is wrong for two ranks.
     static let onTwoRanks = [
         BadInput("a batch smaller than the replicas", naming: ["--batch 1", "2 replicas"], "--batch", "1"),
-        BadInput("more stages than layers", naming: ["2 layer shards for 1 layers"], "--layer-shards", "2", "--layers", "1"),
+        BadInput("more stages than layers", naming: ["--layer-shards 2 for 1 layer:", "use 1"], "--layer-shards", "2", "--layers", "1"),
     ]
 }

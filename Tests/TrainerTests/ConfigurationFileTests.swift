@@ -16,7 +16,8 @@ import Transformer
         ("min-lr", "0.0005"), ("warmup", "9"), ("weight-decay", "0.02"), ("clip", "0.5"), ("seed", "18446744073709551615"),
         ("precision", "bf16"),
         ("layer-shards", "3"), ("threads", "2"), ("eval-every", "11"), ("checkpoint-every", "13"),
-        ("trace-every", "7"), ("keep", "5"), ("run-dir", "elsewhere"), ("resume", "none"),
+        ("trace-every", "7"), ("keep", "5"), ("schedule-steps", "90"), ("eval-tokens", "1000"), ("special-text", "encode"),
+        ("run-dir", "elsewhere"), ("resume", "none"),
     ]
 
     private func configuration(_ yaml: String, _ arguments: [String] = []) throws -> RunConfiguration {
@@ -57,9 +58,12 @@ import Transformer
         for arguments in [
             Self.values.flatMap { ["--\($0)", $1] } + ["--resume", "auto"], [],
             ["--tokenizer", "a \"quoted\" \\ dir: # é", "--train", "null", "--run-dir=- 3"],
+            ["--train", "new\nline", "--valid", "carriage\rreturn\u{7}bell\u{7F}\u{85}\u{2028}", "--tokenizer", "tab\t end "],
         ] {
-            let run = try RunConfiguration(arguments: arguments)
-            #expect(try configuration(run.yaml) == run, "\(run.yaml)")
+            let run = try RunConfiguration(arguments: arguments), yaml = try run.yaml()
+            // Where the run lies is not in it.
+            #expect(try configuration(yaml, ["--run-dir=" + run.runDirectory]) == run, "\(yaml)")
+            #expect(!yaml.contains("run-dir"))
         }
     }
 
@@ -121,7 +125,7 @@ import Transformer
     @Test func aMissingFileIsNamed() {
         let path = scratch.path + "/none.yaml"
         let error = #expect(throws: ConfigurationError.self) { try RunConfiguration(arguments: ["--config", path]) }
-        #expect(error?.description == "--config \(path): cannot be read; check the path and its permissions")
+        #expect(error?.description == "--config \(path): cannot be read (No such file or directory); check the path and its permissions")
     }
 
     @Test func aValueThatCannotBeIsNamedAsOnTheCommandLine() throws {

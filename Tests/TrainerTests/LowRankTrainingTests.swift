@@ -38,7 +38,7 @@ struct LowRankTrainingTests {
         #expect(difference <= Self.tolerance)
         #expect(metrics.map(\.score_rank) == expected.map(\.score_rank))
         #expect(metrics.map(\.value_rank) == expected.map(\.value_rank))
-        let perplexities = try [metrics, expected].map { try #require($0[11].valid_perplexity) }
+        let perplexities = try [metrics, expected].map { try #require($0[11].valid_perplexity).value }
         #expect(abs(perplexities[0] - perplexities[1]) <= Self.tolerance * perplexities[1])
         // What a rank folds, decomposes and learns is its own; what attention executes is the batch's.
         func executed(_ line: MetricsLine) throws -> Double {

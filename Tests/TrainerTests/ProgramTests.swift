@@ -63,7 +63,7 @@ struct ProgramTests {
             let outcome = try await run.train(on: grid, ["--steps", "1", "--valid", valid])
             #expect(outcome.succeeded, "\(outcome)")
             let line = try #require(run.metrics().last)
-            reports.append([line.valid_perplexity, line.valid_word_perplexity, line.valid_bits_per_byte])
+            reports.append([line.valid_perplexity, line.valid_word_perplexity, line.valid_bits_per_byte].map { $0?.value })
         }
         for report in reports.dropFirst() {
             for (a, b) in zip(reports[0], report) {
@@ -80,6 +80,7 @@ struct ProgramTests {
         #expect(outcome.succeeded, "\(outcome)")
         let line = try #require(run.metrics().last)
         #expect(line.valid_perplexity != nil && line.valid_bits_per_byte != nil && line.valid_word_perplexity == nil)
+        #expect(try String(contentsOfFile: run.directory.metrics, encoding: .utf8).contains(#""valid_word_perplexity":null"#))
     }
 
     /// With no text given, one is generated, with its own held-out part.

@@ -70,6 +70,6 @@ import Transformer
         let error = #expect(throws: ConfigurationError.self) {
             try StagePlacement.split(configuration, stages: stages)
         }
-        #expect(error?.description.contains("\(stages) layer shards for 3 layers; use 1 to 3") == true)
+        #expect(error?.description.contains("--layer-shards \(stages) for 3 layers: each shard needs one; use 1 to 3") == true)
     }
 }
