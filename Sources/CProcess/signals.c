@@ -18,8 +18,8 @@ static void note(int signal) {
 int drrl_note_signal(int signal) {
     struct sigaction before;
     if (sigaction(signal, NULL, &before) != 0) return errno;
-    // nohup and shells in the background ignore signals on purpose.
-    if (before.sa_handler == SIG_IGN) return 0;
+    // nohup ignores SIGHUP on purpose, and shells ignore SIGINT for what they start in the background.
+    if ((signal == SIGHUP || signal == SIGINT) && before.sa_handler == SIG_IGN) return 0;
     struct sigaction action = {.sa_handler = note};
     // Restarted calls keep a signal from failing a read or write that was under way.
     action.sa_flags = SA_RESTART;

@@ -30,8 +30,8 @@ public struct StopSignal: Sendable, Equatable {
     /// that; 128 and the number, as shells say it, after those that end something unforeseen.
     public var exitCode: Int32 { number == SIGUSR1 || number == SIGTERM ? 0 : 128 + number }
 
-    /// Notes SIGUSR1, SIGTERM, SIGINT, SIGHUP and SIGXCPU from now on instead of dying of them, save those that the process
-    /// was started to ignore; a second SIGINT ends it at once.
+    /// Notes SIGUSR1, SIGTERM, SIGINT, SIGHUP and SIGXCPU from now on instead of dying of them; a second SIGINT ends the
+    /// process at once. SIGINT and SIGHUP stay ignored where the process was started so, as nohup does.
     ///
     /// Install before MPI is initialised, for a signal that comes earlier kills.
     /// - Throws: `ProcessError` where the system refuses.

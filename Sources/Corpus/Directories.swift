@@ -23,8 +23,9 @@ private func makeOneDirectory(_ path: String) throws(CorpusError) {
     let code = errno
     // What is there may be refused with another code than EEXIST, where nothing can be written for example.
     var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-        throw .writing("create the directory", path, code: code)
+    let isThere = stat(path, &status) == 0
+    guard isThere, status.st_mode & S_IFMT == S_IFDIR else {
+        throw .writing("create the directory", path, code: isThere ? ENOTDIR : code)
     }
 }
 

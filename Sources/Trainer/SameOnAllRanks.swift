@@ -27,13 +27,13 @@ public enum SameOnAllRanks {
     /// - Throws: `AgreedError` that names the first option in which a rank differs from rank 0, and `MPIError`.
     public static func require(_ options: [(name: String, value: String)], on world: borrowing Communicator) throws {
         guard world.size > 1 else { return }
-        // Fields apart by bytes that no option can hold.
-        let text = try world.broadcast(options.map { "\($0.name)\u{0}\($0.value)" }.joined(separator: "\u{0}\u{0}"), root: 0)
+        let own = options.map { [$0.name, $0.value] }
+        let bytes = try world.broadcast(Array(try JSONEncoder().encode(own)), root: 0)
         try agreed(on: world) {
-            let pairs = text.components(separatedBy: "\u{0}\u{0}").map { $0.components(separatedBy: "\u{0}") }
-            let first = Dictionary(pairs.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { $1 }
-            let own = Dictionary(options.map { ($0.name, $0.value) }) { $1 }
-            for name in Set(first.keys).union(own.keys).sorted() where first[name] != own[name] {
+            let others = try JSONDecoder().decode([[String]].self, from: Data(bytes))
+            let first = Dictionary(others.map { ($0[0], $0[1]) }) { $1 }
+            let own = Dictionary(own.map { ($0[0], $0[1]) }) { $1 }
+            for name in (options.map(\.name) + others.map { $0[0] }) where first[name] != own[name] {
                 func said(_ value: String?) -> String { value.map { $0.isEmpty ? "empty" : $0 } ?? "not given" }
                 throw ConfigurationError(
                     "--\(name) is \(said(own[name])) on this rank and \(said(first[name])) on rank 0; "

@@ -17,18 +17,19 @@ public enum TrainProgram {
         program.run(prepare: { try StopSignal.install() }) { session in
             let isRoot = session.world.rank == 0
             // A pipe can be read once, and is rank 0's.
-            let pipe = try agreed(on: session.world) {
-                isRoot ? try RunConfiguration.pipe(in: Arguments.ofProcess()) ?? [] : []
-            }
-            let text = try session.world.broadcast(pipe, root: 0)
-            guard let run = try agreed(on: session.world, { try parse(pipe: text, isRoot: isRoot) }) else { return 0 }
+            let pipe = try agreed(on: session.world) { isRoot ? try RunConfiguration.pipe(in: Arguments.ofProcess()) : nil }
+            let isPipe = try session.world.broadcast(UInt8(pipe == nil ? 0 : 1), root: 0) == 1
+            let text = try session.world.broadcast(pipe ?? [], root: 0)
+            guard
+                let run = try agreed(on: session.world, { try parse(pipe: isPipe ? text : nil, isRoot: isRoot) })
+            else { return 0 }
             try SameOnAllRanks.require(run.shared, on: session.world)
             return try train(run, session)?.exitCode ?? 0
         }
     }
 
     /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
-    private static func parse(pipe: [UInt8], isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
+    private static func parse(pipe: [UInt8]?, isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
         do {
             return try RunConfiguration(arguments: Arguments.ofProcess(), pipe: pipe)
         } catch {

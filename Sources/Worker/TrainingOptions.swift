@@ -79,11 +79,16 @@ public struct NonFiniteError: Error, CustomStringConvertible {
     public let step: Int
     /// What it is, and on which rank where one alone has it.
     public let what: String
+    /// Whether the step's update had been made.
+    public let isUpdated: Bool
 
-    public init(step: Int, what: String) {
+    public init(step: Int, what: String, isUpdated: Bool = true) {
         self.step = step
         self.what = what
+        self.isUpdated = isUpdated
     }
 
-    public var description: String { "step \(step): \(what) is not finite" }
+    public var description: String {
+        "step \(step): \(what) is not finite" + (isUpdated ? "" : "; nothing was updated")
+    }
 }

@@ -210,6 +210,6 @@ public final class Worker {
         throw NonFiniteError(
             step: step,
             what: (!known ? "the sum of the gradients" : what == 1 ? "the loss" : "the gradient")
-                + " on rank \(known ? culprit : 0)")
+                + " on rank \(known ? culprit : 0)", isUpdated: false)
     }
 }

@@ -56,7 +56,7 @@ struct TokenizerFileTests {
         let file = try directory.write("x", to: "file")
         for path in [file, file + "/tokenizer", file + "/"] {
             let error = #expect(throws: CorpusError.self) { try good.save(to: path) }
-            let ending = ": cannot create the directory: File exists; choose another name"
+            let ending = ": cannot create the directory: Not a directory; choose a directory that exists"
             #expect("\(try #require(error))".hasSuffix(ending))
         }
     }

@@ -63,6 +63,11 @@ struct BadInput: Sendable, CustomTestStringConvertible {
         BadInput("vocabulary too small for bytes", naming: ["vocabulary", "100"], "--vocab-size", "100"),
         BadInput("vocabulary too large for the text", naming: ["too little text", "60000"], "--vocab-size", "60000"),
         BadInput("tokenizer directory without files", naming: ["%", "encoder.json"]) { ["--tokenizer", $0.path] },
+        BadInput("a negative seed", naming: ["--seed", "'-1'", "whole number from 0"], "--seed", "-1"),
+        BadInput("a text with separators that is not to have any", naming: ["line 2", "--special-text"]) { scratch in
+            ["--train", try scratch.write("one\n<|endoftext|>\ntwo\n", to: "stories.txt"), "--special-text", "refuse"]
+        },
+        BadInput("a checkpoint that is not there", naming: ["--resume AUTO: no such file", "auto, none"], "--resume", "AUTO"),
         BadInput("missing checkpoint", naming: ["/no/such.h5"], "--resume", "/no/such.h5"),
         BadInput("a text as checkpoint", naming: ["articles.tokens", "not a drrl checkpoint"]) { _ in
             ["--resume", try SmallRun.textPath()]

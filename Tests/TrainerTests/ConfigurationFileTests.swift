@@ -67,6 +67,37 @@ import Transformer
         }
     }
 
+    /// The command line wins also over what it excludes: the file's options for another value of it.
+    @Test(arguments: [
+        ("attention: policy\nenergy: 0.9\nepsilon: 0.2\nfreeze: true\n", ["--attention", "full"]),
+        ("attention: fixed\nlevel: 2:4\n", ["--rank", "4"]), ("attention: fixed\nrank: 4\n", ["--level", "2:4"]),
+        ("attention: random\nlevels: 1:2,2:4\n", ["--rank-min", "2", "--rank-max", "8", "--rank-step", "2"]),
+        ("attention: random\nlevels: 1:2,2:4\n", ["--attention", "fixed", "--level", "2:4"]),
+        ("attention: random\nlevels: 1:2,2:64\n", ["--heads", "8"]),
+        ("context: 256\nsegment: 128\n", ["--context", "24"]), ("vocab-size: 300\n", ["--tokenizer", "t"]),
+        ("tokenizer: t\n", ["--vocab-size", "300"]), ("lr: 0.1\nmin-lr: 0.01\n", ["--lr", "0.001"]),
+        ("steps: 400\nwarmup: 20\n", ["--steps", "10"]),
+        ("attention: policy\nguard: 'on'\nepsilon: 0.2\n", ["--guard", "off"]),
+    ])
+    func theFlagWinsOverWhatItExcludes(yaml: String, arguments: [String]) throws {
+        _ = try configuration(yaml, arguments)
+    }
+
+    @Test func theFilesOwnContradictionsStand() throws {
+        #expect(throws: ConfigurationError.self) { try configuration("attention: full\nrank: 4\n") }
+        #expect(throws: ConfigurationError.self) { try configuration("attention: fixed\nrank: 4\n", ["--level", "2:4", "--rank", "3"]) }
+        #expect(throws: ConfigurationError.self) { try configuration("attention: full\n", ["--energy", "0.9"]) }
+    }
+
+    /// What a run wrote into its directory stands for that directory; any other file does not.
+    @Test func aRunsOwnFileStandsForItsDirectory() throws {
+        #expect(try configuration("steps: 3\n").runDirectory == "runs/drrl")
+        _ = try scratch.write("", to: "metrics.jsonl")
+        #expect(try configuration("steps: 3\n").runDirectory == scratch.path)
+        #expect(try configuration("steps: 3\n", ["--run-dir", "here"]).runDirectory == "here")
+        #expect(try configuration("steps: 3\nrun-dir: there\n").runDirectory == "there")
+    }
+
     @Test func anEmptyFileSetsNothing() throws {
         for yaml in ["", "# nothing yet\n", "---\n"] {
             #expect(try configuration(yaml) == RunConfiguration(arguments: []))

@@ -39,7 +39,7 @@ struct PrecisionTrainingTests {
             #expect(outcome.succeeded, "\(outcome)")
             return outcome.output
         }
-        #expect(try await goOn([]).contains("note: that run multiplied in bf16, this one in float32"))
+        #expect(try await goOn([]).contains("note: --precision bf16 → float32"))
         #expect(try await !goOn(["--precision", "bf16"]).contains("multiplied"))
     }
 

@@ -2,8 +2,8 @@
 #ifndef DRRL_CPROCESS_H
 #define DRRL_CPROCESS_H
 
-/// Notes `signal` from now on instead of taking its default action, unless it is ignored. A second SIGINT in a row ends the
-/// process with status 130. Returns 0 or an errno value.
+/// Notes `signal` from now on instead of taking its default action; SIGHUP and SIGINT stay ignored where they are. A second
+/// SIGINT in a row ends the process with status 130. Returns 0 or an errno value.
 int drrl_note_signal(int signal);
 
 /// Ignores `signal` from now on. Returns 0 or an errno value.
