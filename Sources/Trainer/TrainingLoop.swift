@@ -181,20 +181,22 @@ final class TrainingLoop {
         }
     }
 
-    /// Collective: what to tell of a run that left the finite numbers. A checkpoint whose weights did it is put out of the
-    /// way, so that the next start goes on from one that serves.
+    /// Collective: what to tell of a run that left the finite numbers. The checkpoint whose weights did it would do it again:
+    /// where there is an older one it is put out of the way, so that the next start goes on from that.
     private func diverged(_ error: NonFiniteError) throws -> DivergedError {
-        let step = worker.step
         let advice = try worker.grid.agree {
             guard progress != nil else { return "" }
             let directory = CheckpointDirectory(run.runDirectory)
-            let retired = prunedStep == step ? nil : try directory.retire(step: step)
-            let newest = try directory.checkpoints().first { $0.step <= step }
-            return (retired.map { "; the weights that led there are in \($0)" } ?? "")
-                + (newest.map { "; start again to go on from \($0.path)" } ?? "; no checkpoint is left to go on from, start over")
+            let left = try directory.checkpoints().filter { $0.step <= worker.step }
+            guard let newest = left.first else { return "no checkpoint is left to go on from: start over" }
+            guard newest.step == worker.step else { return "start again to go on from \(newest.path)" }
+            guard left.count > 1, let retired = try directory.retire(step: newest.step) else {
+                return "\(newest.path), the only checkpoint, leads there: start over"
+            }
+            return "the weights that led there are now \(retired); start again to go on from \(left[1].path)"
         }
         return DivergedError(
-            "\(error)\(try worker.grid.world.broadcast(advice, root: 0)), with a lower --lr, a longer --warmup or a smaller --clip")
+            "\(error); \(try worker.grid.world.broadcast(advice, root: 0)), with a lower --lr, a longer --warmup or a smaller --clip")
     }
 }
 
