@@ -46,7 +46,7 @@ public final class Activations {
         let D = configuration.width
         capacity = rows
         func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
-        func layer() -> Layer { Layer(width: D, heads: configuration.heads, feedForward: 4 * D, rows: rows) }
+        func layer() -> Layer { Layer(width: D, heads: configuration.heads, feedForward: configuration.feedForwardWidth, rows: rows) }
         if forTraining {
             layers = (0..<layerCount).map { _ in layer() }
         } else {

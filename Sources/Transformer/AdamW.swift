@@ -29,7 +29,7 @@ public struct AdamW: Codable, Equatable, Sendable {
             options.beta1 = beta1
             options.beta2 = beta2
             options.epsilon = epsilon
-            options.weight_decay = parameter.decays ? weightDecay : 0
+            options.weight_decay = parameter.spec.decays ? weightDecay : 0
             options.bias_correction1 = correction1
             options.bias_correction2 = correction2
             options.gradient_scale = gradientScale

@@ -9,22 +9,22 @@ struct BlockParameters: Sendable {
     /// [D, 3D], [D, D], [D, F], [F, D]; F = 4D in GPT-2.
     let attention, attentionProjection, feedForward, feedForwardProjection: Matrix
 
-    /// The parameters that stand in `arena` under `prefix`, e.g. `transformer.h.0.`.
-    init(_ arena: Buffer<Float>, _ layout: ParameterLayout, prefix: String) {
-        func vector(_ name: String) -> Buffer<Float> { layout.vector(prefix + name, in: arena) }
-        func matrix(_ name: String) -> Matrix { layout.matrix(prefix + name, in: arena) }
-        norm1Gain = vector("ln_1.weight")
-        norm1Bias = vector("ln_1.bias")
-        attention = matrix("attn.c_attn.weight")
-        attentionBias = vector("attn.c_attn.bias")
-        attentionProjection = matrix("attn.c_proj.weight")
-        attentionProjectionBias = vector("attn.c_proj.bias")
-        norm2Gain = vector("ln_2.weight")
-        norm2Bias = vector("ln_2.bias")
-        feedForward = matrix("mlp.c_fc.weight")
-        feedForwardBias = vector("mlp.c_fc.bias")
-        feedForwardProjection = matrix("mlp.c_proj.weight")
-        feedForwardProjectionBias = vector("mlp.c_proj.bias")
+    /// Those of a layer that stand in `arena`.
+    init(_ arena: Buffer<Float>, _ layout: ParameterLayout, layer: Int) {
+        func vector(_ role: ParameterRole) -> Buffer<Float> { layout.vector(role, layer: layer, in: arena) }
+        func matrix(_ role: ParameterRole) -> Matrix { layout.matrix(role, layer: layer, in: arena) }
+        norm1Gain = vector(.norm1Gain)
+        norm1Bias = vector(.norm1Bias)
+        attention = matrix(.attention)
+        attentionBias = vector(.attentionBias)
+        attentionProjection = matrix(.attentionProjection)
+        attentionProjectionBias = vector(.attentionProjectionBias)
+        norm2Gain = vector(.norm2Gain)
+        norm2Bias = vector(.norm2Bias)
+        feedForward = matrix(.feedForward)
+        feedForwardBias = vector(.feedForwardBias)
+        feedForwardProjection = matrix(.feedForwardProjection)
+        feedForwardProjectionBias = vector(.feedForwardProjectionBias)
     }
 }
 

@@ -15,13 +15,10 @@ public struct EncoderShape: Codable, Equatable, Sendable {
         self.feedForward = feedForward
     }
 
-    /// Names and shapes of an encoder's parameters, each name after `prefix`.
-    public func parameters(prefix: String) -> [(name: String, shape: [Int])] {
-        (0..<layers).flatMap { layer in
-            ParameterLayout.layerShapes(width: width, feedForward: feedForward).map { name, shape in
-                (prefix + "h.\(layer)." + name, shape)
-            }
-        } + [(prefix + "ln_f.weight", [width]), (prefix + "ln_f.bias", [width])]
+    /// An encoder's parameters, each name after `prefix`: those of GPT-2's layers and final norm.
+    public func parameters(prefix: String) -> [ParameterSpec] {
+        GPT2.layers(layers, width: width, feedForward: feedForward, prefix: prefix)
+            + GPT2.finalNorm(width: width, prefix: prefix)
     }
 }
 
@@ -40,23 +37,23 @@ public final class Encoder: Sendable {
     private let saved: [Activations.Layer]
     private let output, normed, mean, rstd: Buffer<Float>
 
-    /// Its parameters are those of `arena` that stand under `prefix`.
-    public init(_ shape: EncoderShape, in arena: ParameterArena, prefix: String, rows: Int, team: Team) {
+    /// Its parameters are those of `arena` with the roles of layers and of a final norm.
+    public init(_ shape: EncoderShape, in arena: ParameterArena, rows: Int, team: Team) {
         let attention = Attention(heads: shape.heads, headWidth: shape.width / shape.heads, team: team)
         let scratch = BlockScratch(
             width: shape.width, heads: shape.heads, feedForward: shape.feedForward, rows: rows, forTraining: true)
         func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
         func norm(_ values: Buffer<Float>) -> (gain: Buffer<Float>, bias: Buffer<Float>) {
             let layout = arena.layout
-            return (layout.vector(prefix + "ln_f.weight", in: values), layout.vector(prefix + "ln_f.bias", in: values))
+            return (layout.vector(.finalNormGain, in: values), layout.vector(.finalNormBias, in: values))
         }
         self.shape = shape
         self.team = team
         capacity = rows
         blocks = (0..<shape.layers).map { layer in
             Block(
-                layer: layer, parameters: BlockParameters(arena.values, arena.layout, prefix: prefix + "h.\(layer)."),
-                gradients: BlockParameters(arena.gradients, arena.layout, prefix: prefix + "h.\(layer)."),
+                layer: layer, parameters: BlockParameters(arena.values, arena.layout, layer: layer),
+                gradients: BlockParameters(arena.gradients, arena.layout, layer: layer),
                 attention: attention, scratch: scratch, team: team)
         }
         self.norm = norm(arena.values)

@@ -52,12 +52,16 @@ public struct ModelConfiguration: Codable, Equatable, Sendable {
     public var headWidth: Int { width / heads }
 
     /// Parameters of the whole model; the head shares the token embedding.
-    public var parameterCount: Int {
-        vocabularySize * width + context * width + layers * (12 * width * width + 13 * width) + 2 * width
-    }
+    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
 
     /// Multiply-adds that one layer's matrices take per token, forward, attention aside.
-    var layerProducts: Int { 12 * width * width }
+    var layerProducts: Int { parameters.reduce(0) { $0 + ($1.layer == 0 && $1.decays ? $1.count : 0) } }
+
+    /// All parameters as the family describes them, in the arena's order.
+    public var parameters: [ParameterSpec] { GPT2.parameters(self) }
+
+    /// F, the width of the feed-forward's hidden layer.
+    var feedForwardWidth: Int { GPT2.feedForwardWidth(width) }
 
     /// FLOPs that training on one token of a sequence of `length` needs, forward and backward: 6 for each weight in a
     /// product, and the causal half of attention. Nothing recomputed or masked counts (Kaplan et al. 2020, section 2.1).

@@ -44,13 +44,12 @@ public final class TransformerStage: Sendable {
         let attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
         let kernel = kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining)
         let scratch = BlockScratch(
-            width: configuration.width, heads: configuration.heads, feedForward: 4 * configuration.width, rows: rows,
+            width: configuration.width, heads: configuration.heads, feedForward: configuration.feedForwardWidth, rows: rows,
             forTraining: forTraining)
         blocks = placement.layers.map { layer in
-            let prefix = ParameterLayout.prefix(ofLayer: layer)
-            return Block(
-                layer: layer, parameters: BlockParameters(arena.values, layout, prefix: prefix),
-                gradients: BlockParameters(arena.gradients, layout, prefix: prefix),
+            Block(
+                layer: layer, parameters: BlockParameters(arena.values, layout, layer: layer),
+                gradients: BlockParameters(arena.gradients, layout, layer: layer),
                 attention: attention, kernel: kernel, scratch: scratch, team: team)
         }
         streamGradient = Buffer(uninitialized: forTraining ? rows * configuration.width : 0)
@@ -120,10 +119,10 @@ public final class TransformerStage: Sendable {
             dembedding: tokenTable(parameters.gradients), on: team)
         streamGradient[0..<(M * D)].fill(0)
         layerNormBackward(
-            dy: normedGradient, x: activations.output, gamma: vector("transformer.ln_f.weight", parameters.values),
+            dy: normedGradient, x: activations.output, gamma: vector(.finalNormGain, parameters.values),
             mean: activations.finalMean, rstd: activations.finalRstd, dx: streamGradient,
-            dgamma: vector("transformer.ln_f.weight", parameters.gradients),
-            dbeta: vector("transformer.ln_f.bias", parameters.gradients), rows: M, on: team)
+            dgamma: vector(.finalNormGain, parameters.gradients),
+            dbeta: vector(.finalNormBias, parameters.gradients), rows: M, on: team)
         return total
     }
 
@@ -186,21 +185,21 @@ public final class TransformerStage: Sendable {
 
     private func finalNorm(_ batch: MicroBatch, _ activations: Activations) -> Matrix {
         layerNormForward(
-            activations.output, gamma: vector("transformer.ln_f.weight", parameters.values),
-            beta: vector("transformer.ln_f.bias", parameters.values), into: normed, mean: activations.finalMean,
+            activations.output, gamma: vector(.finalNormGain, parameters.values),
+            beta: vector(.finalNormBias, parameters.values), into: normed, mean: activations.finalMean,
             rstd: activations.finalRstd, rows: batch.rows, on: team)
         return Matrix(normed, rows: batch.rows, columns: configuration.width)
     }
 
-    private func vector(_ name: String, _ arena: Buffer<Float>) -> Buffer<Float> {
-        parameters.layout.vector(name, in: arena)
+    private func vector(_ role: ParameterRole, _ arena: Buffer<Float>) -> Buffer<Float> {
+        parameters.layout.vector(role, in: arena)
     }
 
     private func tokenTable(_ arena: Buffer<Float>) -> Matrix {
-        parameters.layout.matrix(ParameterLayout.tokenEmbedding, in: arena)
+        parameters.layout.matrix(.tokenEmbedding, in: arena)
     }
 
     private func positionTable(_ arena: Buffer<Float>) -> Matrix {
-        parameters.layout.matrix(ParameterLayout.positionEmbedding, in: arena)
+        parameters.layout.matrix(.positionEmbedding, in: arena)
     }
 }

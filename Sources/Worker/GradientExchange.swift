@@ -47,7 +47,7 @@ final class GradientExchange {
     /// the token embedding's gradient went before.
     func startRest(_ batch: MicroBatch, dx: Buffer<Float>) throws {
         for parameter in arena.layout.parameters
-        where !parameter.name.hasPrefix("transformer.h.") && parameter.name != ParameterLayout.tokenEmbedding {
+        where parameter.layer == nil && parameter.role != .tokenEmbedding {
             try start(parameter.range, on: grid.sameStage, name: "gradient of \(parameter.name)")
         }
         if let tokenRows {
@@ -59,7 +59,7 @@ final class GradientExchange {
         }
     }
 
-    private var embedding: Parameter? { arena.layout[ParameterLayout.tokenEmbedding] }
+    private var embedding: Parameter? { arena.layout[.tokenEmbedding] }
 
     /// Lets MPI move on: it makes no progress unasked.
     func progress() throws { try requests.progress() }

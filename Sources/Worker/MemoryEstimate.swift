@@ -26,9 +26,7 @@ public struct MemoryEstimate: Sendable {
                 microBatches: (share + sequences - 1) / max(sequences, 1)))
         let layers = Double(placement.layers.count)
         // Values, gradients, two moments, and sums over replicas.
-        var parameters = layers * (12 * D * D + 13 * D)
-        if placement.isFirst || placement.isLast { parameters += Double(configuration.vocabularySize) * D }
-        if placement.isFirst { parameters += Double(configuration.context) * D }
+        let parameters = Double(ParameterLayout(configuration, placement).count)
         let arrays = topology.replicas > 1 || topology.stages > 1 ? 5.0 : 4.0
         // What layers keep for each micro-batch in flight, and what they share.
         let kept = inFlight * rows * (layers * (10 * D + H + 4) + D)
@@ -64,7 +62,7 @@ public struct MemoryEstimate: Sendable {
             + Double(tracedSteps) * (28 * Double(configuration.layers) * segments + 12)
         if case .policy = ranks.strategy {
             let shape = PolicyShape(inputWidth: configuration.width, levels: ranks.levels.count)
-            let parameters = shape.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+            let parameters = shape.parameters.reduce(0) { $0 + $1.count }
             // Values, gradients and two moments; what its encoder keeps of every segment, some 4 KiB of numbers.
             bytes += 16 * Double(parameters) + 4 * 4096 * Double(layers * sequences) * segments
         }

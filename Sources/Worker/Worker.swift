@@ -54,7 +54,7 @@ public final class Worker {
         stage = TransformerStage(
             configuration, placement: placement, rows: sequences * configuration.context, team: team,
             attention: ranks.attentionKind(seed: options.seed))
-        stage.parameters.initialize(seed: options.seed, layers: configuration.layers)
+        stage.parameters.initialize(seed: options.seed)
         pipeline = Pipeline(grid: grid, stage: stage, microBatches: (share + sequences - 1) / sequences)
         let largest = min(options.microBatch, (options.batch + topology.replicas - 1) / topology.replicas)
         exchange = GradientExchange(
@@ -189,7 +189,7 @@ public final class Worker {
         let topology = grid.topology
         var total = 0.0
         for parameter in stage.parameters.layout.parameters
-        where parameter.name != ParameterLayout.tokenEmbedding || topology.isFirstStage {
+        where parameter.spec.place != .embeddingAndHead || topology.isFirstStage {
             let share = Topology.share(of: parameter.range.count, part: topology.replica, of: topology.replicas)
             total += sumOfSquares(exchange.gradients[parameter.range][share], on: team)
         }

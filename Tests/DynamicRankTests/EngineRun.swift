@@ -23,7 +23,7 @@ struct EngineRun {
         team = Team(threads: 1)
         let placement = try StagePlacement.split(configuration, stages: layer == nil ? 1 : count)[layer ?? 0]
         stage = TransformerStage(configuration, placement: placement, rows: rows, team: team)
-        stage.parameters.initialize(seed: 1, layers: count)
+        stage.parameters.initialize(seed: 1)
         // GPT-2's initial weights leave attention and logits flat.
         for i in 0..<stage.parameters.values.count where abs(stage.parameters.values[i]) < 0.5 {
             stage.parameters.values[i] *= 20

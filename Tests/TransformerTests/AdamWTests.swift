@@ -47,7 +47,7 @@ import Transformer
         let configuration = try ModelConfiguration(vocabularySize: 1000, context: 3, width: 40, heads: 1, layers: 1)
         let results = [1, 2, 3].map { threads in
             let arena = ParameterArena(ParameterLayout(configuration, .whole(configuration)))
-            arena.initialize(seed: 4, layers: 1)
+            arena.initialize(seed: 4)
             arena.gradients.copy(from: Buffer(SampleValues.uniform(arena.layout.count, seed: 5)))
             AdamW().update(arena, step: 1, learningRate: 0.1, gradientScale: 1, on: Team(threads: threads))
             return arena.values.array

@@ -16,11 +16,11 @@ import Transformer
     /// An encoder whose weights are large enough to matter.
     private static func encoder() -> (Encoder, ParameterArena) {
         let arena = ParameterArena(ParameterLayout(shape.parameters(prefix: "e.")))
-        arena.initialize(seed: 3, layers: shape.layers)
+        arena.initialize(seed: 3)
         for parameter in arena.layout.parameters where parameter.shape.count > 1 {
             for i in parameter.range { arena.values[i] *= 8 }
         }
-        return (Encoder(shape, in: arena, prefix: "e.", rows: sequences * length, team: Team(threads: 1)), arena)
+        return (Encoder(shape, in: arena, rows: sequences * length, team: Team(threads: 1)), arena)
     }
 
     @Test func positionByPositionIsTheWhole() {

@@ -157,7 +157,7 @@ import Transformer
         let team = Team(threads: 1)
         let stage = TransformerStage(
             configuration, placement: .whole(configuration), rows: 4, team: team, forTraining: false)
-        stage.parameters.initialize(seed: 1, layers: 1)
+        stage.parameters.initialize(seed: 1)
         let level = AttentionLevel(scoreRank: 1, valueRank: 2)
         let lowRank = LowRankPass(
             layers: [

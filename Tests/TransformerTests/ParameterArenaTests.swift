@@ -47,7 +47,7 @@ import Transformer
     @Test func initialWeightsHaveTheDeviationsOfGPT2() throws {
         let configuration = try ModelConfiguration(vocabularySize: 997, context: 64, width: 60, heads: 5, layers: 8)
         let arena = ParameterArena(ParameterLayout(configuration, .whole(configuration)))
-        arena.initialize(seed: 1, layers: 8)
+        arena.initialize(seed: 1)
         for parameter in arena.layout.parameters {
             let values = arena.values[parameter.range].array.map(Double.init)
             if parameter.shape.count == 1 {
@@ -68,17 +68,17 @@ import Transformer
     @Test func initialWeightsDoNotDependOnTheCut() throws {
         let configuration = try Self.configuration()
         let whole = ParameterArena(ParameterLayout(configuration, .whole(configuration)))
-        whole.initialize(seed: 1, layers: 3)
+        whole.initialize(seed: 1)
         for placement in try StagePlacement.split(configuration, stages: 3) {
             let part = ParameterArena(ParameterLayout(configuration, placement))
-            part.initialize(seed: 1, layers: 3)
+            part.initialize(seed: 1)
             for parameter in part.layout.parameters {
                 let same = try #require(whole.layout[parameter.name])
                 #expect(part.values[parameter.range].array == whole.values[same.range].array, "\(parameter.name)")
             }
         }
         let other = ParameterArena(whole.layout)
-        other.initialize(seed: 2, layers: 3)
+        other.initialize(seed: 2)
         let matrices = whole.layout.parameters.filter { $0.shape.count > 1 }
         var seen = Set<Float>()
         for parameter in matrices {

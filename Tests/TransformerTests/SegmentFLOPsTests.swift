@@ -18,7 +18,7 @@ import Transformer
         let team = Team(threads: 2)
         let stage = TransformerStage(
             configuration, placement: .whole(configuration), rows: sequences * length, team: team, forTraining: false)
-        stage.parameters.initialize(seed: 1, layers: configuration.layers)
+        stage.parameters.initialize(seed: 1)
         if let lowRank { stage.fold(lowRank) }
         let batch = SampleValues.microBatch(sequences: sequences, length: length, vocabulary: 31, seed: 1)
         stage.forward(batch, stage.makeActivations(), lowRank: lowRank)

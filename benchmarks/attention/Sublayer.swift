@@ -35,7 +35,7 @@ struct Sublayer {
         let placement = try StagePlacement.split(configuration, stages: 1)[0]
         stage = TransformerStage(configuration, placement: placement, rows: 1, team: team)
         let arena = stage.parameters
-        arena.initialize(seed: 1, layers: 1)
+        arena.initialize(seed: 1)
         attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
 
         func deviates(_ key: UInt64) -> Matrix {

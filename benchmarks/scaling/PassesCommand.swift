@@ -27,7 +27,7 @@ struct PassesCommand: ParsableCommand {
             .shard(count: 2 * microBatch * model.context)
         let batch = try BatchSource(shard: tokens, context: model.context, seed: 1).microBatch(first: 0, count: microBatch)
         let stage = TransformerStage(model, placement: .whole(model), rows: batch.rows, team: team)
-        stage.parameters.initialize(seed: 1, layers: model.layers)
+        stage.parameters.initialize(seed: 1)
         let ranks = try RankEngine(
             model, layers: 0..<model.layers, options: shape.ranks(), seed: 1, team: team, sequences: microBatch,
             now: monotonicSeconds)
@@ -88,7 +88,7 @@ private struct PassTimer {
         let pass = ranks.trainingPass(step: 2, of: stage)
         let embedding = seconds {
             embeddingForward(
-                batch, tokenTable: arena.layout.matrix(ParameterLayout.tokenEmbedding, in: arena.values),
+                batch, tokenTable: arena.layout.matrix(.tokenEmbedding, in: arena.values),
                 positionTable: arena.layout.matrix("transformer.wpe.weight", in: arena.values), into: embedded, on: team)
         }
         let forward = seconds { stage.forward(batch, activations, lowRank: pass) }

@@ -19,11 +19,10 @@ public final class PolicyNetwork: Sendable {
         self.shape = shape
         self.team = team.counting(on: FlopCounter())
         arena = ParameterArena(ParameterLayout(shape.parameters))
-        arena.initialize(seed: seed, layers: PolicyShape.encoder.layers)
+        arena.initialize(seed: seed)
         parameters = PolicyParameters(arena.values, arena.layout)
         gradients = PolicyParameters(arena.gradients, arena.layout)
-        encoder = Encoder(
-            PolicyShape.encoder, in: arena, prefix: PolicyShape.encoderPrefix, rows: rows, team: self.team)
+        encoder = Encoder(PolicyShape.encoder, in: arena, rows: rows, team: self.team)
     }
 
     /// Products executed since the last call.

@@ -25,16 +25,22 @@ public struct PolicyShape: Codable, Equatable, Sendable {
     /// F: what `LayerFacts` holds, and the segment's place in the sequence.
     var factCount: Int { LayerFacts.count(levels: levels) + 1 }
 
-    /// Names and shapes of all parameters; weights are [in, out].
-    public var parameters: [(name: String, shape: [Int])] {
-        [
-            ("conv.weight", [Self.kernel * inputWidth, Self.convolved]), ("conv.bias", [Self.convolved]),
-            ("facts.weight", [factCount, Self.stated]), ("facts.bias", [Self.stated]),
+    /// All parameters; weights are [in, out].
+    public var parameters: [ParameterSpec] {
+        func weight(_ name: String, _ shape: [Int]) -> ParameterSpec {
+            ParameterSpec(name + ".weight", shape, starts: .normal(deviation: 0.02))
+        }
+        func bias(_ name: String, _ count: Int) -> ParameterSpec {
+            ParameterSpec(name + ".bias", [count], starts: .constant(0))
+        }
+        return [
+            weight("conv", [Self.kernel * inputWidth, Self.convolved]), bias("conv", Self.convolved),
+            weight("facts", [factCount, Self.stated]), bias("facts", Self.stated),
             // Row 0 stands for no previous level.
-            ("level.weight", [levels + 1, Self.embedded]),
+            weight("level", [levels + 1, Self.embedded]),
         ] + Self.encoder.parameters(prefix: Self.encoderPrefix) + [
-            ("hidden.weight", [Self.encoder.width, Self.hidden]), ("hidden.bias", [Self.hidden]),
-            ("action.weight", [Self.hidden, levels]), ("action.bias", [levels]),
+            weight("hidden", [Self.encoder.width, Self.hidden]), bias("hidden", Self.hidden),
+            weight("action", [Self.hidden, levels]), bias("action", levels),
         ]
     }
 }

@@ -20,20 +20,18 @@ public struct ParameterArena: Sendable {
         secondMoment = Buffer(count: layout.count, repeating: 0)
     }
 
-    /// GPT-2's initial weights: normal of deviation 0.02, divided by √(2N) for what writes to the residual stream;
-    /// gains 1, biases 0. Each parameter has a stream of its own, so stages agree whatever the split.
-    public func initialize(seed: UInt64, layers: Int) {
+    /// Gives every parameter its start. Each has a stream of random numbers of its own, by its name, so stages agree whatever
+    /// the split.
+    public func initialize(seed: UInt64) {
         let generator = Philox(key: seed)
         for parameter in layout.parameters {
             let values = values[parameter.range]
-            if parameter.shape.count == 1 {
-                values.fill(parameter.name.hasSuffix(".weight") ? 1 : 0)
-                continue
+            switch parameter.spec.start {
+            case .constant(let value): values.fill(value)
+            case .normal(let deviation):
+                generator.derived(number: Self.fnv1a(parameter.name), purpose: RandomPurpose.weights)
+                    .fillNormal(values, deviation: deviation)
             }
-            let residual = parameter.name.hasSuffix("c_proj.weight")
-            let deviation: Float = residual ? 0.02 / (2 * Float(layers)).squareRoot() : 0.02
-            generator.derived(number: Self.fnv1a(parameter.name), purpose: RandomPurpose.weights)
-                .fillNormal(values, deviation: deviation)
         }
     }
 
