@@ -85,10 +85,15 @@ public struct MetricsFile: ~Copyable {
             throw ConfigurationError("\(directory.metrics): cannot be read (\(error))")
         }
         let kept = old.split(separator: UInt8(ascii: "\n")).filter { line in
-            (try? JSONDecoder().decode(MetricsLine.self, from: Data(line))).map { $0.step <= step } ?? false
+            (try? JSONDecoder().decode(NumberedLine.self, from: Data(line))).map { $0.step <= step } ?? false
         }
         let text = kept.map { String(decoding: $0, as: UTF8.self) + "\n" }.joined()
         if Array(text.utf8) != old { try directory.write(text, to: directory.metrics) }
+    }
+
+    /// What every line has had and will have, whatever else versions write.
+    private struct NumberedLine: Decodable {
+        let step: Int
     }
 
     deinit { _ = close(descriptor) }

@@ -80,6 +80,14 @@ import Transformer
         }
     }
 
+    /// Lines of other versions stay as they are.
+    @Test func linesWithOtherColumnsAreKept() throws {
+        let old = #"{"loss":3,"step":1}"# + "\n" + #"{"new":[1],"step":2}"# + "\n"
+        try Data(old.utf8).write(to: URL(fileURLWithPath: directory.metrics))
+        try append(3...3, after: 2)
+        #expect(content.hasPrefix(old) && content.split(separator: "\n").count == 3)
+    }
+
     @Test func aLineThatOnlyLacksItsEndIsWholeAgain() throws {
         try append(1...3, after: 0)
         try Data(content.utf8.dropLast()).write(to: URL(fileURLWithPath: directory.metrics))
