@@ -17,9 +17,6 @@ public enum FlopKind: Int, CaseIterable, Sendable {
     case feedForward
     case head
 
-    /// Products of activations and weights, which `Precision` is about.
-    public static let linearMaps: Set<FlopKind> = [.projections, .feedForward, .head]
-
     /// What counts as attention, all that lowers its rank included.
     public static let attention: [FlopKind] = [.projections, .scores, .values, .upkeep, .policy, .guard]
 }

@@ -8,20 +8,21 @@ extension Team {
     /// Lines of C that a piece has at least, a multiple of 16, where a line costs `cost` multiply-adds.
     private static func grain(cost: Int) -> Int { max(1, (leastProduct / max(cost, 1) + 15) / 16) * 16 }
 
-    /// C ← alpha · A · B + beta · C, A and B possibly transposed (BLAS level 3, SGEMM), or with both rounded to bfloat16
-    /// where the team's precision says so of `kind`; then alpha is 1, and beta 0 or 1.
+    /// C ← alpha · A · B + beta · C, A and B possibly transposed (BLAS level 3, SGEMM), or with both rounded to bfloat16 where
+    /// `precision` says so; then alpha is 1, and beta 0 or 1.
     ///
     /// The larger side of C is cut into one panel a thread, or fewer where they would be small. With `beta` 0, C is written
     /// without being read. Its FLOPs are counted as work of `kind`.
     public func gemm(
-        _ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0, _ kind: FlopKind = .feedForward
+        _ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0, _ kind: FlopKind,
+        in precision: Precision = .float32
     ) {
         let m = a.rows, k = a.columns, n = b.columns
         flops.product(m, n, k, kind)
         precondition(
             b.rows == k && c.rows == m && c.columns == n && !c.isTransposed,
             "\(m)×\(k) · \(b.rows)×\(n) into \(c.rows)×\(c.columns)")
-        let isRounded = precision == .bf16 && FlopKind.linearMaps.contains(kind) && k > 0
+        let isRounded = precision == .bf16 && k > 0
         precondition(!isRounded || (alpha == 1 && (beta == 0 || beta == 1)), "\(alpha) A B + \(beta) C in bfloat16")
         if m >= n {
             split(m, grain: Self.grain(cost: n * k)) { rows in

@@ -1,7 +1,7 @@
 import CKernels
 import Synchronization
 
-/// In what the products of a model's linear maps (`FlopKind.linearMaps`) are made. All else is float32: attention, norms,
+/// In what the products of a model's linear maps are made. All else is float32: attention, norms,
 /// sums of products, weights, gradients, moments.
 public enum Precision: String, CaseIterable, Codable, Sendable {
     case float32

@@ -11,7 +11,7 @@ public struct Team: Sendable {
     public let threads: Int
     /// What the team's products executed.
     public let flops: FlopCounter
-    /// Of the products of linear maps.
+    /// Of the products of a model's linear maps, which ask for it; other products are float32.
     public let precision: Precision
     private let crew: Crew?
 

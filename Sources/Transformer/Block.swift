@@ -58,7 +58,24 @@ struct Block: Sendable {
     let team: Team
 
     private var width: Int { parameters.norm1Gain.count }
-    private var feedForwardWidth: Int { parameters.feedForward.columns }
+    var feedForwardWidth: Int { parameters.feedForward.columns }
+
+    /// Queries, keys and values of the norm's output.
+    var attentionMap: Linear { map(\.attention, \.attentionBias, .projections) }
+    /// From the heads' outputs to the residual stream.
+    var attentionProjection: Linear { map(\.attentionProjection, \.attentionProjectionBias, .projections) }
+    /// From the norm's output to the hidden layer.
+    var feedForward: Linear { map(\.feedForward, \.feedForwardBias, .feedForward) }
+    /// From the hidden layer to the residual stream.
+    var feedForwardProjection: Linear { map(\.feedForwardProjection, \.feedForwardProjectionBias, .feedForward) }
+
+    private func map(
+        _ weight: KeyPath<BlockParameters, Matrix>, _ bias: KeyPath<BlockParameters, Buffer<Float>>, _ kind: FlopKind
+    ) -> Linear {
+        Linear(
+            weight: parameters[keyPath: weight], bias: parameters[keyPath: bias],
+            weightGradient: gradients[keyPath: weight], biasGradient: gradients[keyPath: bias], kind: kind)
+    }
 
     private func matrix(_ buffer: Buffer<Float>, _ batch: MicroBatch, _ columns: Int) -> Matrix {
         Matrix(buffer, rows: batch.rows, columns: columns)
@@ -90,7 +107,7 @@ struct Block: Sendable {
                 chosen.review?(lowRankLayer.output(saved.attended, batch: batch, dropout: dropout))
             }
         } else {
-            linearForward(x, weight: p.attention, bias: p.attentionBias, into: saved.qkv, .projections, on: team)
+            attentionMap.forward(x, into: saved.qkv, on: team)
             if let kernel {
                 kernel.forward(
                     qkv: saved.qkv, out: saved.attended, kept: saved.lse, batch: batch, layer: layer, on: team)
@@ -99,16 +116,16 @@ struct Block: Sendable {
                     qkv: saved.qkv, out: saved.attended, lse: saved.lse, batch: batch, dropout: dropout, layer: layer,
                     on: team)
             }
-            team.gemm(matrix(saved.attended, batch, D), p.attentionProjection, into: branch, .projections)
+            attentionProjection.product(matrix(saved.attended, batch, D), into: branch, on: team)
         }
         addBranch(p.attentionProjectionBias, residual: saved.input, into: saved.middle, batch, dropout,
             .attentionProjection)
 
         layerNormForward(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
             mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)
-        team.gemm(x, p.feedForward, into: matrix(saved.hidden, batch, feedForwardWidth))
+        feedForward.product(x, into: matrix(saved.hidden, batch, feedForwardWidth), on: team)
         geluForward(saved.hidden, bias: p.feedForwardBias, into: s.wide, rows: M, on: team)
-        team.gemm(matrix(s.wide, batch, feedForwardWidth), p.feedForwardProjection, into: branch)
+        feedForwardProjection.product(matrix(s.wide, batch, feedForwardWidth), into: branch, on: team)
         addBranch(p.feedForwardProjectionBias, residual: saved.middle, into: output, batch, dropout,
             .feedForwardProjection)
         return folded == nil ? nil : chosen?.levels
@@ -139,14 +156,12 @@ struct Block: Sendable {
 
         let dBranch2 = branchGradient(dx, batch, dropout, .feedForwardProjection)
         let dHidden = matrix(s.wideGradient, batch, F)
-        team.gemm(dBranch2, p.feedForwardProjection.transposed, into: dHidden)
+        feedForwardProjection.inputGradient(dBranch2, into: dHidden, on: team)
         geluBackward(h: saved.hidden, y: s.wide, dy: s.wideGradient, count: M * F, on: team)
-        linearBackward(dy: dBranch2, x: matrix(s.wide, batch, F), weight: p.feedForwardProjection,
-            dweight: g.feedForwardProjection, dbias: g.feedForwardProjectionBias, dx: nil, on: team)
+        feedForwardProjection.backward(dy: dBranch2, x: matrix(s.wide, batch, F), dx: nil, on: team)
         layerNormAgain(saved.middle, gamma: p.norm2Gain, beta: p.norm2Bias, into: s.narrow,
             mean: saved.mean2, rstd: saved.rstd2, rows: M, on: team)
-        linearBackward(dy: dHidden, x: x, weight: p.feedForward,
-            dweight: g.feedForward, dbias: g.feedForwardBias, dx: matrix(s.branch, batch, D), on: team)
+        feedForward.backward(dy: dHidden, x: x, dx: matrix(s.branch, batch, D), on: team)
         layerNormBackward(dy: s.branch, x: saved.middle, gamma: p.norm2Gain, mean: saved.mean2, rstd: saved.rstd2,
             dx: dx, dgamma: g.norm2Gain, dbeta: g.norm2Bias, rows: M, on: team)
 
@@ -162,10 +177,8 @@ struct Block: Sendable {
                 dattended: dAttended, dqkv: s.wideGradient, delta: s.delta, dx: matrix(dNormed, batch, D),
                 batch: batch, dropout: dropout, layer: layer)
         } else {
-            linearBackward(
-                dy: dBranch1, x: matrix(saved.attended, batch, D), weight: p.attentionProjection,
-                dweight: g.attentionProjection, dbias: g.attentionProjectionBias, dx: matrix(dAttended, batch, D),
-                .projections, on: team)
+            attentionProjection.backward(
+                dy: dBranch1, x: matrix(saved.attended, batch, D), dx: matrix(dAttended, batch, D), on: team)
             if let kernel {
                 kernel.backward(
                     qkv: saved.qkv, out: saved.attended, kept: saved.lse, dout: dAttended, dqkv: s.wideGradient,
@@ -175,9 +188,8 @@ struct Block: Sendable {
                     qkv: saved.qkv, out: saved.attended, lse: saved.lse, dout: dAttended, dqkv: s.wideGradient,
                     delta: s.delta, batch: batch, dropout: dropout, layer: layer, on: team)
             }
-            linearBackward(
-                dy: matrix(s.wideGradient, batch, 3 * D), x: x, weight: p.attention, dweight: g.attention,
-                dbias: g.attentionBias, dx: matrix(dNormed, batch, D), .projections, on: team)
+            attentionMap.backward(
+                dy: matrix(s.wideGradient, batch, 3 * D), x: x, dx: matrix(dNormed, batch, D), on: team)
         }
         layerNormBackward(dy: dNormed, x: saved.input, gamma: p.norm1Gain, mean: saved.mean1, rstd: saved.rstd1,
             dx: dx, dgamma: g.norm1Gain, dbeta: g.norm1Bias, rows: M, on: team)

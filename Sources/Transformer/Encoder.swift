@@ -156,28 +156,27 @@ extension Block {
     /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output; qkv, [B, S, 3D], holds
     /// attention's inputs at the positions so far.
     func advance(_ stream: Buffer<Float>, position: Int, qkv: Buffer<Float>, _ row: Row, batch: MicroBatch) {
-        let p = parameters, B = batch.sequences, S = batch.length, D = p.norm1Gain.count, F = p.feedForward.columns
+        let p = parameters, B = batch.sequences, S = batch.length, D = p.norm1Gain.count, F = feedForwardWidth
         func rows(_ x: Buffer<Float>, _ columns: Int) -> Matrix { Matrix(x, rows: B, columns: columns) }
 
         layerNormForward(
             stream, gamma: p.norm1Gain, beta: p.norm1Bias, into: row.normed, mean: row.mean, rstd: row.rstd, rows: B, on: team)
-        linearForward(
-            rows(row.normed, D), weight: p.attention, bias: p.attentionBias, into: row.qkv, .projections, on: team)
+        attentionMap.forward(rows(row.normed, D), into: row.qkv, on: team)
         for b in 0..<B {
             let first = (b * S + position) * 3 * D
             qkv[first..<(first + 3 * D)].copy(from: row.qkv[(b * 3 * D)..<((b + 1) * 3 * D)])
         }
         attention.forward(
             qkv: qkv, position: position, into: row.attended, scores: row.scores, batch: batch, on: team)
-        team.gemm(rows(row.attended, D), p.attentionProjection, into: rows(row.branch, D), .projections)
+        attentionProjection.product(rows(row.attended, D), into: rows(row.branch, D), on: team)
         residualForward(
             row.branch, bias: p.attentionProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
 
         layerNormForward(
             stream, gamma: p.norm2Gain, beta: p.norm2Bias, into: row.normed, mean: row.mean, rstd: row.rstd, rows: B, on: team)
-        team.gemm(rows(row.normed, D), p.feedForward, into: rows(row.hidden, F))
+        feedForward.product(rows(row.normed, D), into: rows(row.hidden, F), on: team)
         geluForward(row.hidden, bias: p.feedForwardBias, into: row.activated, rows: B, on: team)
-        team.gemm(rows(row.activated, F), p.feedForwardProjection, into: rows(row.branch, D))
+        feedForwardProjection.product(rows(row.activated, F), into: rows(row.branch, D), on: team)
         residualForward(
             row.branch, bias: p.feedForwardProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
     }

@@ -139,7 +139,7 @@ public final class TransformerStage: Sendable {
         let logits = Buffer<Float>(uninitialized: batch.rows * configuration.vocabularySize)
         team.gemm(
             x, tokenTable(parameters.values).transposed,
-            into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize), .head)
+            into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize), .head, in: team.precision)
         return logits
     }
 

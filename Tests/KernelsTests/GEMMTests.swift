@@ -52,7 +52,7 @@ import Testing
                     let c = Buffer(before)
                     team.gemm(
                         transposeA ? A.transposed : A, transposeB ? B.transposed : B,
-                        into: Matrix(c, rows: m, columns: n, stride: ldc), alpha: 0.5, beta: beta)
+                        into: Matrix(c, rows: m, columns: n, stride: ldc), alpha: 0.5, beta: beta, .feedForward)
                     let tolerance = 1e-6 * Double(k).squareRoot() + 1e-6
                     var worst = 0.0, untouched = true
                     for i in 0..<m {
@@ -81,14 +81,14 @@ import Testing
         #expect(rows.pointer == buffer.pointer + 3)
         let identity = Matrix(Buffer<Float>([1, 0, 0, 1]), rows: 2, columns: 2)
         let out = Buffer<Float>(count: 4, repeating: .nan)
-        Team(threads: 1).gemm(rows, identity, into: Matrix(out, rows: 2, columns: 2))
+        Team(threads: 1).gemm(rows, identity, into: Matrix(out, rows: 2, columns: 2), .feedForward)
         #expect(out.array == [3, 4, 5, 6])
     }
 
     @Test func shapesThatDoNotFitAreRefused() async {
         await #expect(processExitsWith: .failure) {
             let a = Matrix(Buffer<Float>(count: 6, repeating: 0), rows: 2, columns: 3)
-            Team(threads: 1).gemm(a, a, into: a)
+            Team(threads: 1).gemm(a, a, into: a, .feedForward)
         }
         await #expect(processExitsWith: .failure) {
             _ = Matrix(Buffer<Float>(count: 5, repeating: 0), rows: 2, columns: 3)
@@ -104,7 +104,7 @@ import Testing
         let team = Team(threads: threads)
         let results = (0..<3).map { _ in
             let c = Buffer<Float>(count: m * n, repeating: .nan)
-            team.gemm(a, b, into: Matrix(c, rows: m, columns: n))
+            team.gemm(a, b, into: Matrix(c, rows: m, columns: n), .feedForward)
             return c.array
         }
         #expect(results[0] == results[1] && results[0] == results[2])

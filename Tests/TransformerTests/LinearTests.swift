@@ -11,7 +11,7 @@ import Transformer
         let bias = SampleValues.uniform(out, seed: 3), dy = SampleValues.uniform(rows * out, seed: 4)
         let X = Matrix(Buffer(x), rows: rows, columns: inner), W = Matrix(Buffer(w), rows: inner, columns: out)
         let y = Guarded(unwritten: rows * out)
-        linearForward(X, weight: W, bias: Buffer(bias), into: y.values, on: team)
+        linearForward(X, weight: W, bias: Buffer(bias), into: y.values, .feedForward, on: team)
         let expected = Reference.linear(x.doubles, weight: w.doubles, bias: bias.doubles)
         #expect(relativeError(y.array, expected) < 2e-6)
 
@@ -20,7 +20,7 @@ import Transformer
         let dY = Matrix(Buffer(dy), rows: rows, columns: out)
         linearBackward(
             dy: dY, x: X, weight: W, dweight: Matrix(dweight.values, rows: inner, columns: out), dbias: dbias.values,
-            dx: Matrix(dx.values, rows: rows, columns: inner), on: team)
+            dx: Matrix(dx.values, rows: rows, columns: inner), .feedForward, on: team)
         let g = Reference.linearBackward(dy: dy.doubles, x: x.doubles, weight: w.doubles, out: out)
         #expect(relativeError(dx.array, g.dx) < 2e-6)
         #expect(relativeError(dweight.array, before.doubles + g.dweight) < 2e-6)
@@ -30,7 +30,7 @@ import Transformer
         let weightOnly = Guarded(before), biasOnly = Guarded(bias)
         linearBackward(
             dy: dY, x: X, weight: W, dweight: Matrix(weightOnly.values, rows: inner, columns: out),
-            dbias: biasOnly.values, dx: nil, on: team)
+            dbias: biasOnly.values, dx: nil, .feedForward, on: team)
         #expect(weightOnly.array == dweight.array && biasOnly.array == dbias.array)
         #expect([y, dweight, dbias, dx, weightOnly, biasOnly].areIntact)
     }

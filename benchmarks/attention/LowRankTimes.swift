@@ -92,7 +92,7 @@ extension Sublayer {
         let heads = configuration.heads, d = configuration.headWidth
         let halves = (0..<2).map { _ in GramSet(layers: 1, heads: heads, headWidth: d) }
         let rows = batch.rows / 2, width = 3 * configuration.width
-        linearForward(x, weight: weight, bias: bias, into: qkv, on: team)
+        linearForward(x, weight: weight, bias: bias, into: qkv, .upkeep, on: team)
         for (i, grams) in halves.enumerated() {
             let half = qkv[(i * rows * width)..<((i + 1) * rows * width)]
             grams.accumulate(half, rows: rows, layer: 0, on: team)

@@ -102,13 +102,13 @@ public final class PolicyNetwork: Sendable {
         let rows = M * (C + 2)
         let convolved = Buffer<Float>(uninitialized: rows * O), activated = Buffer<Float>(uninitialized: rows * O)
         forEachTap(state, parameters.conv) { input, weight, j in
-            team.gemm(input, weight, into: Matrix(convolved, rows: rows, columns: O), beta: j == 0 ? 0 : 1)
+            team.gemm(input, weight, into: Matrix(convolved, rows: rows, columns: O), beta: j == 0 ? 0 : 1, .policy)
         }
         geluForward(convolved, bias: parameters.convBias, into: activated, rows: rows, on: team)
         let facts = Buffer<Float>(uninitialized: M * G)
         linearForward(
             Matrix(state.facts, rows: M, columns: F), weight: parameters.facts, bias: parameters.factsBias, into: facts,
-            on: team)
+            .policy, on: team)
         let x = Buffer<Float>(count: M * W, repeating: 0), all = Matrix(activated, rows: rows, columns: O)
         for row in 0..<M {
             meanRows(all.rows((row * (C + 2))..<(row * (C + 2) + C)), into: x[(row * W)..<(row * W + O)])
@@ -140,11 +140,12 @@ public final class PolicyNetwork: Sendable {
     private func act(_ encoded: Buffer<Float>, rows: Int, into act: Act) {
         let W = PolicyShape.encoder.width, I = PolicyShape.hidden
         team.gemm(
-            Matrix(encoded, rows: rows, columns: W), parameters.hidden, into: Matrix(act.hidden, rows: rows, columns: I))
+            Matrix(encoded, rows: rows, columns: W), parameters.hidden, into: Matrix(act.hidden, rows: rows, columns: I),
+            .policy)
         geluForward(act.hidden, bias: parameters.hiddenBias, into: act.activated, rows: rows, on: team)
         linearForward(
             Matrix(act.activated, rows: rows, columns: I), weight: parameters.action, bias: parameters.actionBias,
-            into: act.logits, on: team)
+            into: act.logits, .policy, on: team)
     }
 
     // MARK: Backward
@@ -157,12 +158,12 @@ public final class PolicyNetwork: Sendable {
         linearBackward(
             dy: Matrix(dlogits, rows: M, columns: shape.levels), x: Matrix(trail.act.activated, rows: M, columns: I),
             weight: parameters.action, dweight: gradients.action, dbias: gradients.actionBias,
-            dx: Matrix(dhidden, rows: M, columns: I), on: team)
+            dx: Matrix(dhidden, rows: M, columns: I), .policy, on: team)
         geluBackward(h: trail.act.hidden, y: trail.act.activated, dy: dhidden, count: M * I, on: team)
         linearBackward(
             dy: Matrix(dhidden, rows: M, columns: I), x: Matrix(trail.encoded, rows: M, columns: W),
             weight: parameters.hidden, dweight: gradients.hidden, dbias: gradients.hiddenBias,
-            dx: Matrix(dencoded, rows: M, columns: W), on: team)
+            dx: Matrix(dencoded, rows: M, columns: W), .policy, on: team)
         unembed(trail, dx: encoder.backward(dencoded, sequences: state.episodes, length: state.segments))
     }
 
@@ -170,7 +171,7 @@ public final class PolicyNetwork: Sendable {
         let state = trail.state, M = state.episodes * state.segments, C = state.pieces
         let (W, O, G) = (PolicyShape.encoder.width, PolicyShape.convolved, PolicyShape.stated)
         let dfacts = Matrix(dx, rows: M, columns: W).columns(O..<(O + G))
-        team.gemm(Matrix(state.facts, rows: M, columns: shape.factCount).transposed, dfacts, into: gradients.facts, beta: 1)
+        team.gemm(Matrix(state.facts, rows: M, columns: shape.factCount).transposed, dfacts, into: gradients.facts, beta: 1, .policy)
         biasBackward(dy: dfacts, dbias: gradients.factsBias, on: team)
         let rows = M * (C + 2), dconvolved = Buffer<Float>(count: rows * O, repeating: 0), share = 1 / Float(C)
         for row in 0..<M {
@@ -185,7 +186,7 @@ public final class PolicyNetwork: Sendable {
         geluBackward(h: made.convolved, y: made.activated, dy: dconvolved, count: rows * O, on: team)
         biasBackward(dy: Matrix(dconvolved, rows: rows, columns: O), dbias: gradients.convBias, on: team)
         forEachTap(state, gradients.conv) { input, gradient, _ in
-            team.gemm(input.transposed, Matrix(dconvolved, rows: rows, columns: O), into: gradient, beta: 1)
+            team.gemm(input.transposed, Matrix(dconvolved, rows: rows, columns: O), into: gradient, beta: 1, .policy)
         }
     }
 }

@@ -34,8 +34,8 @@ public struct Head: Sendable {
         var total = 0.0
         tiles(x, embedding, targets, scale: scale, gradient: true, on: team) { rows, dlogits in
             for row in 0..<rows.count { total += losses[row] }
-            team.gemm(dlogits, embedding, into: dx.rows(rows), .head)
-            team.gemm(dlogits.transposed, x.rows(rows), into: dembedding, beta: 1, .head)
+            team.gemm(dlogits, embedding, into: dx.rows(rows), .head, in: team.precision)
+            team.gemm(dlogits.transposed, x.rows(rows), into: dembedding, beta: 1, .head, in: team.precision)
         }
         return total
     }
@@ -52,7 +52,7 @@ public struct Head: Sendable {
         for first in stride(from: 0, to: x.rows, by: height) {
             let rows = first..<min(first + height, x.rows)
             let tile = Matrix(logits, rows: rows.count, columns: vocabulary)
-            team.gemm(x.rows(rows), embedding.transposed, into: tile, .head)
+            team.gemm(x.rows(rows), embedding.transposed, into: tile, .head, in: team.precision)
             let targets = targets[rows]
             for i in 0..<rows.count {
                 precondition(Int(targets[i]) < vocabulary, "target \(targets[i]) of \(vocabulary)")

@@ -87,13 +87,13 @@ package struct LowRankLayer: Sendable {
         for (part, pack, rows) in [(k, folded.keys, own), (v, folded.values, 0..<own.upperBound)] {
             let projected = Matrix(part, rows: batch.rows, columns: pack.weight.columns).rows(rows)
             pack.broadcastBias(into: projected)
-            team.gemm(x.rows(rows), pack.weight, into: projected, beta: 1, .projections)
+            team.gemm(x.rows(rows), pack.weight, into: projected, beta: 1, .projections, in: team.precision)
         }
         forEachSegment(batch, within: positions) { rows, level in
             let pack = pack(folded.queries, level.scoreRank)
             let own = segment(q, rows, columns: pack.weight.columns, stride: keyColumns)
             pack.broadcastBias(into: own)
-            solo.gemm(x.rows(rows), pack.weight, into: own, beta: 1, .projections)
+            solo.gemm(x.rows(rows), pack.weight, into: own, beta: 1, .projections, in: team.precision)
         }
         attention.forward(
             operands(qkv, batch.rows), out: outputs(attended), lse: lse, levels: levels, positions: positions,
@@ -102,7 +102,7 @@ package struct LowRankLayer: Sendable {
             let pack = pack(folded.projections, level.valueRank)
             solo.gemm(
                 segment(attended, rows, columns: pack.weight.rows, stride: valueColumns), pack.weight,
-                into: branch.rows(rows), .projections)
+                into: branch.rows(rows), .projections, in: team.precision)
         }
     }
 
@@ -117,7 +117,7 @@ package struct LowRankLayer: Sendable {
             let pack = pack(folded.projections, level.valueRank)
             solo.gemm(
                 dbranch.rows(rows), pack.weight.transposed,
-                into: segment(dattended, rows, columns: pack.weight.rows, stride: valueColumns), .projections)
+                into: segment(dattended, rows, columns: pack.weight.rows, stride: valueColumns), .projections, in: team.precision)
         }
         attention.backward(
             operands(qkv, batch.rows), out: outputs(attended), lse: lse, dout: outputs(dattended),
@@ -126,15 +126,15 @@ package struct LowRankLayer: Sendable {
         let (dq, dk, dv) = parts(dqkv, batch.rows)
         for (i, (part, pack)) in [(dk, folded.keys), (dv, folded.values)].enumerated() {
             let dpart = Matrix(part, rows: batch.rows, columns: pack.weight.columns)
-            team.gemm(x.transposed, dpart, into: pack.weightGradient, beta: 1, .projections)
+            team.gemm(x.transposed, dpart, into: pack.weightGradient, beta: 1, .projections, in: team.precision)
             pack.addBiasGradient(dpart)
-            team.gemm(dpart, pack.weight.transposed, into: dx, beta: i == 0 ? 0 : 1, .projections)
+            team.gemm(dpart, pack.weight.transposed, into: dx, beta: i == 0 ? 0 : 1, .projections, in: team.precision)
         }
         forEachSegment(batch) { rows, level in
             let pack = pack(folded.queries, level.scoreRank)
             solo.gemm(
                 segment(dq, rows, columns: pack.weight.columns, stride: keyColumns), pack.weight.transposed,
-                into: dx.rows(rows), beta: 1, .projections)
+                into: dx.rows(rows), beta: 1, .projections, in: team.precision)
         }
         weightGradients(dbranch: dbranch, x: x, dq: dq, attended: attended, batch: batch)
     }
@@ -150,12 +150,12 @@ package struct LowRankLayer: Sendable {
                 let rows = (b * batch.length + tile.lowerBound)..<(b * batch.length + tile.upperBound)
                 let query = pack(folded.queries, level.scoreRank)
                 let own = segment(dq, rows, columns: query.weight.columns, stride: keyColumns)
-                team.gemm(x.rows(rows).transposed, own, into: query.weightGradient, beta: 1, .projections)
+                team.gemm(x.rows(rows).transposed, own, into: query.weightGradient, beta: 1, .projections, in: team.precision)
                 query.addBiasGradient(own)
                 let projection = pack(folded.projections, level.valueRank)
                 team.gemm(
                     segment(attended, rows, columns: projection.weight.rows, stride: valueColumns).transposed,
-                    dbranch.rows(rows), into: projection.weightGradient, beta: 1, .projections)
+                    dbranch.rows(rows), into: projection.weightGradient, beta: 1, .projections, in: team.precision)
             }
         }
     }
