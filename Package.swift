@@ -50,8 +50,8 @@ let package = Package(
         .target(
             name: "Toolbox",
             dependencies: [
-                "Trainer", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Trainer", "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator",
+                "Kernels", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 

@@ -22,7 +22,14 @@ public struct CheckpointWriter: ~Copyable {
     /// `expectedBytes`, if known, is the sum of the datasets' sizes: a directory with less room is refused at once.
     /// Throws `CheckpointError`: no room, not writable, being written by another process.
     public init(directory: String, step: Int, expectedBytes: Int = 0) throws(CheckpointError) {
-        let path = directory + "/" + CheckpointDirectory.fileName(step: step)
+        try self.init(
+            path: directory + "/" + CheckpointDirectory.fileName(step: step), step: step, expectedBytes: expectedBytes)
+    }
+
+    /// The same for a checkpoint that stands by itself, at `path`, in a directory that exists.
+    public init(path: String, step: Int, expectedBytes: Int = 0) throws(CheckpointError) {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         guard step >= 0 else { throw .misuse(path: path, name: "step \(step)", reason: "steps count from 0") }
         let temporaryPath = path + CheckpointDirectory.temporarySuffix
         try DiskSpace.require(expectedBytes, in: directory)

@@ -12,9 +12,9 @@ protocol Tool: ParsableCommand {
 
 /// The command line of `drrl`: one subcommand a tool.
 struct ToolboxOptions: ParsableCommand {
-    static let tools: [any Tool.Type] = [EvaluateOptions.self, CompareOptions.self]
+    static let tools: [any Tool.Type] = [EvaluateOptions.self, CompareOptions.self, ImportOptions.self, ExportOptions.self]
     static let configuration = CommandConfiguration(
-        commandName: "drrl", abstract: "Looks at what drrl-train has trained.", subcommands: tools)
+        commandName: "drrl", abstract: "Looks at what drrl-train has trained, and exchanges models with other programs.", subcommands: tools)
 }
 
 /// One line, keys sorted. Throws `EncodingError`.

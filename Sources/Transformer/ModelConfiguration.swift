@@ -61,7 +61,7 @@ public struct ModelConfiguration: Codable, Equatable, Sendable {
     public var parameters: [ParameterSpec] { GPT2.parameters(self) }
 
     /// F, the width of the feed-forward's hidden layer.
-    var feedForwardWidth: Int { GPT2.feedForwardWidth(width) }
+    public var feedForwardWidth: Int { GPT2.feedForwardWidth(width) }
 
     /// FLOPs that training on one token of a sequence of `length` needs, forward and backward: 6 for each weight in a
     /// product, and the causal half of attention. Nothing recomputed or masked counts (Kaplan et al. 2020, section 2.1).

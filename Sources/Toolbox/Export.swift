@@ -1,0 +1,80 @@
+import ArgumentParser
+import Checkpoint
+import Communicator
+import Corpus
+import Exchange
+import Foundation
+import Kernels
+import Trainer
+import Transformer
+import Worker
+
+/// The command line of `drrl export`.
+struct ExportOptions: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Writes a checkpoint's model and tokenizer as a directory that transformers' from_pretrained loads.",
+        usage: "drrl export --checkpoint FILE --to DIR")
+
+    @Option(help: ArgumentHelp("A checkpoint of drrl-train or drrl import.", valueName: "file"))
+    var checkpoint: String
+
+    @Option(help: ArgumentHelp("The directory to make, or to write into.", valueName: "dir"))
+    var to: String
+}
+
+extension ExportOptions: Tool {
+    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
+        try agreed(on: world) { world.rank == 0 ? try run() : "" }
+    }
+
+    private func run() throws -> String {
+        let reader = try CheckpointReader(path: checkpoint)
+        let model = try reader.json(CheckpointLayout.config, as: SavedRun.self).model
+        let encoder = try reader.bytes(CheckpointLayout.tokenizerEncoder)
+        let merges = try reader.bytes(CheckpointLayout.tokenizerMerges)
+        let tokenizer = try ByteLevelBPE(encoderFile: encoder, mergesFile: merges)
+        try makeDirectory(to)
+        // Weights first: what names them comes last, so that a model that is not whole does not pass for one.
+        let shapes = Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0.shape) })
+        try SafetensorsWriter.write(
+            model.parameters.map { (name: $0.name, shape: $0.shape) }, to: to + "/" + SafetensorsModel.fileName
+        ) { name in try reader.read(CheckpointLayout.parameter(name), shape: shapes[name] ?? [], of: Float.self) }
+        try ReplacementFile.write(encoder, to: to + "/vocab.json")
+        try ReplacementFile.write(merges, to: to + "/merges.txt")
+        try write(GPT2TokenizerFile(context: model.context), "tokenizer_config.json")
+        try write(GPT2ConfigurationFile(model, endOfText: Int(tokenizer.endOfText)), "config.json")
+        return "exported    \(to): config.json, \(SafetensorsModel.fileName) with \(model.parameterCount) parameters in "
+            + "\(model.parameters.count) arrays, vocab.json, merges.txt, tokenizer_config.json"
+    }
+
+    private func write(_ value: some Encodable, _ name: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try ReplacementFile.write(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")], to: to + "/" + name)
+    }
+}
+
+/// A GPT-2's `config.json`, by transformers' names.
+private struct GPT2ConfigurationFile: Encodable {
+    let architectures = ["GPT2LMHeadModel"], model_type = "gpt2", activation_function = "gelu_new", dtype = "float32"
+    let layer_norm_epsilon = 1e-5, initializer_range = 0.02, tie_word_embeddings = true
+    let vocab_size, n_positions, n_embd, n_layer, n_head, bos_token_id, eos_token_id: Int
+    let attn_pdrop, embd_pdrop, resid_pdrop: Float
+
+    init(_ model: ModelConfiguration, endOfText: Int) {
+        (vocab_size, n_positions, n_embd) = (model.vocabularySize, model.context, model.width)
+        (n_layer, n_head) = (model.layers, model.heads)
+        (bos_token_id, eos_token_id) = (endOfText, endOfText)
+        (attn_pdrop, embd_pdrop, resid_pdrop) = (model.dropout, model.dropout, model.dropout)
+    }
+}
+
+/// Its `tokenizer_config.json`.
+private struct GPT2TokenizerFile: Encodable {
+    let tokenizer_class = "GPT2Tokenizer", add_prefix_space = false
+    let bos_token = "<|endoftext|>", eos_token = "<|endoftext|>", unk_token = "<|endoftext|>"
+    let model_max_length: Int
+
+    init(context: Int) { model_max_length = context }
+}
