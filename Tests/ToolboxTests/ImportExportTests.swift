@@ -1,0 +1,83 @@
+import Checkpoint
+import Foundation
+import TestSupport
+import Testing
+
+/// A model that goes out as Hugging Face's files and comes back is the same model.
+@Suite(.serialized) struct ImportExportTests {
+    private func drrl(_ arguments: [String]) async throws -> Outcome {
+        try await run(BuiltProduct.url(named: "drrl"), arguments, environment: MPIRun.environment)
+    }
+
+    /// A model's directory, exported from a trained checkpoint.
+    private func exported(_ scratch: Scratch) async throws -> (model: TrainedModel, directory: String) {
+        let model = try await TrainedModel.full(), directory = scratch.path + "/gpt2"
+        let outcome = try await drrl(["export", "--checkpoint", model.checkpoint, "--to", directory])
+        #expect(outcome.succeeded && outcome.output.hasPrefix("exported "), "\(outcome)")
+        return (model, directory)
+    }
+
+    @Test func everyWeightComesBack() async throws {
+        let scratch = try Scratch(), (model, directory) = try await exported(scratch)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == [
+            "config.json", "merges.txt", "model.safetensors", "tokenizer_config.json", "vocab.json",
+        ])
+        let back = scratch.path + "/back.h5"
+        let outcome = try await drrl(["import", directory, "--to", back])
+        #expect(outcome.succeeded && outcome.output.hasPrefix("imported "), "\(outcome)")
+        let (first, second) = (try CheckpointReader(path: model.checkpoint), try CheckpointReader(path: back))
+        let weights = first.datasets.filter { $0.name.hasPrefix("/model/") }
+        #expect(!weights.isEmpty)
+        for weight in weights {
+            #expect(try first.read(weight.name, shape: weight.shape, of: Float.self).array
+                == second.read(weight.name, shape: weight.shape, of: Float.self).array, "\(weight.name)")
+        }
+        let reports = try await [model.checkpoint, back].asyncMap { checkpoint in
+            let outcome = try await drrl(["evaluate", "--checkpoint", checkpoint, "--text", model.text, "--attention", "full", "--json"])
+            let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+            return try #require(object?["nll"] as? Double, "\(outcome)")
+        }
+        #expect(reports[0] == reports[1])
+        let again = scratch.path + "/again"
+        #expect(try await drrl(["export", "--checkpoint", back, "--to", again]).succeeded)
+        for name in ["model.safetensors", "vocab.json", "merges.txt", "config.json"] {
+            #expect(FileManager.default.contentsEqual(atPath: directory + "/" + name, andPath: again + "/" + name), "\(name)")
+        }
+    }
+
+    /// One line, and no checkpoint.
+    @Test func whatIsNotAModelIsRefusedByName() async throws {
+        let scratch = try Scratch(), (_, directory) = try await exported(scratch)
+        let to = ["--to", scratch.path + "/c.h5"]
+        func refused(_ change: () throws -> Void, _ named: [String]) async throws {
+            let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+            let before = try files.map { ($0, try Data(contentsOf: URL(fileURLWithPath: directory + "/" + $0))) }
+            try change()
+            let outcome = try await drrl(["import", directory] + to)
+            #expect(outcome.status == 2 && outcome.errors.split(separator: "\n").count == 1, "\(outcome)")
+            for part in named { #expect(outcome.errors.contains(part), "\(part): \(outcome)") }
+            #expect(!FileManager.default.fileExists(atPath: to[1]))
+            for (name, bytes) in before { try bytes.write(to: URL(fileURLWithPath: directory + "/" + name)) }
+        }
+        func edit(_ name: String, _ change: (inout String) -> Void) throws {
+            var text = try String(contentsOfFile: directory + "/" + name, encoding: .utf8)
+            change(&text)
+            try text.write(toFile: directory + "/" + name, atomically: false, encoding: .utf8)
+        }
+        try await refused({ try FileManager.default.removeItem(atPath: directory + "/config.json") }, ["config.json"])
+        try await refused({ try edit("config.json") { $0 = $0.replacing("\"gpt2\"", with: "\"mamba\"") } }, ["model_type", "mamba"])
+        try await refused({ try edit("config.json") { $0 = $0.replacing("\"n_layer\" : 2", with: "\"n_layer\" : 3") } }, ["transformer.h.2."])
+        try await refused({ try edit("config.json") { $0 = $0.replacing("\"n_embd\" : 64", with: "\"n_embd\" : 32") } }, ["shape"])
+        try await refused({ try FileManager.default.removeItem(atPath: directory + "/model.safetensors") }, ["model.safetensors"])
+        try await refused({ try Data([1, 2, 3]).write(to: URL(fileURLWithPath: directory + "/model.safetensors")) }, ["model.safetensors"])
+        try await refused({ try FileManager.default.removeItem(atPath: directory + "/vocab.json") }, ["vocab.json"])
+    }
+}
+
+extension Array {
+    fileprivate func asyncMap<Result>(_ body: (Element) async throws -> Result) async rethrows -> [Result] {
+        var results: [Result] = []
+        for element in self { results.append(try await body(element)) }
+        return results
+    }
+}
