@@ -11,14 +11,19 @@ public enum Python {
     }()
 
     /// The same; nil where it has no h5py.
-    public static let withH5py: URL? = {
+    public static let withH5py: URL? = importing("h5py")
+
+    /// The same; nil where it has no safetensors.
+    public static let withSafetensors: URL? = importing("numpy, safetensors")
+
+    private static func importing(_ modules: String) -> URL? {
         guard let program else { return nil }
         let process = Process()
         process.executableURL = program
-        process.arguments = ["-c", "import h5py"]
+        process.arguments = ["-c", "import \(modules)"]
         process.standardError = FileHandle.nullDevice
         guard (try? process.run()) != nil else { return nil }
         process.waitUntilExit()
         return process.terminationStatus == 0 ? program : nil
-    }()
+    }
 }

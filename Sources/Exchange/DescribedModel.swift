@@ -1,0 +1,77 @@
+/// What a `config.json` says of a model: its family and sizes, checked, and no more than this program can run.
+public enum DescribedModel: Equatable, Sendable {
+    case gpt2(GPT2Description)
+    case llama(LlamaDescription)
+}
+
+/// A model of GPT-2's architecture (transformers' `GPT2Config`): learnt positions, LayerNorm before each part,
+/// tanh-approximated GELU, biases everywhere.
+public struct GPT2Description: Equatable, Sendable {
+    public var vocabularySize: Int
+    /// Most positions of a sequence.
+    public var context: Int
+    public var width: Int
+    public var layers: Int
+    /// Heads of attention; they divide the width.
+    public var heads: Int
+    /// Width inside the feed-forward part.
+    public var innerWidth: Int
+    public var normEpsilon: Double
+    /// Whether the head's weights are the embedding's.
+    public var tiesEmbeddings: Bool
+}
+
+/// A model of Llama's architecture (transformers' `LlamaConfig`, `MistralConfig`, `Qwen2Config`): rotary positions,
+/// RMSNorm before each part, gated feed-forward part with SiLU, query heads in groups that share keys and values.
+public struct LlamaDescription: Equatable, Sendable {
+    /// The families whose parts these are; what sets them apart is in the other fields.
+    public enum Family: String, CaseIterable, Sendable {
+        case llama, mistral, qwen2
+    }
+
+    public var family: Family
+    public var vocabularySize: Int
+    /// Most positions of a sequence.
+    public var context: Int
+    public var width: Int
+    public var layers: Int
+    /// Heads of queries.
+    public var heads: Int
+    /// Heads of keys and values; they divide `heads`.
+    public var keyValueHeads: Int
+    /// Width of a head, even; `heads` of them need not make the width.
+    public var headWidth: Int
+    /// Width inside the feed-forward part.
+    public var innerWidth: Int
+    public var normEpsilon: Double
+    public var rotation: RotaryDescription
+    /// Whether the head's weights are the embedding's.
+    public var tiesEmbeddings: Bool
+    /// Whether queries, keys and values have biases.
+    public var hasQueryKeyValueBias: Bool
+    /// Whether attention's output has one.
+    public var hasAttentionOutputBias: Bool
+    /// Whether the three maps of the feed-forward part have.
+    public var hasFeedForwardBias: Bool
+}
+
+/// How rotary positions turn queries and keys (transformers' `modeling_rope_utils`).
+public struct RotaryDescription: Equatable, Sendable {
+    /// Base θ of the frequencies θ^(−2i/d), in radians a position.
+    public var base: Double
+    public var scaling: Scaling
+
+    public enum Scaling: Equatable, Sendable {
+        case none
+        /// Every frequency divided by `factor`.
+        case linear(factor: Double)
+        /// Llama 3.1's: frequencies of wavelengths above `originalContext / lowFrequencyFactor` divided by `factor`,
+        /// those below `originalContext / highFrequencyFactor` kept, and a line between the two.
+        case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
+    }
+
+    public init(base: Double, scaling: Scaling = .none) {
+        self.base = base
+        self.scaling = scaling
+    }
+}
