@@ -23,17 +23,19 @@ struct HuggingFaceModel {
     /// Throws `ExchangeError`, `CorpusError` and `ConfigurationError` for a model that is none of these, is not whole, or has
     /// weights that this model does not.
     init(directory: String) throws {
-        let path = directory + "/" + HuggingFaceConfiguration.fileName
-        guard case .gpt2(let description) = try HuggingFaceConfiguration(directory: directory).model else {
-            throw ConfigurationError("\(path): model_type: only gpt2 can be trained so far; choose a GPT-2 model")
+        let path = directory + "/" + DescribedModel.fileName
+        guard case .gpt2(let description) = try DescribedModel(directory: directory) else {
+            throw ConfigurationError("\(path): model_type: only gpt2 can be imported; choose a GPT-2 model")
         }
         let model = try ModelConfiguration(
             vocabularySize: description.vocabularySize, context: description.context, width: description.width,
             heads: description.heads, layers: description.layers)
-        guard description.feedForward == model.feedForwardWidth else {
-            throw ConfigurationError(
-                "\(path): n_inner: a feed-forward of width \(description.feedForward) is not supported; choose a model whose "
-                    + "feed-forward is four times as wide as the model")
+        for (key, isSupported, known) in [
+            ("n_inner", description.innerWidth == model.feedForwardWidth, "a feed-forward four times as wide as the model"),
+            ("layer_norm_epsilon", Float(description.normEpsilon) == layerNormEpsilon, "an epsilon of \(layerNormEpsilon)"),
+            ("tie_word_embeddings", description.tiesEmbeddings, "a head that is tied to the token embedding"),
+        ] where !isSupported {
+            throw ConfigurationError("\(path): \(key): not supported as it is; choose a model with \(known)")
         }
         let weights = try SafetensorsModel(directory: directory)
         names = try Self.names(of: model, in: weights, path: directory)

@@ -25,7 +25,7 @@ import Testing
         let back = scratch.path + "/back.h5"
         let outcome = try await drrl(["import", directory, "--to", back])
         #expect(outcome.succeeded && outcome.output.hasPrefix("imported "), "\(outcome)")
-        let (first, second) = (try CheckpointReader(path: model.checkpoint), try CheckpointReader(path: back))
+        let first = try CheckpointReader(path: model.checkpoint), second = try CheckpointReader(path: back)
         let weights = first.datasets.filter { $0.name.hasPrefix("/model/") }
         #expect(!weights.isEmpty)
         for weight in weights {

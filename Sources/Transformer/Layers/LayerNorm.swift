@@ -2,7 +2,7 @@ import CKernels
 import Kernels
 
 /// GPT-2's epsilon.
-let layerNormEpsilon: Float = 1e-5
+public let layerNormEpsilon: Float = 1e-5
 
 /// y = (x − mean) · rstd · gamma + beta over rows of width D (Ba, Kiros & Hinton 2016).
 ///
