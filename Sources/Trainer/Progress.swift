@@ -8,6 +8,7 @@ final class Progress {
     private let interval: Int
     private var lineIsOpen = false
     private var timed = (steps: 0, seconds: 0.0)
+    /// When a step or an evaluation was last heard of.
     private var lastEvaluating = monotonicSeconds()
 
     init(steps: Int) {
@@ -25,6 +26,7 @@ final class Progress {
     /// A step, in place on a terminal, every few steps elsewhere.
     func step(_ line: MetricsLine) {
         timed.steps += 1
+        lastEvaluating = monotonicSeconds()
         timed.seconds += line.seconds
         guard isTerminal || line.step % interval == 0 || line.step == steps || timed.steps == 1 else { return }
         let left = Double(steps - line.step) * timed.seconds / Double(timed.steps)
