@@ -1,6 +1,5 @@
 import ArgumentParser
 import Checkpoint
-import Communicator
 import Corpus
 import Exchange
 import Foundation
@@ -23,25 +22,19 @@ struct ExportOptions: ParsableCommand {
     var to: String
 }
 
-extension ExportOptions: Tool {
-    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
-        try agreed(on: world) { world.rank == 0 ? try run() : "" }
-    }
-
-    private func run() throws -> String {
+extension ExportOptions: RootTool {
+    func report() throws -> String {
         let reader = try CheckpointReader(path: checkpoint)
         let model = try reader.json(CheckpointLayout.config, as: SavedRun.self).model
-        let encoder = try reader.bytes(CheckpointLayout.tokenizerEncoder)
-        let merges = try reader.bytes(CheckpointLayout.tokenizerMerges)
-        let tokenizer = try ByteLevelBPE(encoderFile: encoder, mergesFile: merges)
+        let tokenizer = try reader.tokenizer()
         try makeDirectory(to)
         // Weights first: what names them comes last, so that a model that is not whole does not pass for one.
         let shapes = Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0.shape) })
         try SafetensorsWriter.write(
             model.parameters.map { (name: $0.name, shape: $0.shape) }, to: to + "/" + SafetensorsModel.fileName
         ) { name in try reader.read(CheckpointLayout.parameter(name), shape: shapes[name] ?? [], of: Float.self) }
-        try ReplacementFile.write(encoder, to: to + "/vocab.json")
-        try ReplacementFile.write(merges, to: to + "/merges.txt")
+        try ReplacementFile.write(tokenizer.encoderFile, to: to + "/vocab.json")
+        try ReplacementFile.write(tokenizer.mergesFile, to: to + "/merges.txt")
         try write(GPT2TokenizerFile(context: model.context), "tokenizer_config.json")
         try write(GPT2ConfigurationFile(model, endOfText: Int(tokenizer.endOfText)), "config.json")
         return "exported    \(to): config.json, \(SafetensorsModel.fileName) with \(model.parameterCount) parameters in "

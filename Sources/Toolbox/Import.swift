@@ -1,6 +1,5 @@
 import ArgumentParser
 import Checkpoint
-import Communicator
 import Corpus
 import Trainer
 import Transformer
@@ -24,12 +23,8 @@ struct ImportOptions: ParsableCommand {
     var to: String
 }
 
-extension ImportOptions: Tool {
-    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
-        try agreed(on: world) { world.rank == 0 ? try run() : "" }
-    }
-
-    private func run() throws -> String {
+extension ImportOptions: RootTool {
+    func report() throws -> String {
         let model = try HuggingFaceModel(directory: directory), parameters = model.configuration.parameters
         // What decides a step is not known; a run that goes on from these weights names its own.
         let training = try RunConfiguration(arguments: []).training(replicas: 1)
@@ -42,9 +37,7 @@ extension ImportOptions: Tool {
             CheckpointLayout.dataSource,
             json: SavedCorpus(path: directory, sourceHash: "", tokenizerHash: tokenizer.hash, tokens: 0))
         try writer.write(CheckpointLayout.randomKey, scalar: training.seed)
-        try writer.write(CheckpointLayout.tokenizerEncoder, bytes: tokenizer.encoderFile)
-        try writer.write(CheckpointLayout.tokenizerMerges, bytes: tokenizer.mergesFile)
-        try writer.write(CheckpointLayout.tokenizerHash, text: tokenizer.hash)
+        try writer.write(SavedTokenizer(tokenizer))
         for spec in parameters {
             try writer.write(CheckpointLayout.parameter(spec.name), shape: spec.shape, try model.read(spec))
         }

@@ -29,11 +29,7 @@ struct SavedModel: ~Copyable {
             guard isRoot else { return }
             let opened = try CheckpointReader(path: path)
             let model = try opened.json(CheckpointLayout.config, as: SavedRun.self).model
-            let bpe = try ByteLevelBPE(
-                encoderFile: opened.bytes(CheckpointLayout.tokenizerEncoder),
-                mergesFile: opened.bytes(CheckpointLayout.tokenizerMerges),
-                encoderName: path + ": " + CheckpointLayout.tokenizerEncoder,
-                mergesName: path + ": " + CheckpointLayout.tokenizerMerges)
+            let bpe = try opened.tokenizer()
             guard bpe.vocabularySize == model.vocabularySize else {
                 throw ConfigurationError(
                     "\(path): its tokenizer has \(bpe.vocabularySize) entries, its model \(model.vocabularySize); "

@@ -15,7 +15,7 @@ struct TokenTable: ~Copyable {
     /// Makes the file, or opens what is there. Throws `ConfigurationError`.
     init(_ path: String) throws(ConfigurationError) {
         self.path = path
-        if SystemFile.exists(path), !SystemFile.isRegular(path) {
+        if fileExists(path), !SystemFile.isRegular(path) {
             file = nil
             descriptor = open(path, O_WRONLY | O_CLOEXEC)
             guard descriptor >= 0 else { throw Self.failure(path, String(cString: strerror(errno))) }
@@ -40,36 +40,27 @@ struct TokenTable: ~Copyable {
     /// Appends lines. Throws `ConfigurationError`.
     mutating func write(_ lines: String) throws(ConfigurationError) {
         let bytes = Array(lines.utf8)
-        if descriptor < 0 {
-            do {
+        do {
+            if descriptor >= 0 {
+                try SystemFile.write(bytes, to: descriptor)
+            } else {
                 try file?.append(bytes.span.bytes)
-            } catch {
-                throw Self.failure(path, "\(error)")
             }
-            return
-        }
-        var done = 0
-        while done < bytes.count {
-            let written = bytes[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-            if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw Self.failure(path, String(cString: strerror(errno))) }
-            done += written
+        } catch {
+            throw Self.failure(path, "\(error)")
         }
     }
 
     /// Makes sure that the lines have arrived, and gives a file its name. Throws `ConfigurationError`.
     mutating func finish() throws(ConfigurationError) {
-        if descriptor < 0 {
-            do {
+        do {
+            if descriptor >= 0 {
+                try SystemFile.synchronise(descriptor)
+            } else {
                 try file?.commit()
-            } catch {
-                throw Self.failure(path, "\(error)")
             }
-            return
-        }
-        // A pipe or terminal cannot be synchronised and needs not be.
-        guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP else {
-            throw Self.failure(path, String(cString: strerror(errno)))
+        } catch {
+            throw Self.failure(path, "\(error)")
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communicator
 import Foundation
+import Worker
 
 /// A subcommand of `drrl`, parsed.
 protocol Tool: ParsableCommand {
@@ -8,6 +9,18 @@ protocol Tool: ParsableCommand {
     ///
     /// Throws `AgreedError` for what a user can mend, and `MPIError`.
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String
+}
+
+/// A tool whose work rank 0 does alone.
+protocol RootTool: Tool {
+    /// Does the work and returns what is printed. Throws what a user can mend.
+    func report() throws -> String
+}
+
+extension RootTool {
+    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
+        try agreed(on: world) { world.rank == 0 ? try report() : "" }
+    }
 }
 
 /// The command line of `drrl`: one subcommand a tool.

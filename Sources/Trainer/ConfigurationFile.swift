@@ -1,4 +1,5 @@
 import ArgumentParser
+import Corpus
 import Foundation
 import Transformer
 import Yams
@@ -84,7 +85,7 @@ struct ConfigurationFile {
     /// A file that a run wrote stands for the directory it lies in, so that a run that was moved goes on where it is.
     private func directoryOfARun(_ typed: [String]) -> [String] {
         let directory = SystemFile.directory(of: path)
-        guard SystemFile.name(of: path) == "run.yaml", SystemFile.exists(RunDirectory(directory).metrics),
+        guard SystemFile.name(of: path) == "run.yaml", fileExists(RunDirectory(directory).metrics),
             !Arguments.names(in: typed).contains("run-dir"), !options.contains(where: { $0.name == "run-dir" })
         else { return [] }
         return ["--run-dir=" + directory]

@@ -20,7 +20,7 @@ final class StagedFiles {
 
     /// Puts those that were made in place. Throws `CorpusError` and `SystemFile.Refusal`.
     func commit() throws {
-        let made = files.filter { SystemFile.exists($0.staged) }
+        let made = files.filter { fileExists($0.staged) }
         // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
         for (_, path) in made.reversed() { try removeFile(path) }
         for (staged, path) in made { try SystemFile.move(staged, to: path) }
@@ -51,9 +51,7 @@ struct PreparedCorpus {
             })
     }
 
-    var savedTokenizer: SavedTokenizer {
-        SavedTokenizer(encoder: tokenizer.encoderFile, merges: tokenizer.mergesFile, hash: tokenizer.hash)
-    }
+    var savedTokenizer: SavedTokenizer { SavedTokenizer(tokenizer) }
 
     /// Writes the tokenizer to the run directory unless it is there already. For rank 0. Throws `CorpusError`.
     func saveTokenizer(in directory: RunDirectory) throws(CorpusError) {
@@ -95,7 +93,7 @@ struct PreparedCorpus {
                 encoderFile: encoder, mergesFile: merges, encoderName: "rank 0's encoder.json",
                 mergesName: "rank 0's vocab.bpe")
             func open(_ path: String, _ sourceHash: String) throws -> Shard {
-                guard SystemFile.exists(path) else {
+                guard fileExists(path) else {
                     throw ConfigurationError(
                         "--run-dir \(directory.path): this rank does not see the tokens that rank 0 put there; "
                             + "name a directory on a file system that all nodes share")

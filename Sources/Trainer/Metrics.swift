@@ -1,3 +1,4 @@
+import Corpus
 import Foundation
 import Transformer
 import Worker
@@ -77,7 +78,7 @@ public struct MetricsFile: ~Copyable {
     }
 
     private static func dropLines(after step: Int, _ directory: RunDirectory) throws {
-        guard SystemFile.exists(directory.metrics) else { return }
+        guard fileExists(directory.metrics) else { return }
         let old: [UInt8]
         do {
             old = try SystemFile.contents(of: directory.metrics)

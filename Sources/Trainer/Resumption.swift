@@ -34,18 +34,11 @@ struct ResumePoint: ~Copyable {
             return
         }
         let reader = try CheckpointReader(path: path)
-        let tokenizer = try ByteLevelBPE(
-            encoderFile: reader.bytes(CheckpointLayout.tokenizerEncoder),
-            mergesFile: reader.bytes(CheckpointLayout.tokenizerMerges),
-            encoderName: path + ": " + CheckpointLayout.tokenizerEncoder,
-            mergesName: path + ": " + CheckpointLayout.tokenizerMerges)
+        let tokenizer = try reader.tokenizer()
         if run.tokenizer == nil {
             // Known before any text is read; a given tokenizer is compared when it is.
-            let saved = try reader.json(CheckpointLayout.config, as: SavedRun.self)
-            if let mismatch = saved.mismatch(with: try run.model(vocabularySize: run.vocabularySize)) {
-                throw ConfigurationError(
-                    "\(path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")
-            }
+            try reader.json(CheckpointLayout.config, as: SavedRun.self)
+                .requireSameModel(run.model(vocabularySize: run.vocabularySize), path: path)
         }
         self.init(
             path: path, reader: reader, tokenizer: tokenizer,
@@ -58,7 +51,7 @@ struct ResumePoint: ~Copyable {
         switch run.resume {
         case .none: return nil
         case .path(let path):
-            guard SystemFile.exists(path) else {
+            guard fileExists(path) else {
                 throw ConfigurationError("--resume \(path): no such file; choose auto, none or the path of a checkpoint")
             }
             return path

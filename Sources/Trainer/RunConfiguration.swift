@@ -61,7 +61,7 @@ public struct RunConfiguration: Sendable, Equatable {
     /// Throws `ConfigurationError` where it cannot be read.
     static func pipe(in arguments: [String]) throws(ConfigurationError) -> [UInt8]? {
         guard let path = (try? TrainOptions.parse(Arguments.joiningNegativeNumbers(arguments)))?.config,
-            SystemFile.exists(path), !SystemFile.isRegular(path)
+            fileExists(path), !SystemFile.isRegular(path)
         else { return nil }
         do {
             return try SystemFile.contents(of: path)

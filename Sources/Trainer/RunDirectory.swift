@@ -44,10 +44,10 @@ public struct RunDirectory: Sendable {
     @discardableResult
     public func setAside(after step: Int, isOfAnotherRun: Bool = false) throws -> String? {
         let later = try CheckpointDirectory(path).checkpoints().filter { isOfAnotherRun || $0.step > step }
-        let hasMetrics = SystemFile.exists(metrics)
+        let hasMetrics = fileExists(metrics)
         if later.isEmpty && !(hasMetrics && (step == 0 || isOfAnotherRun)) { return nil }
         var number = 1
-        while SystemFile.exists(path + "/previous-\(number)") { number += 1 }
+        while fileExists(path + "/previous-\(number)") { number += 1 }
         let aside = path + "/previous-\(number)"
         do {
             try makeDirectory(aside)

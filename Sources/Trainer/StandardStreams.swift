@@ -13,18 +13,7 @@ enum StandardStreams {
 
     /// Writes a line to standard error, where nobody is left to tell a failure to.
     static func complain(_ line: String) {
-        _ = try? write(Array((line + "\n").utf8), to: STDERR_FILENO)
-    }
-
-    /// Writes all of `bytes`. Throws `SystemFile.Refusal`.
-    fileprivate static func write(_ bytes: [UInt8], to descriptor: Int32) throws(SystemFile.Refusal) {
-        var done = 0
-        while done < bytes.count {
-            let count = bytes[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw SystemFile.Refusal(code: errno) }
-            done += count
-        }
+        _ = try? SystemFile.write(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 }
 
@@ -35,11 +24,8 @@ public enum StandardOutput {
     /// - Throws: `ConfigurationError` where it did not: a full disk, a closed descriptor, a pipe that nobody reads.
     public static func write(_ text: String) throws(ConfigurationError) {
         do {
-            try StandardStreams.write(Array(text.utf8), to: STDOUT_FILENO)
-            // A pipe or terminal cannot be synchronised and needs not be.
-            guard fsync(STDOUT_FILENO) == 0 || [EINVAL, EROFS, ENOTSUP].contains(errno) else {
-                throw SystemFile.Refusal(code: errno)
-            }
+            try SystemFile.write(Array(text.utf8), to: STDOUT_FILENO)
+            try SystemFile.synchronise(STDOUT_FILENO)
         } catch {
             throw ConfigurationError(
                 "standard output cannot be written (\(error)), so the result is lost; "

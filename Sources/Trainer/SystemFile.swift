@@ -1,3 +1,4 @@
+import Corpus
 import Foundation
 import Transformer
 
@@ -25,14 +26,28 @@ public enum SystemFile {
         }
     }
 
+    /// Writes all of `bytes`. Throws `Refusal`.
+    public static func write(_ bytes: [UInt8], to descriptor: Int32) throws(Refusal) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw Refusal(code: errno) }
+            done += count
+        }
+    }
+
+    /// Makes sure that what was written has arrived. Throws `Refusal`.
+    public static func synchronise(_ descriptor: Int32) throws(Refusal) {
+        // A pipe or terminal cannot be synchronised and needs not be.
+        guard fsync(descriptor) == 0 || [EINVAL, EROFS, ENOTSUP].contains(errno) else { throw Refusal(code: errno) }
+    }
+
     /// Whether `path` names a regular file.
     public static func isRegular(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
-
-    /// Whether something of that name exists.
-    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Whether two names are of one file or directory.
     public static func areSame(_ a: String, _ b: String) -> Bool {
@@ -60,7 +75,7 @@ public enum SystemFile {
     /// directory of that name is there.
     static func requireExpanded(_ path: String, option: String) throws(ConfigurationError) {
         let first = path.prefix { $0 != "/" }
-        guard first.hasPrefix("~"), !exists(String(first)) else { return }
+        guard first.hasPrefix("~"), !fileExists(String(first)) else { return }
         throw ConfigurationError(
             "\(option) \(path): the shell did not expand \(first); write \(option) \(path) apart by a space, or $HOME, or "
                 + "./\(path) for a directory of that name")

@@ -13,6 +13,8 @@ final class TrainingLoop {
     private let sgemmRate: Double
     /// Rank 0 only.
     private let progress: Progress?
+    /// FLOPs that training on one token needs.
+    private let tokenFLOPs: Double
     private var savedStep: Int
     /// The last step whose checkpoint was known to serve when older ones were removed.
     private var prunedStep: Int?
@@ -23,6 +25,7 @@ final class TrainingLoop {
         self.corpus = corpus
         self.sgemmRate = sgemmRate
         self.progress = progress
+        tokenFLOPs = worker.configuration.trainingFLOPs(perTokenOfLength: worker.configuration.context)
         savedStep = worker.step
     }
 
@@ -92,12 +95,11 @@ final class TrainingLoop {
     private func isDue(_ step: Int, every interval: Int) -> Bool { interval > 0 && step % interval == 0 }
 
     private func metricsLine(_ report: StepReport) -> MetricsLine {
-        let length = worker.configuration.context
-        let rate = Double(worker.options.batch * length) / report.seconds
+        let rate = Double(worker.options.batch * worker.configuration.context) / report.seconds
         var line = MetricsLine(
             step: report.step, loss: report.loss, lr: Double(report.learningRate), grad_norm: report.gradientNorm,
             tokens_per_second: rate,
-            sgemm_share: worker.configuration.trainingFLOPs(perTokenOfLength: length) * rate / sgemmRate,
+            sgemm_share: tokenFLOPs * rate / sgemmRate,
             exposed_comm_seconds: report.exposedSeconds, seconds: report.seconds)
         if run.ranks.strategy != .full {
             let attention = report.attention

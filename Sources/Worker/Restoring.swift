@@ -94,10 +94,7 @@ extension CheckpointReader {
     fileprivate borrowing func requireSame(
         _ saved: SavedRun, as configuration: ModelConfiguration, seed wanted: UInt64, tokenizerHash: String
     ) throws {
-        if let mismatch = saved.mismatch(with: configuration) {
-            throw ConfigurationError(
-                "\(path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")
-        }
+        try saved.requireSameModel(configuration, path: path)
         let hash = try text(CheckpointLayout.tokenizerHash)
         guard hash == tokenizerHash else {
             throw ConfigurationError(

@@ -20,6 +20,13 @@ public struct SavedRun: Codable, Equatable, Sendable {
         self.precision = precision
     }
 
+    /// Throws `ConfigurationError` where a run of shape `wanted` cannot go on from here, the checkpoint at `path`.
+    public func requireSameModel(_ wanted: ModelConfiguration, path: String) throws(ConfigurationError) {
+        guard let mismatch = mismatch(with: wanted) else { return }
+        throw ConfigurationError(
+            "\(path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")
+    }
+
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.
     public func mismatch(with wanted: ModelConfiguration) -> String? {
         let pairs: [(String, Int, Int)] = [

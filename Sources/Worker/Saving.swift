@@ -4,18 +4,6 @@ import DynamicRank
 import Kernels
 import Transformer
 
-/// The tokenizer's files as a checkpoint carries them.
-public struct SavedTokenizer: Sendable {
-    public let encoder, merges: [UInt8]
-    public let hash: String
-
-    public init(encoder: [UInt8], merges: [UInt8], hash: String) {
-        self.encoder = encoder
-        self.merges = merges
-        self.hash = hash
-    }
-}
-
 extension Worker {
     /// Collective: saves the run as it stands in `directory`. Returns the checkpoint's path on rank 0.
     ///
@@ -101,9 +89,7 @@ extension Worker {
         try writer.write(CheckpointLayout.dataCursor, scalar: Int64(cursor))
         try writer.write(CheckpointLayout.dataSource, json: corpus)
         try writer.write(CheckpointLayout.randomKey, scalar: options.seed)
-        try writer.write(CheckpointLayout.tokenizerEncoder, bytes: tokenizer.encoder)
-        try writer.write(CheckpointLayout.tokenizerMerges, bytes: tokenizer.merges)
-        try writer.write(CheckpointLayout.tokenizerHash, text: tokenizer.hash)
+        try writer.write(tokenizer)
         try writer.write(trace)
         return writer
     }
