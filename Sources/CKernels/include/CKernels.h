@@ -27,11 +27,30 @@ void drrl_layernorm_backward(float *dx, float *dgamma, float *dbeta, const float
                              const float *mean, const float *rstd, const float *gamma, long rows,
                              long width);
 
+// --- RMSNorm (Zhang & Sennrich 2019), over rows of `width`, eps as given.
+void drrl_rmsnorm_forward(float *y, float *rstd, const float *x, const float *gain, long rows, long width, float eps);
+// y from the rstd that the forward pass kept.
+void drrl_rmsnorm_apply(float *y, const float *rstd, const float *x, const float *gain, long rows, long width);
+// dx += , dgain +=.
+void drrl_rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *rstd,
+                           const float *gain, long rows, long width);
+
 // --- GELU, tanh form (Hendrycks & Gimpel 2016).
 // h += bias (per column), y = gelu(h).
 void drrl_gelu_forward(float *y, float *h, const float *bias, long rows, long columns);
 // y = gelu(h) again, and dh = dy * gelu'(h) in place of dy.
 void drrl_gelu_backward(float *y, float *dy, const float *h, long count);
+
+// --- SwiGLU (Shazeer 2020) over hidden: rows x 2 width, gates in the first half of a row.
+// hidden += bias (2 width) where it is not NULL, y = silu(gate) * the second half; y: rows x width.
+void drrl_swiglu_forward(float *y, float *hidden, const float *bias, long rows, long width);
+// dhidden = gradient of hidden given dy; in place of dy, y again. dhidden may be hidden itself.
+void drrl_swiglu_backward(float *dhidden, float *dy, const float *hidden, long rows, long width);
+
+// --- Rotary positions (Su et al. 2021): columns i and i + half of a head turn by the angle of (row, i). A row has `heads`
+// heads of 2 half columns; row r's cosines and sines begin at r * ld_angles, and `direction` is 1, or -1 to turn back.
+void drrl_rotate(float *x, long ld, long rows, long heads, long half, const float *cosines, const float *sines,
+                 long ld_angles, float direction);
 
 // --- Linear maps' edges.
 // Every row = bias.
