@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "DynamicRank", dependencies: ["CKernels", "CLAPACKE", "COpenBLAS", "Kernels", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
-        .target(name: "Exchange", dependencies: ["Corpus", "Kernels"]),
+        .target(name: "Exchange", dependencies: ["Corpus", "Kernels", "Transformer"]),
         .target(
             name: "Worker",
             dependencies: ["Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "Kernels"]),
@@ -117,7 +117,7 @@ let package = Package(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),
         .testTarget(
-            name: "ExchangeTests", dependencies: ["Exchange", "Corpus", "Kernels", "TestSupport"], exclude: ["Golden", "Python"]),
+            name: "ExchangeTests", dependencies: ["Exchange", "Corpus", "Kernels", "Transformer", "TestSupport"], exclude: ["Golden", "Python"]),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer", "TestSupport"]),
         .testTarget(
             name: "TrainerTests",

@@ -1,9 +1,11 @@
 import COpenBLAS
 import Kernels
+import Transformer
 
-// M rows (tokens), H heads, d head width, D = H d. qkv: [M, 3D], queries, keys and values side by side.
+// M rows (tokens), H query heads on G key/value heads of width d. qkv: [M, (H + 2 G) d], queries, keys and values side by side.
 
-/// The Grams of one head: Gq = Σ q qᵀ, Gk = Σ k kᵀ, Gv = Σ v vᵀ, each d×d, symmetric and full.
+/// The Grams of one head of keys and values: Gq = Σ q qᵀ over the query heads that share it, Gk = Σ k kᵀ, Gv = Σ v vᵀ, each
+/// d×d, symmetric and full.
 public struct HeadGram: Sendable {
     public let query: DenseMatrix
     public let key: DenseMatrix
@@ -32,6 +34,7 @@ public struct HeadGram: Sendable {
 /// decay commutes with it: G ← decay · G + Σ x xᵀ is the exponential moving average up to a factor that no basis sees.
 public struct GramSet: Sendable {
     public let layers: Int
+    /// G.
     public let heads: Int
     /// d.
     public let headWidth: Int
@@ -71,18 +74,29 @@ public struct GramSet: Sendable {
 
     /// Adds every `every`-th of the first `rows` rows of a layer's activation, as SSYRK in tiles.
     ///
-    /// qkv: [rows, 3D]. Elements that are NaN or infinite make the Grams so; the decompositions refuse those.
-    public func accumulate(_ qkv: Buffer<Float>, rows: Int, every: Int = 1, layer: Int, on team: Team) {
-        let d = headWidth, D = heads * d, distance = 3 * D * every
+    /// qkv: [rows, (H + 2 G) d]. Elements that are NaN or infinite make the Grams so; the decompositions refuse those.
+    ///
+    /// - Parameter shape: the layer's; H = G unless told.
+    public func accumulate(
+        _ qkv: Buffer<Float>, rows: Int, every: Int = 1, layer: Int, _ shape: AttentionShape? = nil, on team: Team
+    ) {
+        let shape = shape ?? AttentionShape(heads: heads, headWidth: headWidth), distance = shape.columns * every
         precondition(layer >= 0 && layer < layers && every >= 1 && rows >= 0)
-        precondition(qkv.count >= rows * 3 * D, "\(qkv.count) floats for \(rows) rows of 3 × \(D)")
+        precondition(shape.keyValueHeads == heads && shape.headWidth == headWidth, "Grams of another shape")
+        precondition(qkv.count >= rows * shape.columns, "\(qkv.count) floats for \(rows) rows of \(shape.columns)")
         let taken = Self.sampledRows(rows, every: every)
         guard taken > 0 else { return }
         team.tasks(heads * 3) { task, _ in
-            let part = task % 3, index = task / 3
-            let gram = head(layer: layer, head: index)
-            [gram.query, gram.key, gram.value][part].add(
-                gramOf: qkv.pointer + part * D + index * d, rows: taken, distance: distance)
+            let part = task % 3, index = task / 3, gram = head(layer: layer, head: index)
+            func add(_ columns: Range<Int>, _ head: Int, to gram: DenseMatrix) {
+                gram.add(
+                    gramOf: qkv.pointer + shape.columns(of: columns, head: head).lowerBound, rows: taken, distance: distance)
+            }
+            switch part {
+            case 0: for own in shape.queryHeads(of: index) { add(shape.queries, own, to: gram.query) }
+            case 1: add(shape.keys, index, to: gram.key)
+            default: add(shape.values, index, to: gram.value)
+            }
         }
         weights[layer] += Double(taken)
     }

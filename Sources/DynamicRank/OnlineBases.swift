@@ -3,7 +3,7 @@ import Kernels
 import Synchronization
 import Transformer
 
-// L tokens, T a segment; D width, H heads of width d. Ḡ: a Gram divided by the tokens it sums.
+// L tokens, T a segment; D width, G heads of keys and values of width d. Ḡ: a Gram divided by the tokens it sums.
 
 /// Whose bases attention below full rank runs in.
 public enum BasisSource: String, Codable, CaseIterable, Sendable {
@@ -71,14 +71,14 @@ struct OnlineBases: Sendable {
 
     /// Adds the values of every `sampleEvery`-th row of the sequence that is among `rows`, and tells how many these are.
     private func gather(_ input: AttentionInput, _ rows: Range<Int>, into grams: [DenseMatrix]) -> Int {
-        let every = refinement.sampleEvery, d = headWidth, D = heads * d
+        let every = refinement.sampleEvery, d = headWidth, columns = heads * d
         let first = (rows.lowerBound + every - 1) / every * every
         guard first < rows.upperBound else { return 0 }
-        let x = input.x.rows(first..<rows.upperBound).strided(by: every), columns = (2 * D)..<(3 * D)
-        let values = Buffer<Float>(uninitialized: x.rows * D)
-        linearForward(
-            x, weight: input.weight.columns(columns), bias: input.bias[columns], into: values, .upkeep, on: team)
-        team.tasks(heads) { h, _ in grams[h].add(gramOf: values.pointer + h * d, rows: x.rows, distance: D) }
+        let x = input.x.rows(first..<rows.upperBound).strided(by: every)
+        let values = Buffer<Float>(uninitialized: x.rows * columns)
+        input.map.outputs(input.shape.values, as: .upkeep)
+            .forward(x, into: Matrix(values, rows: x.rows, columns: columns), on: team)
+        team.tasks(heads) { h, _ in grams[h].add(gramOf: values.pointer + h * d, rows: x.rows, distance: columns) }
         team.flops.add(UpkeepFLOPs.valueGram(rows: x.rows, heads: heads, headWidth: d), .upkeep)
         return x.rows
     }

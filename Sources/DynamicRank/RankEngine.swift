@@ -23,7 +23,7 @@ public final class RankEngine {
     public let options: RankOptions
     /// What upkeep of the bases did at the end of the last step, on this rank.
     public private(set) var upkeep = Upkeep()
-    /// Times what goes on beside attention itself: Grams, bases, policy and guard; callers add folding.
+    /// Times what goes on beside attention itself: Grams, bases and their folding, policy and guard.
     public let overhead: Stopwatch
     /// What the policy learnt in the last step; nil where no policy decides.
     public private(set) var lesson: Lesson?
@@ -59,7 +59,7 @@ public final class RankEngine {
         _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
         upkeeping: Upkeeping = Upkeeping(), sequences: Int = 1, now: @escaping @Sendable () -> Double
     ) throws(LevelError) {
-        let d = configuration.headWidth, H = configuration.heads
+        let d = configuration.headWidth, G = configuration.keyValueHeads
         try options.check(configuration)
         self.configuration = configuration
         self.layers = layers
@@ -77,14 +77,14 @@ public final class RankEngine {
             agent = nil
         }
         tally = TraceTally(configuration, layers: layers, options: options)
-        grams = GramSet(layers: layers.count, heads: H, headWidth: d)
-        gathered = GramSet(layers: layers.count, heads: H, headWidth: d)
-        bases = BasisSet(layers: layers.count, heads: H, headWidth: d)
-        let attention = layers.map { _ in AttentionBasis.identity(heads: H, headWidth: d) }
+        grams = GramSet(layers: layers.count, heads: G, headWidth: d)
+        gathered = GramSet(layers: layers.count, heads: G, headWidth: d)
+        bases = BasisSet(layers: layers.count, heads: G, headWidth: d)
+        let attention = layers.map { _ in AttentionBasis.identity(heads: G, headWidth: d) }
         self.attention = attention
         folded = !options.strategy.namesLevels
             ? [] : zip(layers, attention).map {
-                FoldedAttention(configuration, levels: options.levels(ofLayer: $0), basis: $1)
+                FoldedAttention(configuration, levels: options.levels(ofLayer: $0), basis: $1, precision: team.precision)
             }
     }
 
@@ -117,7 +117,8 @@ public final class RankEngine {
         let spectra = spectra
         let decide = overhead.time { isReducing ? decider(spectra, step: step, of: stage, isTraining: isTraining) : nil }
         return LowRankPass(
-            layers: folded, observe: isTraining ? observer(step: step) : nil, refine: isTraining ? nil : refinement
+            layers: folded, observe: isTraining ? observer(step: step) : nil, refine: isTraining ? nil : refinement,
+            timing: { [overhead] work in overhead.time(work) }
         ) { [tally, layers, overhead] input, batch in
             guard let decisions = overhead.time({ decide?(input, batch) }) else { return nil }
             meter?.look(back: decisions, input, batch)
@@ -168,7 +169,7 @@ public final class RankEngine {
             layers: zip(attention, spectra).map { basis, spectra in
                 RewardModel.Layer(
                     meter: RewardMeter(
-                        heads: configuration.heads, headWidth: configuration.headWidth, basis: basis, team: team.solo),
+                        configuration.layer.attention, width: configuration.width, basis: basis, team: team.solo),
                     perturbations: options.levels.map(spectra.relativePerturbation))
             },
             firstLayer: layers.lowerBound,
@@ -179,12 +180,11 @@ public final class RankEngine {
         _ agent: AgentOptions, _ spectra: [LayerSpectra], step: Int, of stage: TransformerStage, isTraining: Bool
     ) -> PolicyAgent.Surroundings {
         let facts = LayerFacts.ofLayers(
-            layers.map { stage.attentionWeight(layer: $0) },
+            layers.map { stage.attentionMap(layer: $0).weight }, configuration.layer.attention,
             depths: layers.map { (Double($0) + 0.5) / Double(configuration.layers) },
             shares: spectra.map { options.levels.map($0.energyRatios) }, on: team)
-        let rows = max(1, options.segment / upkeeping.sampleEvery), D = configuration.width
-        let upkeep = 6 * rows * D * D
-            + UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth)
+        let rows = max(1, options.segment / upkeeping.sampleEvery), shape = configuration.layer.attention
+        let upkeep = 2 * rows * configuration.width * shape.columns + UpkeepFLOPs.gram(rows: rows, shape)
         return PolicyAgent.Surroundings(
             facts: facts, reward: rewardModel(agent.reward, spectra, step: step),
             energyLevels: spectra.map { $0.smallest(of: options.levels, reaching: agent.energy) },
@@ -194,19 +194,17 @@ public final class RankEngine {
     /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
     private func observer(step: Int) -> LowRankPass.Observer {
         let every = upkeeping.sampleEvery, first = layers.lowerBound
-        let gather: LowRankPass.Observer = { [gathered, team, configuration] input, batch in
-            let D = configuration.width, offset = step % min(every, batch.length)
+        let gather: LowRankPass.Observer = { [gathered, team] input, batch in
+            let D = input.x.columns, offset = step % min(every, batch.length)
             let each = (batch.length - offset + every - 1) / every, rows = batch.sequences * each
             let x = Matrix(Buffer(uninitialized: rows * D), rows: rows, columns: D)
             for sequence in 0..<batch.sequences {
                 let own = (sequence * batch.length + offset)..<((sequence + 1) * batch.length)
                 x.rows((sequence * each)..<((sequence + 1) * each)).copy(from: input.x.rows(own).strided(by: every))
             }
-            let qkv = Buffer<Float>(uninitialized: rows * 3 * D)
-            linearForward(x, weight: input.weight, bias: input.bias, into: qkv, .upkeep, on: team)
-            gathered.accumulate(qkv, rows: rows, layer: input.layer - first, on: team)
-            team.flops.add(
-                UpkeepFLOPs.gram(rows: rows, heads: configuration.heads, headWidth: configuration.headWidth), .upkeep)
+            let qkv = input.projected(x, sequences: batch.sequences, from: offset, step: every, as: .upkeep, on: team)
+            gathered.accumulate(qkv, rows: rows, layer: input.layer - first, input.shape, on: team)
+            team.flops.add(UpkeepFLOPs.gram(rows: rows, input.shape), .upkeep)
         }
         return { [overhead] input, batch in overhead.time { gather(input, batch) } }
     }
@@ -258,16 +256,16 @@ public final class RankEngine {
 extension RankEngine {
     /// Name and shape of each entry.
     public static func entries(_ configuration: ModelConfiguration) -> [(name: String, shape: [Int])] {
-        let H = configuration.heads, d = configuration.headWidth
+        let G = configuration.keyValueHeads, d = configuration.headWidth
         return [
-            ("gram", [H, 3, d, d]), ("gram_weight", []), ("query_basis", [H, d, d]), ("key_basis", [H, d, d]),
-            ("value_basis", [H, d, d]), ("score_energy", [H, d]), ("value_energy", [H, d]),
+            ("gram", [G, 3, d, d]), ("gram_weight", []), ("query_basis", [G, d, d]), ("key_basis", [G, d, d]),
+            ("value_basis", [G, d, d]), ("score_energy", [G, d]), ("value_energy", [G, d]),
         ]
     }
 
     /// The memory of a layer's entries, in the order of `entries`: each a list of pieces that follow one another.
     private func pieces(layer: Int) -> [[Buffer<Double>]] {
-        let i = layer - layers.lowerBound, heads = configuration.heads
+        let i = layer - layers.lowerBound, heads = configuration.keyValueHeads
         let size = HeadGram.count(headWidth: configuration.headWidth)
         let own = bases.layer(i)
         return [

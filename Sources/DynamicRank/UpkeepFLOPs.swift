@@ -1,3 +1,5 @@
+import Transformer
+
 /// Floating-point operations of basis upkeep, a multiplication and an addition counting one each, from the shapes
 /// executed.
 ///
@@ -8,8 +10,8 @@ public enum UpkeepFLOPs {
     /// op(A) op(B), m×k times k×n.
     public static func product(_ m: Int, _ n: Int, _ k: Int) -> Int { 2 * m * n * k }
     /// Gq, Gk and Gv of `rows` rows, lower triangles (SSYRK).
-    public static func gram(rows: Int, heads: Int, headWidth d: Int) -> Int {
-        3 * valueGram(rows: rows, heads: heads, headWidth: d)
+    public static func gram(rows: Int, _ shape: AttentionShape) -> Int {
+        valueGram(rows: rows, heads: shape.heads + 2 * shape.keyValueHeads, headWidth: shape.headWidth)
     }
     /// Gv alone.
     public static func valueGram(rows: Int, heads: Int, headWidth d: Int) -> Int { heads * rows * d * (d + 1) }

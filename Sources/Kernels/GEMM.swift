@@ -8,7 +8,7 @@ extension Team {
     /// Lines of C that a piece has at least, a multiple of 16, where a line costs `cost` multiply-adds.
     private static func grain(cost: Int) -> Int { max(1, (leastProduct / max(cost, 1) + 15) / 16) * 16 }
 
-    /// C ← alpha · A · B + beta · C, A and B possibly transposed (BLAS level 3, SGEMM), or with both rounded to bfloat16 where
+    /// C ← alpha · A · B + beta · C, each possibly transposed (BLAS level 3, SGEMM), or with both rounded to bfloat16 where
     /// `precision` says so; then alpha is 1, and beta 0 or 1.
     ///
     /// The larger side of C is cut into one panel a thread, or fewer where they would be small. With `beta` 0, C is written
@@ -17,17 +17,21 @@ extension Team {
         _ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0, _ kind: FlopKind,
         in precision: Precision = .float32
     ) {
+        if c.isTransposed {
+            return gemm(
+                b.transposed, a.transposed, into: c.transposed, alpha: alpha, beta: beta, kind, in: precision)
+        }
         let m = a.rows, k = a.columns, n = b.columns
         flops.product(m, n, k, kind)
         precondition(
-            b.rows == k && c.rows == m && c.columns == n && !c.isTransposed,
+            b.rows == k && c.rows == m && c.columns == n,
             "\(m)×\(k) · \(b.rows)×\(n) into \(c.rows)×\(c.columns)")
         let isRounded = precision == .bf16 && k > 0
         precondition(!isRounded || (alpha == 1 && (beta == 0 || beta == 1)), "\(alpha) A B + \(beta) C in bfloat16")
         if m >= n {
             split(m, grain: Self.grain(cost: n * k)) { rows in
                 if isRounded {
-                    return c.rows(rows).multiplyRounded(a.outer(rows), b, adding: beta == 1)
+                    return c.rows(rows).multiplyRounded(a.rows(rows), b, adding: beta == 1)
                 }
                 cblas_sgemm(
                     CblasRowMajor, a.operation, b.operation, blasint(rows.count), blasint(n), blasint(k), alpha,
@@ -38,7 +42,7 @@ extension Team {
             split(n, grain: Self.grain(cost: m * k)) { columns in
                 if isRounded {
                     return c.columns(columns).multiplyRounded(
-                        a, b.transposed.outer(columns).transposed, adding: beta == 1)
+                        a, b.columns(columns), adding: beta == 1)
                 }
                 cblas_sgemm(
                     CblasRowMajor, a.operation, b.operation, blasint(m), blasint(columns.count), blasint(k), alpha,

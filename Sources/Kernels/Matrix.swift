@@ -9,7 +9,8 @@ public struct Matrix: Sendable {
     public let columns: Int
     /// Elements from one row's start to the next's (from one column's, in a transpose).
     public let stride: Int
-    let isTransposed: Bool
+    /// Whether it is the transpose of what is stored.
+    public let isTransposed: Bool
 
     private init(elements: Buffer<Float>, rows: Int, columns: Int, stride: Int, isTransposed: Bool) {
         self.elements = elements
@@ -32,11 +33,26 @@ public struct Matrix: Sendable {
         Matrix(elements: elements, rows: columns, columns: rows, stride: stride, isTransposed: !isTransposed)
     }
 
-    /// Rows `range` of a matrix that is not a transpose.
+    /// Rows `range`.
     public func rows(_ range: Range<Int>) -> Matrix {
-        precondition(!isTransposed && range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+        return isTransposed ? transposed.storedColumns(range).transposed : storedRows(range)
+    }
+
+    /// Columns `range`.
+    public func columns(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
+        return isTransposed ? transposed.storedRows(range).transposed : storedColumns(range)
+    }
+
+    private func storedRows(_ range: Range<Int>) -> Matrix {
         let first = min(range.lowerBound * stride, elements.count)
         return Matrix(elements[first..<elements.count], rows: range.count, columns: columns, stride: stride)
+    }
+
+    private func storedColumns(_ range: Range<Int>) -> Matrix {
+        let first = min(range.lowerBound, elements.count)
+        return Matrix(elements[first..<elements.count], rows: rows, columns: range.count, stride: stride)
     }
 
     /// Every `step`-th row from the first on, of a matrix that is not a transpose.
@@ -44,17 +60,6 @@ public struct Matrix: Sendable {
         precondition(!isTransposed && step >= 1, "every \(step)-th row")
         return Matrix(elements, rows: (rows + step - 1) / step, columns: columns, stride: stride * step)
     }
-
-    /// Columns `range` of a matrix that is not a transpose.
-    public func columns(_ range: Range<Int>) -> Matrix {
-        precondition(
-            !isTransposed && range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
-        let first = min(range.lowerBound, elements.count)
-        return Matrix(elements[first..<elements.count], rows: rows, columns: range.count, stride: stride)
-    }
-
-    /// Rows `range`, of a transpose too.
-    func outer(_ range: Range<Int>) -> Matrix { isTransposed ? transposed.columns(range).transposed : rows(range) }
 
     /// Sets every element to `value`.
     public func fill(_ value: Float) {

@@ -36,7 +36,9 @@ extension ExportOptions: RootTool {
         try ReplacementFile.write(tokenizer.encoderFile, to: to + "/vocab.json")
         try ReplacementFile.write(tokenizer.mergesFile, to: to + "/merges.txt")
         try write(GPT2TokenizerFile(context: model.context), "tokenizer_config.json")
-        try write(GPT2ConfigurationFile(model, endOfText: Int(tokenizer.endOfText)), "config.json")
+        try ReplacementFile.write(
+            ConfigurationFile(model, startOfText: nil, endOfText: Int(tokenizer.endOfText)).bytes,
+            to: to + "/" + DescribedModel.fileName)
         return "exported    \(to): config.json, \(SafetensorsModel.fileName) with \(model.parameterCount) parameters in "
             + "\(model.parameters.count) arrays, vocab.json, merges.txt, tokenizer_config.json"
     }
@@ -45,21 +47,6 @@ extension ExportOptions: RootTool {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try ReplacementFile.write(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")], to: to + "/" + name)
-    }
-}
-
-/// A GPT-2's `config.json`, by transformers' names.
-private struct GPT2ConfigurationFile: Encodable {
-    let architectures = ["GPT2LMHeadModel"], model_type = "gpt2", activation_function = "gelu_new", dtype = "float32"
-    let layer_norm_epsilon = 1e-5, initializer_range = 0.02, tie_word_embeddings = true
-    let vocab_size, n_positions, n_embd, n_layer, n_head, bos_token_id, eos_token_id: Int
-    let attn_pdrop, embd_pdrop, resid_pdrop: Float
-
-    init(_ model: ModelConfiguration, endOfText: Int) {
-        (vocab_size, n_positions, n_embd) = (model.vocabularySize, model.context, model.width)
-        (n_layer, n_head) = (model.layers, model.heads)
-        (bos_token_id, eos_token_id) = (endOfText, endOfText)
-        (attn_pdrop, embd_pdrop, resid_pdrop) = (model.dropout, model.dropout, model.dropout)
     }
 }
 

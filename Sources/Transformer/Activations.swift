@@ -1,64 +1,72 @@
 import Kernels
 
-// M = B L rows, D width, H heads.
+// M = B L rows, D width, C columns of the feed-forward's first map; attention's shape H, G, d.
 
-/// What a stage's forward pass leaves for its backward pass, for one micro-batch: 10 D floats a token and layer.
+/// What a stage's forward pass leaves for its backward pass, for one micro-batch.
 ///
-/// LayerNorm outputs and GELU outputs are computed again instead of kept. For inference one layer's buffers serve all.
+/// Norms' outputs and the feed-forward's activations are computed again instead of kept. For inference one layer's buffers
+/// serve all.
 public final class Activations {
     /// What one layer keeps.
     struct Layer: Sendable {
         /// [M, D] the residual stream before attention.
         let input: Buffer<Float>
-        /// [M, 3D] queries, keys and values.
-        let qkv: Buffer<Float>
-        /// [M, D] heads' outputs, before their projection.
-        let attended: Buffer<Float>
-        /// [B, H, L] log-sum-exp of each row of scores.
-        let lse: Buffer<Float>
+        let attention: KeptAttention
         /// [M, D] the residual stream before the feed-forward.
         let middle: Buffer<Float>
-        /// [M, F] the feed-forward's hidden layer before GELU, F = 4D in GPT-2.
+        /// [M, C] the feed-forward's hidden layer before its activation.
         let hidden: Buffer<Float>
-        /// [M] each: statistics of the two norms.
-        let mean1, rstd1, mean2, rstd2: Buffer<Float>
+        let norm1, norm2: Norm.Statistics
 
-        init(width D: Int, heads H: Int, feedForward F: Int, rows: Int) {
-            func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
-            (input, qkv, attended, lse) = (floats(D), floats(3 * D), floats(D), floats(H))
-            (middle, hidden) = (floats(D), floats(F))
-            (mean1, rstd1, mean2, rstd2) = (floats(1), floats(1), floats(1), floats(1))
+        init(_ shape: LayerShape, rows: Int) {
+            input = Buffer(uninitialized: rows * shape.width)
+            attention = KeptAttention(shape.attention, rows: rows)
+            middle = Buffer(uninitialized: rows * shape.width)
+            hidden = Buffer(uninitialized: rows * shape.activation.columns(shape.feedForwardWidth))
+            norm1 = Norm.Statistics(shape.norm, rows: rows)
+            norm2 = Norm.Statistics(shape.norm, rows: rows)
         }
     }
 
     let layers: [Layer]
-    /// The levels at which each layer of the stage attended in its last forward pass; nil where it attended in full.
-    public internal(set) var levels: [SegmentLevels?]
+    /// How each layer of the stage attended in its last forward pass.
+    var attention: [(any AttentionSublayer)?]
     /// [M, D] the residual stream after the stage's last layer.
     public let output: Buffer<Float>
-    /// [M] statistics of the final norm.
-    let finalMean, finalRstd: Buffer<Float>
+    let finalNorm: Norm.Statistics
     /// Rows it can hold.
     public let capacity: Int
 
     /// For micro-batches of at most `rows` rows on a stage of `layerCount` layers.
     public init(_ configuration: ModelConfiguration, layerCount: Int, rows: Int, forTraining: Bool) {
-        let D = configuration.width
+        let shape = configuration.layer
         capacity = rows
-        func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
-        func layer() -> Layer { Layer(width: D, heads: configuration.heads, feedForward: configuration.feedForwardWidth, rows: rows) }
-        if forTraining {
-            layers = (0..<layerCount).map { _ in layer() }
-        } else {
-            layers = Array(repeating: layer(), count: layerCount)
-        }
-        levels = Array(repeating: nil, count: layerCount)
+        layers = forTraining
+            ? (0..<layerCount).map { _ in Layer(shape, rows: rows) }
+            : Array(repeating: Layer(shape, rows: rows), count: layerCount)
+        attention = Array(repeating: nil, count: layerCount)
         // In inference a layer writes its output over its own input.
-        output = forTraining ? floats(D) : layers[0].input
-        finalMean = floats(1)
-        finalRstd = floats(1)
+        output = forTraining ? Buffer(uninitialized: rows * shape.width) : layers[0].input
+        finalNorm = Norm.Statistics(shape.norm, rows: rows)
     }
+
+    /// The levels at which each layer of the stage attended in its last forward pass; nil where it attended in full.
+    public var levels: [SegmentLevels?] { attention.map { $0?.levels } }
 
     /// Where layer `i`'s output goes: the next layer's input.
     func output(ofLayer i: Int) -> Buffer<Float> { i + 1 < layers.count ? layers[i + 1].input : output }
+}
+
+extension LayerShape {
+    /// Floats that a layer keeps for each token: the residual stream twice, attention, the feed-forward, and both norms.
+    public var keptFloats: Int {
+        2 * width + attention.columns + attention.width + attention.heads + activation.columns(feedForwardWidth)
+            + (norm == .layerNorm ? 4 : 2)
+    }
+
+    /// Floats that all layers of a stage share for each token of a micro-batch in training.
+    public var sharedFloats: Int {
+        // Of the final norm and the stream's gradient, and what of them is on its way to other stages.
+        BlockScratch.floats(self, forTraining: true) + 5 * width
+    }
 }

@@ -20,6 +20,8 @@ public struct EncoderShape: Codable, Equatable, Sendable {
         GPT2.layers(layers, width: width, feedForward: feedForward, prefix: prefix)
             + GPT2.finalNorm(width: width, prefix: prefix)
     }
+
+    var layer: LayerShape { GPT2.layer(width: width, heads: heads, feedForward: feedForward) }
 }
 
 /// A causal Transformer over vectors instead of tokens: the language model's blocks and its final norm.
@@ -31,37 +33,25 @@ public final class Encoder: Sendable {
     /// Rows of the largest batch.
     public let capacity: Int
     let blocks: [Block]
-    let norm: (gain: Buffer<Float>, bias: Buffer<Float>)
-    private let normGradient: (gain: Buffer<Float>, bias: Buffer<Float>)
+    let norm: Norm
     let team: Team
     private let saved: [Activations.Layer]
-    private let output, normed, mean, rstd: Buffer<Float>
+    private let output, normed: Buffer<Float>
+    private let statistics: Norm.Statistics
 
     /// Its parameters are those of `arena` with the roles of layers and of a final norm.
     public init(_ shape: EncoderShape, in arena: ParameterArena, rows: Int, team: Team) {
-        let attention = Attention(heads: shape.heads, headWidth: shape.width / shape.heads, team: team)
-        let scratch = BlockScratch(
-            width: shape.width, heads: shape.heads, feedForward: shape.feedForward, rows: rows, forTraining: true)
-        func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
-        func norm(_ values: Buffer<Float>) -> (gain: Buffer<Float>, bias: Buffer<Float>) {
-            let layout = arena.layout
-            return (layout.vector(.finalNormGain, in: values), layout.vector(.finalNormBias, in: values))
-        }
+        let layer = shape.layer
+        let builder = BlockBuilder(layer, in: arena, context: 0, rows: rows, team: team, forTraining: true)
         self.shape = shape
         self.team = team
         capacity = rows
-        blocks = (0..<shape.layers).map { layer in
-            Block(
-                layer: layer, parameters: BlockParameters(arena.values, arena.layout, layer: layer),
-                gradients: BlockParameters(arena.gradients, arena.layout, layer: layer),
-                attention: attention, scratch: scratch, team: team)
-        }
-        self.norm = norm(arena.values)
-        normGradient = norm(arena.gradients)
-        saved = (0..<shape.layers).map { _ in
-            Activations.Layer(width: shape.width, heads: shape.heads, feedForward: shape.feedForward, rows: rows)
-        }
-        (output, normed, mean, rstd) = (floats(shape.width), floats(shape.width), floats(1), floats(1))
+        blocks = (0..<shape.layers).map(builder.block)
+        norm = builder.finalNorm
+        saved = (0..<shape.layers).map { _ in Activations.Layer(layer, rows: rows) }
+        output = Buffer(uninitialized: rows * shape.width)
+        normed = Buffer(uninitialized: rows * shape.width)
+        statistics = Norm.Statistics(layer.norm, rows: rows)
     }
 
     /// The encoding of each position of each sequence, which sees those before it; x: [M, D]. The result, [M, D], is good
@@ -73,10 +63,9 @@ public final class Encoder: Sendable {
         for (i, block) in blocks.enumerated() {
             _ = block.forward(
                 saved[i], into: i + 1 < saved.count ? saved[i + 1].input : output, batch: batch, dropout: nil,
-                lowRank: nil, folded: nil)
+                lowRank: nil, place: i)
         }
-        layerNormForward(
-            output, gamma: norm.gain, beta: norm.bias, into: normed, mean: mean, rstd: rstd, rows: batch.rows, on: team)
+        norm.forward(output, into: normed, statistics, rows: batch.rows, on: team)
         return normed[0..<count]
     }
 
@@ -84,11 +73,9 @@ public final class Encoder: Sendable {
     public func backward(_ dy: Buffer<Float>, sequences: Int, length: Int) -> Buffer<Float> {
         let batch = MicroBatch.vectors(sequences: sequences, length: length)
         let dx = Buffer<Float>(count: batch.rows * shape.width, repeating: 0)
-        layerNormBackward(
-            dy: dy, x: output, gamma: norm.gain, mean: mean, rstd: rstd, dx: dx, dgamma: normGradient.gain,
-            dbeta: normGradient.bias, rows: batch.rows, on: team)
+        norm.backward(dy: dy, x: output, statistics, dx: dx, rows: batch.rows, on: team)
         for (saved, block) in zip(saved, blocks).reversed() {
-            block.backward(saved, dx: dx, batch: batch, dropout: nil, lowRank: nil)
+            block.backward(saved, dx: dx, batch: batch, dropout: nil, attention: block.attention)
         }
         return dx
     }
@@ -109,8 +96,9 @@ public final class EncoderCache {
         let batch = MicroBatch.vectors(sequences: sequences, length: length), D = encoder.shape.width
         self.encoder = encoder
         self.batch = batch
-        layers = encoder.blocks.map { _ in Buffer(uninitialized: batch.rows * 3 * D) }
-        row = Block.Row(width: D, feedForward: encoder.shape.feedForward, batch: batch)
+        let layer = encoder.shape.layer
+        layers = encoder.blocks.map { _ in Buffer(uninitialized: batch.rows * layer.attention.columns) }
+        row = Block.Row(layer, batch: batch)
         stream = Buffer(uninitialized: sequences * D)
         normed = Buffer(uninitialized: sequences * D)
     }
@@ -119,13 +107,11 @@ public final class EncoderCache {
     public func advance(_ x: Buffer<Float>) -> Buffer<Float> {
         precondition(position < batch.length, "position \(position) of \(batch.length)")
         stream.copy(from: x[0..<stream.count])
-        for (block, qkv) in zip(encoder.blocks, layers) {
-            block.advance(stream, position: position, qkv: qkv, row, batch: batch)
+        for (block, cache) in zip(encoder.blocks, layers) {
+            block.advance(stream, position: position, cache: cache, row, batch: batch)
         }
         position += 1
-        layerNormForward(
-            stream, gamma: encoder.norm.gain, beta: encoder.norm.bias, into: normed, mean: row.mean, rstd: row.rstd,
-            rows: batch.sequences, on: encoder.team)
+        encoder.norm.forward(stream, into: normed, row.statistics, rows: batch.sequences, on: encoder.team)
         return normed
     }
 }
@@ -134,50 +120,42 @@ extension Block {
     /// What a block writes on its way through one position of B sequences.
     struct Row: Sendable {
         /// [B, D].
-        let normed, attended, branch: Buffer<Float>
-        /// [B, 3D].
-        let qkv: Buffer<Float>
-        /// [B, F].
+        let normed, branch: Buffer<Float>
+        /// [B, H d] and [B, (H + 2 G) d].
+        let attended, qkv: Buffer<Float>
+        /// [B, C] and [B, F].
         let hidden, activated: Buffer<Float>
-        /// [B].
-        let mean, rstd: Buffer<Float>
+        /// Of B rows.
+        let statistics: Norm.Statistics
         /// [S + 2].
         let scores: Buffer<Float>
 
-        init(width D: Int, feedForward F: Int, batch: MicroBatch) {
-            let B = batch.sequences
+        init(_ shape: LayerShape, batch: MicroBatch) {
+            let B = batch.sequences, F = shape.feedForwardWidth
             func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: B * width) }
-            (normed, attended, branch, qkv) = (floats(D), floats(D), floats(D), floats(3 * D))
-            (hidden, activated, mean, rstd) = (floats(F), floats(F), floats(1), floats(1))
+            (normed, branch) = (floats(shape.width), floats(shape.width))
+            (attended, qkv) = (floats(shape.attention.width), floats(shape.attention.columns))
+            (hidden, activated) = (floats(shape.activation.columns(F)), floats(F))
+            statistics = Norm.Statistics(shape.norm, rows: B)
             scores = Buffer(uninitialized: batch.length + 2)
         }
     }
 
-    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output; qkv, [B, S, 3D], holds
-    /// attention's inputs at the positions so far.
-    func advance(_ stream: Buffer<Float>, position: Int, qkv: Buffer<Float>, _ row: Row, batch: MicroBatch) {
-        let p = parameters, B = batch.sequences, S = batch.length, D = p.norm1Gain.count, F = feedForwardWidth
-        func rows(_ x: Buffer<Float>, _ columns: Int) -> Matrix { Matrix(x, rows: B, columns: columns) }
-
-        layerNormForward(
-            stream, gamma: p.norm1Gain, beta: p.norm1Bias, into: row.normed, mean: row.mean, rstd: row.rstd, rows: B, on: team)
-        attentionMap.forward(rows(row.normed, D), into: row.qkv, on: team)
-        for b in 0..<B {
-            let first = (b * S + position) * 3 * D
-            qkv[first..<(first + 3 * D)].copy(from: row.qkv[(b * 3 * D)..<((b + 1) * 3 * D)])
-        }
-        attention.forward(
-            qkv: qkv, position: position, into: row.attended, scores: row.scores, batch: batch, on: team)
-        attentionProjection.product(rows(row.attended, D), into: rows(row.branch, D), on: team)
+    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output; cache,
+    /// [B, S, (H + 2 G) d], holds queries, keys and values of the positions so far.
+    func advance(_ stream: Buffer<Float>, position: Int, cache: Buffer<Float>, _ row: Row, batch: MicroBatch) {
+        let B = batch.sequences, D = norm1.gain.count
+        let x = Matrix(row.normed, rows: B, columns: D), branch = Matrix(row.branch, rows: B, columns: D)
+        norm1.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
+        SoftmaxAttention(maps: maps, attention: softmax).advance(
+            x, position: position, cache: cache, row: row.qkv, attended: row.attended, scores: row.scores, into: branch,
+            batch: batch, on: team)
         residualForward(
-            row.branch, bias: p.attentionProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
+            row.branch, bias: maps.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
 
-        layerNormForward(
-            stream, gamma: p.norm2Gain, beta: p.norm2Bias, into: row.normed, mean: row.mean, rstd: row.rstd, rows: B, on: team)
-        feedForward.product(rows(row.normed, D), into: rows(row.hidden, F), on: team)
-        geluForward(row.hidden, bias: p.feedForwardBias, into: row.activated, rows: B, on: team)
-        feedForwardProjection.product(rows(row.activated, F), into: rows(row.branch, D), on: team)
+        norm2.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
+        feedForward.forward(x, hidden: row.hidden, activated: row.activated, into: branch, on: team)
         residualForward(
-            row.branch, bias: p.feedForwardProjectionBias, residual: stream, into: stream, width: D, rows: B, on: team)
+            row.branch, bias: feedForward.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
     }
 }

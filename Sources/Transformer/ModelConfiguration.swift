@@ -1,21 +1,23 @@
-/// The shape of a GPT-2 language model (Radford et al. 2019).
-public struct ModelConfiguration: Codable, Equatable, Sendable {
+/// The shape of a language model: sizes that every family has, and the family with what it adds.
+public struct ModelConfiguration: Equatable, Sendable {
     /// V, number of tokens in the vocabulary.
     public var vocabularySize: Int
     /// L, the longest sequence, in tokens.
     public var context: Int
     /// D, width of the residual stream.
     public var width: Int
-    /// H, attention heads a layer; head width is d = D / H.
+    /// H, attention heads a layer.
     public var heads: Int
     /// N, number of layers.
     public var layers: Int
     /// Probability of dropping an element after the embedding, in the attention weights and after both projections.
     public var dropout: Float
+    public var family: ModelFamily
 
     /// Throws `ConfigurationError` naming the value that cannot be.
     public init(
-        vocabularySize: Int, context: Int, width: Int, heads: Int, layers: Int, dropout: Float = 0
+        vocabularySize: Int, context: Int, width: Int, heads: Int, layers: Int, dropout: Float = 0,
+        family: ModelFamily = .gpt2
     ) throws(ConfigurationError) {
         self.vocabularySize = vocabularySize
         self.context = context
@@ -23,51 +25,80 @@ public struct ModelConfiguration: Codable, Equatable, Sendable {
         self.heads = heads
         self.layers = layers
         self.dropout = dropout
+        self.family = family
         for (name, value, most) in [
             ("vocabulary", vocabularySize, 1 << 20), ("context", context, 1 << 20), ("width", width, 1 << 16),
             ("heads", heads, 1 << 12), ("layers", layers, 1 << 12),
         ] where value < 1 || value > most {
             throw ConfigurationError("\(name) is \(value); it must lie between 1 and \(most)")
         }
-        guard width % heads == 0 else {
-            let fits = (1...width).filter { width % $0 == 0 && $0 <= 64 }.map(String.init).joined(separator: ", ")
-            throw ConfigurationError("\(heads) heads do not divide width \(width); heads that do: \(fits)")
-        }
         guard dropout >= 0, dropout < 1 else {
             throw ConfigurationError("dropout is \(dropout); it must be at least 0 and below 1")
         }
+        try family.description.check(self)
     }
 
-    /// Checks what it reads as `init` does, since a checkpoint's text may say anything.
+    /// What people call the model's family.
+    public var familyName: String { family.description.name }
+
+    /// The shape of every layer.
+    public var layer: LayerShape { family.description.layer(of: self) }
+
+    /// d, the width of one head.
+    public var headWidth: Int { layer.attention.headWidth }
+
+    /// G, heads of keys and values.
+    public var keyValueHeads: Int { layer.attention.keyValueHeads }
+
+    /// F, the width of the feed-forward's hidden layer.
+    public var feedForwardWidth: Int { layer.feedForwardWidth }
+
+    /// All parameters as the family describes them, in the arena's order.
+    public var parameters: [ParameterSpec] { family.description.parameters(of: self) }
+
+    /// Whether the head's matrix is the token embedding.
+    public var tiesHead: Bool { !parameters.contains { $0.role == .head } }
+
+    /// Parameters of the whole model; a tied head has none of its own.
+    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+
+    /// Multiply-adds that one layer's matrices take per token, forward, attention aside.
+    var layerProducts: Int { parameters.reduce(0) { $0 + ($1.layer == 0 && $1.decays ? $1.count : 0) } }
+
+    /// FLOPs that training on one token of a sequence of `length` needs, forward and backward: 6 for each weight in a
+    /// product, and the causal half of attention. Nothing recomputed or masked counts (Kaplan et al. 2020, section 2.1).
+    public func trainingFLOPs(perTokenOfLength length: Int) -> Double {
+        let products = Double(layers * layerProducts + vocabularySize * width)
+        return 6 * products + 6 * Double(layers * layer.attention.width * length)
+    }
+}
+
+extension ModelConfiguration: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case vocabularySize, context, width, heads, layers, dropout, family
+    }
+
+    /// Checks what it reads as `init` does, since a checkpoint's text may say anything; one that names no family is GPT-2.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         try self.init(
             vocabularySize: values.decode(Int.self, forKey: .vocabularySize),
             context: values.decode(Int.self, forKey: .context), width: values.decode(Int.self, forKey: .width),
             heads: values.decode(Int.self, forKey: .heads), layers: values.decode(Int.self, forKey: .layers),
-            dropout: values.decode(Float.self, forKey: .dropout))
+            dropout: values.decode(Float.self, forKey: .dropout),
+            family: values.decodeIfPresent(ModelFamily.self, forKey: .family) ?? .gpt2)
     }
 
-    /// d, the width of one head.
-    public var headWidth: Int { width / heads }
-
-    /// Parameters of the whole model; the head shares the token embedding.
-    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
-
-    /// Multiply-adds that one layer's matrices take per token, forward, attention aside.
-    var layerProducts: Int { parameters.reduce(0) { $0 + ($1.layer == 0 && $1.decays ? $1.count : 0) } }
-
-    /// All parameters as the family describes them, in the arena's order.
-    public var parameters: [ParameterSpec] { GPT2.parameters(self) }
-
-    /// F, the width of the feed-forward's hidden layer.
-    public var feedForwardWidth: Int { GPT2.feedForwardWidth(width) }
-
-    /// FLOPs that training on one token of a sequence of `length` needs, forward and backward: 6 for each weight in a
-    /// product, and the causal half of attention. Nothing recomputed or masked counts (Kaplan et al. 2020, section 2.1).
-    public func trainingFLOPs(perTokenOfLength length: Int) -> Double {
-        let products = Double(layers * layerProducts + vocabularySize * width)
-        return 6 * products + 6 * Double(layers * width * length)
+    /// A GPT-2 is written without its family, as checkpoints had it before there were others.
+    public func encode(to encoder: any Swift.Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(vocabularySize, forKey: .vocabularySize)
+        try values.encode(context, forKey: .context)
+        try values.encode(width, forKey: .width)
+        try values.encode(heads, forKey: .heads)
+        try values.encode(layers, forKey: .layers)
+        try values.encode(dropout, forKey: .dropout)
+        if family != .gpt2 { try values.encode(family, forKey: .family) }
     }
 }
 

@@ -5,7 +5,7 @@ public struct StagePlacement: Equatable, Sendable {
     public let layers: Range<Int>
     /// Whether the embedding is held here.
     public let isFirst: Bool
-    /// Whether the final norm and the tied head are held here.
+    /// Whether the final norm and the head are held here.
     public let isLast: Bool
 
     /// The whole model on one stage.
@@ -25,7 +25,7 @@ public struct StagePlacement: Equatable, Sendable {
             throw ConfigurationError(
                 "--layer-shards \(stages) for \(n) layer\(n == 1 ? "" : "s"): each shard needs one; use 1\(n == 1 ? "" : " to \(n)")")
         }
-        let layer = Double(configuration.layerProducts + configuration.width * configuration.context)
+        let layer = Double(configuration.layerProducts + configuration.layer.attention.width * configuration.context)
         let head = Double(configuration.vocabularySize * configuration.width)
         // All layers cost the same, so only the last stage's share is open: try each, and deal the rest evenly.
         var best: (cost: Double, last: Int) = (.infinity, 1)

@@ -16,6 +16,7 @@ public final class TransformerStage: Sendable {
     public let streamGradient: Buffer<Float>
 
     private let blocks: [Block]
+    private let finalNorm: Norm?
     private let head: Head?
     private let forTraining: Bool
     /// [M, D] output of the final norm.
@@ -41,17 +42,12 @@ public final class TransformerStage: Sendable {
         let layout = ParameterLayout(configuration, placement)
         let arena = other?.parameters ?? ParameterArena(layout)
         parameters = arena
-        let attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
-        let kernel = kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining)
-        let scratch = BlockScratch(
-            width: configuration.width, heads: configuration.heads, feedForward: configuration.feedForwardWidth, rows: rows,
-            forTraining: forTraining)
-        blocks = placement.layers.map { layer in
-            Block(
-                layer: layer, parameters: BlockParameters(arena.values, layout, layer: layer),
-                gradients: BlockParameters(arena.gradients, layout, layer: layer),
-                attention: attention, kernel: kernel, scratch: scratch, team: team)
-        }
+        let builder = BlockBuilder(
+            configuration.layer, in: arena, context: configuration.context, rows: rows, team: team,
+            forTraining: forTraining,
+            kernel: kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining))
+        blocks = placement.layers.map(builder.block)
+        finalNorm = placement.isLast ? builder.finalNorm : nil
         streamGradient = Buffer(uninitialized: forTraining ? rows * configuration.width : 0)
         head = placement.isLast ? Head(vocabularySize: configuration.vocabularySize, rows: rows) : nil
         normed = Buffer(uninitialized: placement.isLast ? rows * configuration.width : 0)
@@ -80,65 +76,72 @@ public final class TransformerStage: Sendable {
             dropout?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
         }
         for (i, block) in blocks.enumerated() {
-            activations.levels[i] = block.forward(
+            activations.attention[i] = block.forward(
                 activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout,
-                lowRank: lowRank, folded: lowRank.flatMap { $0.layers.isEmpty ? nil : $0.layers[i] })
+                lowRank: lowRank, place: i)
         }
     }
 
-    /// [D, 3D] the weights of queries, keys and values of a layer of this stage.
-    public func attentionWeight(layer: Int) -> Matrix {
-        blocks[layer - placement.layers.lowerBound].parameters.attention
+    private func block(ofLayer layer: Int) -> Block { blocks[layer - placement.layers.lowerBound] }
+
+    /// The map of a layer of this stage to queries, keys and values: [D, (H + 2 G) d].
+    public func attentionMap(layer: Int) -> Linear { block(ofLayer: layer).maps.input }
+
+    /// What a layer's attention reads where its norm gives `x`, [M, D].
+    package func attentionInput(layer: Int, _ x: Matrix) -> AttentionInput {
+        AttentionInput(layer: layer, x: x, maps: block(ofLayer: layer).maps)
     }
 
-    /// Multiplies the bases into the weights; once a step, before its first forward pass.
+    /// How a layer of this stage attends where no level is named.
+    package func attention(layer: Int) -> any AttentionSublayer { block(ofLayer: layer).attention }
+
+    /// How a layer of this stage attends to `x`, [M, D], in `lowRank`; nil where no level is named.
+    package func attention(layer: Int, _ x: Matrix, _ batch: MicroBatch, _ lowRank: LowRankPass) -> (any AttentionSublayer)? {
+        lowRank.attention(of: block(ofLayer: layer), layer - placement.layers.lowerBound, x, batch)
+    }
+
+    /// Folds the bases into the weights of all layers now, which layers' first uses would do, and again where the weights
+    /// have changed since.
     public func fold(_ lowRank: LowRankPass) {
-        for (folded, block) in zip(lowRank.layers, blocks) { folded.fold(block.parameters, on: team) }
+        for (i, block) in blocks.enumerated() where i < lowRank.layers.count {
+            lowRank.fold(i, block.maps, on: team)
+        }
     }
 
     /// Turns a layer's gradients of folded weights into those of the weights; once a step, when `backward` has finished
     /// with the layer for the last time.
     public func unfold(_ lowRank: LowRankPass, layer: Int) {
-        let i = layer - placement.layers.lowerBound
-        lowRank.layers[i].unfold(into: blocks[i].gradients, on: team)
-    }
-
-    private func layer(_ i: Int, _ lowRank: LowRankPass?, _ levels: SegmentLevels?) -> LowRankLayer? {
-        guard let lowRank, let levels else { return nil }
-        return LowRankLayer(lowRank.layers[i], blocks[i].attention, levels, on: team)
+        lowRank.unfold(layer - placement.layers.lowerBound, block(ofLayer: layer).maps, on: team)
     }
 
     /// Last stage: the sum of the negative log-likelihood of the targets, in nats; `streamGradient` becomes the gradient
     /// of `scale` times it, and the final norm's and the head's gradients are added to.
     public func loss(_ batch: MicroBatch, _ activations: Activations, scale: Float) -> Double {
         let M = batch.rows, D = configuration.width
-        let x = finalNorm(batch, activations)
+        let x = normalised(batch, activations)
         let dx = Matrix(normedGradient, rows: M, columns: D)
         let total = lastHead.forwardBackward(
-            x, embedding: tokenTable(parameters.values), targets: batch.targets, scale: scale, dx: dx,
-            dembedding: tokenTable(parameters.gradients), on: team)
+            x, embedding: headMatrix(parameters.values), targets: batch.targets, scale: scale, dx: dx,
+            dembedding: headMatrix(parameters.gradients), on: team)
         streamGradient[0..<(M * D)].fill(0)
-        layerNormBackward(
-            dy: normedGradient, x: activations.output, gamma: vector(.finalNormGain, parameters.values),
-            mean: activations.finalMean, rstd: activations.finalRstd, dx: streamGradient,
-            dgamma: vector(.finalNormGain, parameters.gradients),
-            dbeta: vector(.finalNormBias, parameters.gradients), rows: M, on: team)
+        lastNorm.backward(
+            dy: normedGradient, x: activations.output, activations.finalNorm, dx: streamGradient, rows: M, on: team)
         return total
     }
 
     /// Last stage: each row's negative log-likelihood in nats, without gradients; nll: [M].
     public func negativeLogLikelihood(_ batch: MicroBatch, _ activations: Activations, into nll: Buffer<Double>) {
-        let x = finalNorm(batch, activations)
+        let x = normalised(batch, activations)
         lastHead.forward(
-            x, embedding: tokenTable(parameters.values), targets: batch.targets, into: nll, on: team)
+            x, embedding: headMatrix(parameters.values), targets: batch.targets, into: nll, on: team)
     }
 
     /// Last stage: the logits of every row, [M, V]; for small models and tests, since nothing else needs them.
     public func logits(_ batch: MicroBatch, _ activations: Activations) -> Buffer<Float> {
-        let x = finalNorm(batch, activations)
+        let x = normalised(batch, activations)
         let logits = Buffer<Float>(uninitialized: batch.rows * configuration.vocabularySize)
         team.gemm(
-            x, tokenTable(parameters.values).transposed,
+            x, headMatrix(parameters.values).transposed,
             into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize), .head, in: team.precision)
         return logits
     }
@@ -155,14 +158,15 @@ public final class TransformerStage: Sendable {
         for (i, block) in blocks.enumerated().reversed() {
             block.backward(
                 activations.layers[i], dx: streamGradient, batch: batch, dropout: dropout,
-                lowRank: layer(i, lowRank, activations.levels[i]))
+                attention: activations.attention[i] ?? block.attention)
             try finished(block.layer)
         }
         if placement.isFirst {
             dropout?.apply(
                 to: streamGradient, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
-            positionEmbeddingBackward(
-                batch, dx: streamGradient, positionTable: positionTable(parameters.gradients), on: team)
+            if let table = positionTable(parameters.gradients) {
+                positionEmbeddingBackward(batch, dx: streamGradient, positionTable: table, on: team)
+            }
             if !keepsTokenRows {
                 tokenEmbeddingBackward(
                     batch.tokens[0..<batch.rows], dx: streamGradient, tokenTable: tokenTable(parameters.gradients), on: team)
@@ -183,23 +187,29 @@ public final class TransformerStage: Sendable {
         return head
     }
 
-    private func finalNorm(_ batch: MicroBatch, _ activations: Activations) -> Matrix {
-        layerNormForward(
-            activations.output, gamma: vector(.finalNormGain, parameters.values),
-            beta: vector(.finalNormBias, parameters.values), into: normed, mean: activations.finalMean,
-            rstd: activations.finalRstd, rows: batch.rows, on: team)
-        return Matrix(normed, rows: batch.rows, columns: configuration.width)
+    private var lastNorm: Norm {
+        guard let finalNorm else { preconditionFailure("the final norm is on the last stage") }
+        return finalNorm
     }
 
-    private func vector(_ role: ParameterRole, _ arena: Buffer<Float>) -> Buffer<Float> {
-        parameters.layout.vector(role, in: arena)
+    private func normalised(_ batch: MicroBatch, _ activations: Activations) -> Matrix {
+        lastNorm.forward(
+            activations.output, into: normed, activations.finalNorm, rows: batch.rows, on: team)
+        return Matrix(normed, rows: batch.rows, columns: configuration.width)
     }
 
     private func tokenTable(_ arena: Buffer<Float>) -> Matrix {
         parameters.layout.matrix(.tokenEmbedding, in: arena)
     }
 
-    private func positionTable(_ arena: Buffer<Float>) -> Matrix {
-        parameters.layout.matrix(.positionEmbedding, in: arena)
+    /// [V, D], the token embedding where the two are tied.
+    private func headMatrix(_ arena: Buffer<Float>) -> Matrix {
+        parameters.layout.matrix(parameters.layout.holds(.head) ? .head : .tokenEmbedding, in: arena)
+    }
+
+    /// Nil where positions rotate.
+    private func positionTable(_ arena: Buffer<Float>) -> Matrix? {
+        let layout = parameters.layout
+        return layout.holds(.positionEmbedding) ? layout.matrix(.positionEmbedding, in: arena) : nil
     }
 }

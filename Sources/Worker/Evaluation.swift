@@ -75,7 +75,6 @@ extension Worker {
         let nll = Buffer<Double>(uninitialized: stage.capacity)
         var total = 0.0
         let lowRank = ranks.evaluationPass(of: stage)
-        if ranks.isReducing { stage.fold(lowRank) }
         // Every rank asks after the same batches: as many as the largest share has, a pace that the ranks agree on.
         let largest = (windows.count + topology.replicas - 1) / topology.replicas
         let batches = (largest + most - 1) / most
@@ -133,7 +132,6 @@ extension Worker {
     /// Throws `MPIError`.
     public func givesFiniteLoss() throws -> Bool {
         let lowRank = ranks.evaluationPass(of: stage)
-        if ranks.isReducing { stage.fold(lowRank) }
         let nll = Buffer<Double>(uninitialized: stage.capacity)
         let own = try microBatches().first.map { try negativeLogLikelihood(of: $0, lowRank: lowRank, into: nll) } ?? 0
         return try grid.world.allreduce(own, .sum).isFinite

@@ -11,6 +11,8 @@ final class GradientExchange {
     private let arena: ParameterArena
     private let received: Buffer<Float>?
     private let tokenRows: TokenRows?
+    /// Whether first and last stages share the token embedding, and are not the same.
+    private let sharesEmbedding: Bool
     private var requests = RequestQueue()
     /// Seconds spent waiting for sums since the last `finish`.
     private(set) var exposedSeconds = 0.0
@@ -21,7 +23,8 @@ final class GradientExchange {
         self.arena = arena
         tokenRows = grid.topology.stages > 1
             ? nil : TokenRows(replicas: grid.topology.replicas, rows: rows, configuration)
-        let isShared = grid.topology.replicas > 1 || grid.embeddingOwners != nil
+        sharesEmbedding = grid.embeddingOwners != nil && configuration.tiesHead
+        let isShared = grid.topology.replicas > 1 || sharesEmbedding
         received = isShared ? Buffer(count: arena.layout.count, repeating: 0) : nil
     }
 
@@ -37,25 +40,34 @@ final class GradientExchange {
         try progress()
     }
 
-    /// The token embedding's gradient is complete but for the rows of the last micro-batch: sends it out.
-    func startTokenEmbedding() throws {
-        guard let embedding else { return }
-        try start(embedding.range, on: grid.sameStage, name: "gradient of \(embedding.name)")
+    /// The head's gradient is complete: sends it out, and that of the token embedding where only the rows of the last
+    /// micro-batch are to come.
+    func startHead() throws {
+        if let head = arena.layout[.head] { try start(head) }
+        if tokenRows != nil { try startTokenEmbedding() }
+    }
+
+    private func startTokenEmbedding() throws {
+        if let embedding { try start(embedding) }
+    }
+
+    private func start(_ parameter: Parameter) throws {
+        try start(parameter.range, on: grid.sameStage, name: "gradient of \(parameter.name)")
     }
 
     /// Everything outside the layers is complete: sends it out, or the rows `dx` of the last micro-batch where the rest of
     /// the token embedding's gradient went before.
     func startRest(_ batch: MicroBatch, dx: Buffer<Float>) throws {
         for parameter in arena.layout.parameters
-        where parameter.layer == nil && parameter.role != .tokenEmbedding {
-            try start(parameter.range, on: grid.sameStage, name: "gradient of \(parameter.name)")
+        where parameter.layer == nil && parameter.role != .tokenEmbedding && parameter.role != .head {
+            try start(parameter)
         }
         if let tokenRows {
             try tokenRows.start(batch, dx: dx, on: grid.sameStage, &requests)
-        } else if grid.embeddingOwners == nil {
-            try startTokenEmbedding()
-        } else {
+        } else if sharesEmbedding {
             try startTied()
+        } else {
+            try startTokenEmbedding()
         }
     }
 

@@ -16,7 +16,7 @@ public struct MemoryEstimate: Sendable {
         threads: Int, tracedSteps: Int
     ) throws(ConfigurationError) {
         let placement = try StagePlacement.split(configuration, stages: topology.stages)[topology.stage]
-        let D = Double(configuration.width), H = Double(configuration.heads)
+        let shape = configuration.layer
         let share = Topology.share(of: options.batch, part: topology.replica, of: topology.replicas).count
         let sequences = min(options.microBatch, share)
         let rows = Double(sequences) * Double(configuration.context)
@@ -29,8 +29,8 @@ public struct MemoryEstimate: Sendable {
         let parameters = Double(ParameterLayout(configuration, placement).count)
         let arrays = topology.replicas > 1 || topology.stages > 1 ? 5.0 : 4.0
         // What layers keep for each micro-batch in flight, and what they share.
-        let kept = inFlight * rows * (layers * (10 * D + H + 4) + D)
-        let shared = rows * (15 * D + H) + 24 * 1_048_576
+        let kept = inFlight * rows * (layers * Double(shape.keptFloats) + Double(shape.width))
+        let shared = rows * Double(shape.sharedFloats) + 24 * 1_048_576
         bytes = 4 * (arrays * parameters + kept + shared)
             + Self.attention(
                 configuration, ranks, layers: placement.layers.count, sequences: sequences, threads: threads,
@@ -39,8 +39,9 @@ public struct MemoryEstimate: Sendable {
 
     /// For a process that holds the whole model and reads `rows` tokens at once, without training.
     public init(reading configuration: ModelConfiguration, rows: Int) {
-        let D = Double(configuration.width), layers = Double(configuration.layers)
-        let kept = Double(rows) * (layers * (10 * D + Double(configuration.heads) + 4) + 16 * D)
+        let shape = configuration.layer
+        let kept = Double(rows)
+            * (Double(configuration.layers * shape.keptFloats) + Double(shape.sharedFloats + shape.width))
         bytes = 4 * (Double(configuration.parameterCount) + kept + 24 * 1_048_576)
     }
 

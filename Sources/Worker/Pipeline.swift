@@ -4,8 +4,8 @@ import Transformer
 
 /// Gradients of a stage that are complete for the step.
 enum GradientPart {
-    /// Of the token embedding, but for the rows that the last micro-batch's tokens add.
-    case tokenEmbedding
+    /// Of the head, and what it adds to those of the token embedding where the two are tied.
+    case head
     case layer(Int)
     case rest
 }
@@ -52,7 +52,7 @@ final class Pipeline {
                 let batch = batches[i], activations = slots[i % slots.count], isLast = i == batches.count - 1
                 if topology.isLastStage {
                     total += stage.loss(batch, activations, scale: scale)
-                    if isLast, keepsTokenRows { try finished(.tokenEmbedding) }
+                    if isLast { try finished(.head) }
                 } else {
                     try grid.sameReplica.receive(
                         into: stream(stage.streamGradient, batch), from: topology.stage + 1, tag: 2 * i + 1)

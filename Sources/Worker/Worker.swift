@@ -78,7 +78,6 @@ public final class Worker {
         _ = ranks.overhead.take()
         let lowRank = ranks.trainingPass(step: number, of: stage)
         do {
-            if ranks.isReducing { ranks.overhead.time { stage.fold(lowRank) } }
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
             try ranks.endStep(number, with: grid)
             try recordTrace(number)
@@ -106,15 +105,15 @@ public final class Worker {
     private func learn(_ lowRank: LowRankPass, step number: Int) throws -> Learnt {
         let dropout = configuration.dropout > 0
             ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
-        let targets = options.batch * configuration.context, isReducing = ranks.isReducing
+        let targets = options.batch * configuration.context
         let batches = microBatches()
         let nll = try pipeline.train(
             batches, dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets), keepsTokenRows: exchange.keepsTokenRows
         ) { part in
             switch part {
-            case .tokenEmbedding: try exchange.startTokenEmbedding()
+            case .head: try exchange.startHead()
             case .layer(let layer):
-                if isReducing { ranks.overhead.time { stage.unfold(lowRank, layer: layer) } }
+                stage.unfold(lowRank, layer: layer)
                 try exchange.start(layer: layer)
             case .rest: try exchange.startRest(batches[batches.count - 1], dx: stage.streamGradient)
             }

@@ -1,6 +1,7 @@
 import DynamicRank
 import Kernels
 import Testing
+import Transformer
 
 @Suite struct BasisTrackerTests {
     static let d = 16, ranks = [2, 4, 8, 16]
@@ -143,7 +144,7 @@ import Testing
 
     @Test func flopsAreThoseOfTheShapes() {
         #expect(UpkeepFLOPs.product(2, 3, 4) == 48)
-        #expect(UpkeepFLOPs.gram(rows: 10, heads: 2, headWidth: 3) == 3 * 2 * 10 * 12)
+        #expect(UpkeepFLOPs.gram(rows: 10, AttentionShape(heads: 2, headWidth: 3)) == 3 * 2 * 10 * 12)
         #expect(UpkeepFLOPs.qr(1) == 9 && UpkeepFLOPs.qr(2) == 40)
         #expect(UpkeepFLOPs.symmetricEigen(2) == 72 && UpkeepFLOPs.symmetricEigenvalues(3) == 36)
         #expect(UpkeepFLOPs.cholesky(1) == 1 && UpkeepFLOPs.cholesky(2) == 5)

@@ -19,7 +19,7 @@ import Transformer
     private static func plant(_ run: EngineRun) {
         let D = run.configuration.width, d = run.configuration.headWidth
         for (layer, rank) in planted.enumerated() {
-            let weight = run.stage.attentionWeight(layer: layer)
+            let weight = run.stage.attentionMap(layer: layer).weight
             for column in 0..<(3 * D) where column % d >= rank { weight.columns(column..<(column + 1)).fill(0) }
         }
     }

@@ -38,7 +38,7 @@ import Transformer
         let x = Buffer((0..<count).flatMap { _ in text })
         let weight = Buffer((0..<(D * 3 * D)).map { Float($0 % 7) / 10 - 0.3 })
         let facts = LayerFacts(
-            weight: Matrix(weight, rows: D, columns: 3 * D), depth: 0.5, shares: [(0.4, 0.5), (0.6, 0.8), (1, 1)],
+            weight: Matrix(weight, rows: D, columns: 3 * D), AttentionShape(heads: 1, headWidth: D), depth: 0.5, shares: [(0.4, 0.5), (0.6, 0.8), (1, 1)],
             on: Team(threads: 1))
         let none = Buffer<Int32>(count: count * L, repeating: 0)
         let batch = MicroBatch(

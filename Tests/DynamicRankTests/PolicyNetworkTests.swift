@@ -25,7 +25,8 @@ import Transformer
     static func state(_ x: Buffer<Float>) -> PolicyState {
         let team = Team(threads: 1)
         let facts = LayerFacts(
-            weight: Matrix(normal(width * 3 * width, 8, 0.1), rows: width, columns: 3 * width), depth: 0.25,
+            weight: Matrix(normal(width * 3 * width, 8, 0.1), rows: width, columns: 3 * width),
+            AttentionShape(heads: 1, headWidth: width), depth: 0.25,
             shares: [(0.5, 0.6), (0.8, 0.9), (0.95, 1)], on: team)
         let batch = MicroBatch(
             sequences: episodes, length: length, tokens: Buffer(count: episodes * length, repeating: 0),
@@ -138,9 +139,11 @@ import Transformer
     @Test func factsOfLayersAreThoseOfEach() {
         let weights = (0..<3).map { Matrix(Self.normal(12 * 36, UInt64($0), 0.1), rows: 12, columns: 36) }
         let depths = [0.1, 0.5, 0.9], shares = (0..<3).map { [(score: Double($0) / 4, value: 0.5)] }
-        let together = LayerFacts.ofLayers(weights, depths: depths, shares: shares, on: Team(threads: 2))
+        let shape = AttentionShape(heads: 3, headWidth: 4)
+        let together = LayerFacts.ofLayers(weights, shape, depths: depths, shares: shares, on: Team(threads: 2))
         for i in 0..<3 {
-            let own = LayerFacts(weight: weights[i], depth: depths[i], shares: shares[i], on: Team(threads: 1))
+            let own = LayerFacts(
+                weight: weights[i], shape, depth: depths[i], shares: shares[i], on: Team(threads: 1))
             #expect(together[i].values == own.values && together[i].values != together[(i + 1) % 3].values)
         }
     }

@@ -69,11 +69,15 @@ import Transformer
         }
         let team = Team(threads: threads)
         let meter = RewardMeter(
-            heads: Self.H, headWidth: Self.d,
+            AttentionShape(heads: Self.H, headWidth: Self.d), width: Self.D,
             basis: AttentionBasis(query: floats(\.query), key: floats(\.key), value: floats(\.value)), team: team)
         let sequence = RewardMeter.Sequence(
-            x: Matrix(Self.x, rows: Self.L, columns: Self.D), weight: Matrix(Self.weight, rows: Self.D, columns: 3 * Self.D),
-            bias: Self.bias)
+            x: Matrix(Self.x, rows: Self.L, columns: Self.D),
+            map: Linear(
+                weight: Matrix(Self.weight, rows: Self.D, columns: 3 * Self.D), bias: Self.bias,
+                weightGradient: Matrix(
+                    Buffer(count: Self.weight.count, repeating: 0), rows: Self.D, columns: 3 * Self.D),
+                biasGradient: Buffer(count: 3 * Self.D, repeating: 0), kind: .projections))
         let cosines = meter.cosines(sequence, Self.rows.map { RewardMeter.Trial(row: $0, .tried(Self.levels)) })
         for (i, row) in Self.rows.enumerated() {
             let full = (0..<Self.H).flatMap { Self.output(row, $0, bases[$0], nil) }

@@ -43,7 +43,7 @@ import Transformer
     ) -> Result {
         let team = Team(threads: threads)
         let attention = Attention(
-            heads: shape.heads, headWidth: shape.headWidth, team: team, instructions: instructions)
+            AttentionShape(heads: shape.heads, headWidth: shape.headWidth), team: team, instructions: instructions)
         let result = Result(
             out: Guarded(unwritten: shape.rows * shape.width), lse: Guarded(unwritten: shape.rows * shape.heads),
             dqkv: Guarded(unwritten: shape.rows * 3 * shape.width))
@@ -203,7 +203,7 @@ import Transformer
         }
         func pass(_ instructions: InstructionSet, threads: Int) -> [[Float]] {
             let team = Team(threads: threads)
-            let attention = Attention(heads: H, headWidth: d, team: team, instructions: instructions)
+            let attention = Attention(AttentionShape(heads: H, headWidth: d), team: team, instructions: instructions)
             func given(_ seed: UInt64) -> HeadRows {
                 HeadRows(
                     Buffer(SampleValues.uniform(M * H * d, seed: seed, scale: 2)), rowStride: H * d,

@@ -131,7 +131,7 @@ import Transformer
                 }
             }
             let some = Buffer(rowsOfPosition(rows))
-            table.rotate(some, heads: heads, rowStride: stride, rows: batch.sequences, position: position)
+            table.rotate(some, heads: heads, rowStride: stride, rows: batch.sequences, from: position, step: 0)
             #expect(some.array == rowsOfPosition(all.array))
         }
     }

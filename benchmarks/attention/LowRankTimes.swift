@@ -12,9 +12,9 @@ extension Sublayer {
             configuration, layers: 0..<1,
             options: RankOptions(strategy: .fixed([level]), levels: [level], segment: segment), seed: 1, team: team,
             now: monotonicSeconds)
-        let input = AttentionInput(layer: 0, x: x, weight: weight, bias: bias)
+        let input = stage.attentionInput(layer: 0, x)
 
-        // A training step's own part; `fold` and levels come to nothing in the first, which gathers the first Grams.
+        // A training step's own part; folding and levels come to nothing in the first, which gathers the first Grams.
         func keepUp(_ step: Int) throws -> LowRankPass {
             let pass = engine.trainingPass(step: step, of: stage)
             if engine.isReducing { stage.fold(pass) }
@@ -23,56 +23,46 @@ extension Sublayer {
             return pass
         }
         _ = try keepUp(1)
-        let pass = try keepUp(2)
-        guard let levels = pass.levels(input, batch)?.levels else {
+        let lowRank = try keepUp(2)
+        guard let sublayer = stage.attention(layer: 0, x, batch, lowRank), let levels = sublayer.levels else {
             preconditionFailure("a fixed level comes with the bases that the first step left")
         }
-        let layer = LowRankLayer(pass.layers[0], attention, levels, on: team)
-        func forward() {
-            layer.forward(
-                x, qkv: qkv, attended: attended, lse: lse, into: output, batch: batch, dropout: nil, layer: 0)
-            addBias(projectionBias, to: branch, rows: batch.rows, on: team)
-        }
-        func backward() {
-            biasBackward(dy: dbranch, dbias: dprojectionBias, on: team)
-            layer.backward(
-                dbranch: dbranch, x: x, qkv: qkv, attended: attended, lse: lse, dattended: dattended, dqkv: dqkv,
-                delta: delta, dx: dx, batch: batch, dropout: nil, layer: 0)
-        }
         // Touches all memory, and leaves queries, keys, values and gradients to attend to.
-        forward()
-        backward()
+        forward(sublayer)
+        backward(sublayer)
 
-        let (operands, out) = packed(qkv, attended, level), (gradients, dout) = packed(dqkv, dattended, level)
+        let (operands, out) = packed(kept, level), (dqkv, dout) = packed(gradients, level)
         func attend() {
             attention.forward(
-                operands, out: out, lse: lse, levels: levels, batch: batch, dropout: nil, layer: 0, on: team)
+                operands, out: out, lse: kept.lse, levels: levels, batch: batch, dropout: nil, layer: 0, on: team)
         }
         var times = AttentionTimes()
         times.attention.forward = timer.median(attend)
         times.attention.both = timer.median {
             attend()
             attention.backward(
-                operands, out: out, lse: lse, dout: dout, gradients: gradients, delta: delta, levels: levels,
+                operands, out: out, lse: kept.lse, dout: dout, gradients: dqkv, delta: delta, levels: levels,
                 batch: batch, dropout: nil, layer: 0, on: team)
         }
-        times.sublayer.forward = timer.median(forward)
+        times.sublayer.forward = timer.median { forward(sublayer) }
         times.sublayer.both = timer.median {
-            forward()
-            backward()
+            forward(sublayer)
+            backward(sublayer)
         }
         // Step 3 is none that looks at the bases: those are charged apart.
         let step = try timer.median { _ = try keepUp(3) }
         let look = try look(level, timer) / Double(RankEngine.Upkeeping().trackEvery)
         times.upkeep.forward = step + look
-        times.upkeep.both = step + look + timer.median { stage.unfold(pass, layer: 0) }
+        times.upkeep.both = step + look + timer.median {
+            stage.fold(lowRank)
+            stage.unfold(lowRank, layer: 0)
+        } - timer.median { stage.fold(lowRank) }
         return times
     }
 
     /// Queries, keys and values, and outputs, as `LowRankLayer` packs them.
-    private func packed(
-        _ qkv: Buffer<Float>, _ attended: Buffer<Float>, _ level: Level
-    ) -> (operands: Attention.Operands, out: HeadRows) {
+    private func packed(_ kept: KeptAttention, _ level: Level) -> (operands: Attention.Operands, out: HeadRows) {
+        let qkv = kept.qkv
         let columns = configuration.heads * level.scoreRank, valueColumns = configuration.heads * level.valueRank
         let n = batch.rows * columns
         return (
@@ -82,7 +72,7 @@ extension Sublayer {
                 values: HeadRows(
                     qkv[(2 * n)..<(2 * n + batch.rows * valueColumns)], rowStride: valueColumns,
                     headStride: level.valueRank)),
-            HeadRows(attended, rowStride: valueColumns, headStride: nil)
+            HeadRows(kept.attended, rowStride: valueColumns, headStride: nil)
         )
     }
 
@@ -92,7 +82,7 @@ extension Sublayer {
         let heads = configuration.heads, d = configuration.headWidth
         let halves = (0..<2).map { _ in GramSet(layers: 1, heads: heads, headWidth: d) }
         let rows = batch.rows / 2, width = 3 * configuration.width
-        linearForward(x, weight: weight, bias: bias, into: qkv, .upkeep, on: team)
+        let qkv = stage.attentionInput(layer: 0, x).projected(x, sequences: 1, from: 0, step: 1, as: .upkeep, on: team)
         for (i, grams) in halves.enumerated() {
             let half = qkv[(i * rows * width)..<((i + 1) * rows * width)]
             grams.accumulate(half, rows: rows, layer: 0, on: team)

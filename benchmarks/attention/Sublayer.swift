@@ -13,109 +13,75 @@ struct Sublayer {
     /// [L, D], as a norm leaves it, and its gradient.
     let x, dx: Matrix
     /// [L, D] the output before the residual is added, and its gradient.
-    let branch: Buffer<Float>
-    let dbranch: Matrix
-    /// [L, 3D].
-    let qkv, dqkv: Buffer<Float>
-    /// [L, D].
-    let attended, dattended: Buffer<Float>
+    let branch, dbranch: Matrix
+    let kept: KeptAttention
+    /// The gradient of what `kept` holds.
+    let gradients: KeptAttention
     /// [H, L].
-    let lse, delta: Buffer<Float>
-    /// [D, 3D], [D, D] and their biases, with gradients.
-    let weight, dweight, projection, dprojection: Matrix
-    let bias, dbias, projectionBias, dprojectionBias: Buffer<Float>
+    let delta: Buffer<Float>
 
     /// Inputs and the output's gradient are normal deviates.
     init(_ configuration: ModelConfiguration, team: Team) throws {
-        let L = configuration.context, D = configuration.width
+        let L = configuration.context, D = configuration.width, shape = configuration.layer.attention
         self.configuration = configuration
         self.team = team
         let none = Buffer<Int32>(count: L, repeating: 0)
         batch = MicroBatch(sequences: 1, length: L, tokens: none, targets: none, samples: [0])
         let placement = try StagePlacement.split(configuration, stages: 1)[0]
-        stage = TransformerStage(configuration, placement: placement, rows: 1, team: team)
-        let arena = stage.parameters
-        arena.initialize(seed: 1)
-        attention = Attention(heads: configuration.heads, headWidth: configuration.headWidth, team: team)
+        stage = TransformerStage(configuration, placement: placement, rows: L, team: team)
+        stage.parameters.initialize(seed: 1)
+        attention = Attention(shape, team: team)
 
+        func rows() -> Matrix { Matrix(Buffer(count: L * D, repeating: 0), rows: L, columns: D) }
         func deviates(_ key: UInt64) -> Matrix {
             let values = Buffer<Float>(uninitialized: L * D)
             Philox(key: key).fillNormal(values, deviation: 1)
             return Matrix(values, rows: L, columns: D)
         }
-        func scratch(_ columns: Int) -> Buffer<Float> { Buffer(count: L * columns, repeating: 0) }
         x = deviates(2)
         dbranch = deviates(3)
-        dx = Matrix(scratch(D), rows: L, columns: D)
-        (branch, attended, dattended) = (scratch(D), scratch(D), scratch(D))
-        (qkv, dqkv) = (scratch(3 * D), scratch(3 * D))
-        (lse, delta) = (scratch(configuration.heads), scratch(configuration.heads))
-
-        func vector(_ name: String, _ values: Buffer<Float>) -> Buffer<Float> {
-            arena.layout.vector("transformer.h.0.attn." + name, in: values)
-        }
-        func matrix(_ name: String, _ values: Buffer<Float>) -> Matrix {
-            arena.layout.matrix("transformer.h.0.attn." + name, in: values)
-        }
-        weight = matrix("c_attn.weight", arena.values)
-        dweight = matrix("c_attn.weight", arena.gradients)
-        projection = matrix("c_proj.weight", arena.values)
-        dprojection = matrix("c_proj.weight", arena.gradients)
-        (bias, dbias) = (vector("c_attn.bias", arena.values), vector("c_attn.bias", arena.gradients))
-        (projectionBias, dprojectionBias) = (
-            vector("c_proj.bias", arena.values), vector("c_proj.bias", arena.gradients))
+        (branch, dx) = (rows(), rows())
+        (kept, gradients) = (KeptAttention(shape, rows: L), KeptAttention(shape, rows: L))
+        delta = Buffer(count: L * shape.heads, repeating: 0)
     }
 
-    private func matrix(_ buffer: Buffer<Float>, columns: Int) -> Matrix {
-        Matrix(buffer, rows: batch.rows, columns: columns)
+    var pass: AttentionPass { AttentionPass(layer: 0, batch: batch, team: team) }
+
+    func forward(_ sublayer: any AttentionSublayer) { sublayer.forward(x, kept, into: branch, pass) }
+
+    func backward(_ sublayer: any AttentionSublayer) {
+        sublayer.backward(
+            dbranch, x: x, kept,
+            AttentionScratch(dattended: gradients.attended, dqkv: gradients.qkv, delta: delta), dx: dx, pass)
     }
 
     private func attend() {
-        attention.forward(qkv: qkv, out: attended, lse: lse, batch: batch, dropout: nil, layer: 0, on: team)
+        attention.forward(
+            qkv: kept.qkv, out: kept.attended, lse: kept.lse, batch: batch, dropout: nil, layer: 0, on: team)
     }
 
     private func attendBackward() {
         attention.backward(
-            qkv: qkv, out: attended, lse: lse, dout: dattended, dqkv: dqkv, delta: delta, batch: batch, dropout: nil,
-            layer: 0, on: team)
+            qkv: kept.qkv, out: kept.attended, lse: kept.lse, dout: gradients.attended, dqkv: gradients.qkv, delta: delta,
+            batch: batch, dropout: nil, layer: 0, on: team)
     }
-
-    private func forward() {
-        linearForward(x, weight: weight, bias: bias, into: qkv, .projections, on: team)
-        attend()
-        team.gemm(matrix(attended, columns: configuration.width), projection, into: output, .projections)
-        addBias(projectionBias, to: branch, rows: batch.rows, on: team)
-    }
-
-    private func backward() {
-        let D = configuration.width
-        linearBackward(
-            dy: dbranch, x: matrix(attended, columns: D), weight: projection, dweight: dprojection,
-            dbias: dprojectionBias, dx: matrix(dattended, columns: D), .projections, on: team)
-        attendBackward()
-        linearBackward(
-            dy: matrix(dqkv, columns: 3 * D), x: x, weight: weight, dweight: dweight, dbias: dbias, dx: dx,
-            .projections, on: team)
-    }
-
-    /// `branch` as [L, D].
-    var output: Matrix { matrix(branch, columns: configuration.width) }
 
     /// Full attention's times.
     func fullTimes(_ timer: Timer) -> AttentionTimes {
+        let sublayer = stage.attention(layer: 0)
         // Touches all memory, and leaves queries, keys, values and gradients to attend to.
-        forward()
-        backward()
+        forward(sublayer)
+        backward(sublayer)
         var times = AttentionTimes()
         times.attention.forward = timer.median(attend)
         times.attention.both = timer.median {
             attend()
             attendBackward()
         }
-        times.sublayer.forward = timer.median(forward)
+        times.sublayer.forward = timer.median { forward(sublayer) }
         times.sublayer.both = timer.median {
-            forward()
-            backward()
+            forward(sublayer)
+            backward(sublayer)
         }
         return times
     }

@@ -18,25 +18,26 @@ public struct LayerFacts: Sendable {
 
     /// Of several layers, [N], each on a thread of its own: products are with vectors.
     public static func ofLayers(
-        _ weights: [Matrix], depths: [Double], shares: [[(score: Double, value: Double)]], on team: Team
+        _ weights: [Matrix], _ shape: AttentionShape, depths: [Double], shares: [[(score: Double, value: Double)]], on team: Team
     ) -> [LayerFacts] {
         let facts = Mutex([LayerFacts?](repeating: nil, count: weights.count))
         team.tasks(weights.count) { i, _ in
-            let own = LayerFacts(weight: weights[i], depth: depths[i], shares: shares[i], on: team.solo)
+            let own = LayerFacts(weight: weights[i], shape, depth: depths[i], shares: shares[i], on: team.solo)
             facts.withLock { $0[i] = own }
         }
         return facts.withLock { $0.compactMap(\.self) }
     }
 
     /// - Parameters:
-    ///   - weight: [D, 3D] the weights of queries, keys and values.
+    ///   - weight: [D, (H + 2 G) d] the weights of queries, keys and values.
     ///   - depth: the layer's place in the model, 0 … 1.
     ///   - shares: the share of energy that each level keeps, of scores and of values.
-    public init(weight: Matrix, depth: Double, shares: [(score: Double, value: Double)], on team: Team) {
+    public init(weight: Matrix, _ shape: AttentionShape, depth: Double, shares: [(score: Double, value: Double)], on team: Team) {
         let D = weight.rows
         var values: [Double] = []
-        for part in 0..<3 {
-            let own = weight.columns((part * D)..<((part + 1) * D))
+        for part in [shape.queries, shape.keys, shape.values] {
+            // Its statistics are its transpose's, and rows are to lie in a row.
+            let columns = weight.columns(part), own = columns.isTransposed ? columns.transposed : columns
             let (mean, variance) = Self.moments(own)
             let norm = PowerIteration.spectralNorm(own, on: team)
             // A matrix of this variance and independent elements has ‖W‖₂ ≈ 2 √(D variance).

@@ -8,7 +8,7 @@ import Transformer
 public final class PolicyNetwork: Sendable {
     public let shape: PolicyShape
     public let arena: ParameterArena
-    private let parameters, gradients: PolicyParameters
+    private let parameters: PolicyParameters
     private let encoder: Encoder
     /// Its counter is the policy's own.
     private let team: Team
@@ -20,8 +20,7 @@ public final class PolicyNetwork: Sendable {
         self.team = team.counting(on: FlopCounter())
         arena = ParameterArena(ParameterLayout(shape.parameters))
         arena.initialize(seed: seed)
-        parameters = PolicyParameters(arena.values, arena.layout)
-        gradients = PolicyParameters(arena.gradients, arena.layout)
+        parameters = PolicyParameters(arena)
         encoder = Encoder(PolicyShape.encoder, in: arena, rows: rows, team: self.team)
     }
 
@@ -101,14 +100,13 @@ public final class PolicyNetwork: Sendable {
         let (W, O, G) = (PolicyShape.encoder.width, PolicyShape.convolved, PolicyShape.stated)
         let rows = M * (C + 2)
         let convolved = Buffer<Float>(uninitialized: rows * O), activated = Buffer<Float>(uninitialized: rows * O)
-        forEachTap(state, parameters.conv) { input, weight, j in
+        forEachTap(state, parameters.conv.weight) { input, weight, j in
             team.gemm(input, weight, into: Matrix(convolved, rows: rows, columns: O), beta: j == 0 ? 0 : 1, .policy)
         }
         geluForward(convolved, bias: parameters.convBias, into: activated, rows: rows, on: team)
         let facts = Buffer<Float>(uninitialized: M * G)
-        linearForward(
-            Matrix(state.facts, rows: M, columns: F), weight: parameters.facts, bias: parameters.factsBias, into: facts,
-            .policy, on: team)
+        parameters.facts.forward(
+            Matrix(state.facts, rows: M, columns: F), into: Matrix(facts, rows: M, columns: G), on: team)
         let x = Buffer<Float>(count: M * W, repeating: 0), all = Matrix(activated, rows: rows, columns: O)
         for row in 0..<M {
             meanRows(all.rows((row * (C + 2))..<(row * (C + 2) + C)), into: x[(row * W)..<(row * W + O)])
@@ -139,13 +137,12 @@ public final class PolicyNetwork: Sendable {
 
     private func act(_ encoded: Buffer<Float>, rows: Int, into act: Act) {
         let W = PolicyShape.encoder.width, I = PolicyShape.hidden
-        team.gemm(
-            Matrix(encoded, rows: rows, columns: W), parameters.hidden, into: Matrix(act.hidden, rows: rows, columns: I),
-            .policy)
+        parameters.hidden.product(
+            Matrix(encoded, rows: rows, columns: W), into: Matrix(act.hidden, rows: rows, columns: I), on: team)
         geluForward(act.hidden, bias: parameters.hiddenBias, into: act.activated, rows: rows, on: team)
-        linearForward(
-            Matrix(act.activated, rows: rows, columns: I), weight: parameters.action, bias: parameters.actionBias,
-            into: act.logits, .policy, on: team)
+        parameters.action.forward(
+            Matrix(act.activated, rows: rows, columns: I), into: Matrix(act.logits, rows: rows, columns: shape.levels),
+            on: team)
     }
 
     // MARK: Backward
@@ -155,15 +152,13 @@ public final class PolicyNetwork: Sendable {
         let state = trail.state, M = state.episodes * state.segments
         let (W, I) = (PolicyShape.encoder.width, PolicyShape.hidden)
         let dhidden = Buffer<Float>(uninitialized: M * I), dencoded = Buffer<Float>(uninitialized: M * W)
-        linearBackward(
+        parameters.action.backward(
             dy: Matrix(dlogits, rows: M, columns: shape.levels), x: Matrix(trail.act.activated, rows: M, columns: I),
-            weight: parameters.action, dweight: gradients.action, dbias: gradients.actionBias,
-            dx: Matrix(dhidden, rows: M, columns: I), .policy, on: team)
+            dx: Matrix(dhidden, rows: M, columns: I), on: team)
         geluBackward(h: trail.act.hidden, y: trail.act.activated, dy: dhidden, count: M * I, on: team)
-        linearBackward(
+        parameters.hidden.backward(
             dy: Matrix(dhidden, rows: M, columns: I), x: Matrix(trail.encoded, rows: M, columns: W),
-            weight: parameters.hidden, dweight: gradients.hidden, dbias: gradients.hiddenBias,
-            dx: Matrix(dencoded, rows: M, columns: W), .policy, on: team)
+            dx: Matrix(dencoded, rows: M, columns: W), on: team)
         unembed(trail, dx: encoder.backward(dencoded, sequences: state.episodes, length: state.segments))
     }
 
@@ -171,12 +166,12 @@ public final class PolicyNetwork: Sendable {
         let state = trail.state, M = state.episodes * state.segments, C = state.pieces
         let (W, O, G) = (PolicyShape.encoder.width, PolicyShape.convolved, PolicyShape.stated)
         let dfacts = Matrix(dx, rows: M, columns: W).columns(O..<(O + G))
-        team.gemm(Matrix(state.facts, rows: M, columns: shape.factCount).transposed, dfacts, into: gradients.facts, beta: 1, .policy)
-        biasBackward(dy: dfacts, dbias: gradients.factsBias, on: team)
+        parameters.facts.backward(
+            dy: dfacts, x: Matrix(state.facts, rows: M, columns: shape.factCount), dx: nil, on: team)
         let rows = M * (C + 2), dconvolved = Buffer<Float>(count: rows * O, repeating: 0), share = 1 / Float(C)
         for row in 0..<M {
             let level = Int(state.previous[row])
-            gradients.level.rows(level..<(level + 1)).add(previous(dx, row: row))
+            parameters.levelGradient.rows(level..<(level + 1)).add(previous(dx, row: row))
             for c in 0..<C {
                 let first = (row * (C + 2) + c) * O
                 for i in 0..<O { dconvolved[first + i] = dx[row * W + i] * share }
@@ -184,8 +179,8 @@ public final class PolicyNetwork: Sendable {
         }
         let made = trail.embedding
         geluBackward(h: made.convolved, y: made.activated, dy: dconvolved, count: rows * O, on: team)
-        biasBackward(dy: Matrix(dconvolved, rows: rows, columns: O), dbias: gradients.convBias, on: team)
-        forEachTap(state, gradients.conv) { input, gradient, _ in
+        parameters.conv.addBiasGradient(Matrix(dconvolved, rows: rows, columns: O), on: team)
+        forEachTap(state, parameters.conv.weightGradient) { input, gradient, _ in
             team.gemm(input.transposed, Matrix(dconvolved, rows: rows, columns: O), into: gradient, beta: 1, .policy)
         }
     }

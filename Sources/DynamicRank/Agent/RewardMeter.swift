@@ -3,7 +3,7 @@ import COpenBLAS
 import Kernels
 import Transformer
 
-// One sequence of L tokens; D width, H heads of width d; n rows looked at, P probes: a row and a score rank each.
+// One sequence of L tokens; D width, H query heads on G key/value heads of width d; n rows looked at, P probes: a row and a score rank each.
 
 /// sim(O_full, O_r) of Eq. 12: the cosine between the outputs of full and of truncated attention, all heads side by side
 /// and before their projection, at a few query rows.
@@ -13,32 +13,33 @@ import Transformer
 /// W_vᵀ (Σ p_j x_j) + b_v. So a row costs two products with the layer's input for each head and score rank; O_r of a level
 /// that attention ran at costs nothing.
 public struct RewardMeter: Sendable {
-    /// H and d.
-    let heads, headWidth: Int
+    let shape: AttentionShape
+    /// D.
+    let width: Int
     let basis: AttentionBasis
     let team: Team
 
-    public init(heads: Int, headWidth: Int, basis: AttentionBasis, team: Team) {
-        self.heads = heads
-        self.headWidth = headWidth
+    /// For layers whose positions do not rotate.
+    public init(_ shape: AttentionShape, width: Int, basis: AttentionBasis, team: Team) {
+        self.shape = shape
+        self.width = width
         self.basis = basis
         self.team = team
     }
 
-    private var width: Int { heads * headWidth }
+    private var heads: Int { shape.heads }
+    private var headWidth: Int { shape.headWidth }
 
     /// One sequence's part of what attention reads.
     public struct Sequence: Sendable {
         /// [L, D].
         let x: Matrix
-        /// [D, 3D] and [3D].
-        let weight: Matrix
-        let bias: Buffer<Float>
+        /// To queries, keys and values: [D, (H + 2 G) d].
+        let map: Linear
 
-        public init(x: Matrix, weight: Matrix, bias: Buffer<Float>) {
+        public init(x: Matrix, map: Linear) {
             self.x = x
-            self.weight = weight
-            self.bias = bias
+            self.map = map
         }
     }
 
@@ -144,18 +145,17 @@ public struct RewardMeter: Sendable {
         _ sequence: Sequence, _ rows: [Int], _ probes: [Probe], _ ranks: [Int], into keyed: Buffer<Float>
     ) {
         let n = rows.count, P = probes.count, D = width, d = headWidth
-        let x = Buffer<Float>(uninitialized: n * D), queries = Buffer<Float>(uninitialized: n * D)
+        let x = Buffer<Float>(uninitialized: n * D), queries = Buffer<Float>(uninitialized: n * shape.width)
         let looked = Matrix(x, rows: n, columns: D)
         for (i, row) in rows.enumerated() { looked.rows(i..<(i + 1)).copy(from: sequence.x.rows(row..<(row + 1))) }
-        linearForward(
-            looked, weight: sequence.weight.columns(0..<D), bias: sequence.bias[0..<D],
-            into: queries, .policy, on: team)
+        sequence.map.outputs(shape.queries, as: .policy)
+            .forward(looked, into: Matrix(queries, rows: n, columns: shape.width), on: team)
         let variants = 1 + ranks.count, reduced = Buffer<Float>(uninitialized: n * d)
         // q̃ of one head by variant and row, and of the probes.
         let turned = Buffer<Float>(uninitialized: variants * n * d), own = Buffer<Float>(uninitialized: P * d)
         let tilde = Matrix(turned, rows: variants * n, columns: d)
         for h in 0..<heads {
-            let q = Matrix(queries, rows: n, columns: D).columns((h * d)..<((h + 1) * d))
+            let q = Matrix(queries, rows: n, columns: shape.width).columns((h * d)..<((h + 1) * d))
             tilde.rows(0..<n).copy(from: q)
             for (v, r) in ranks.enumerated() {
                 let part = Matrix(reduced, rows: n, columns: r)
@@ -168,15 +168,15 @@ public struct RewardMeter: Sendable {
                 let first = (probe.variant * n + probe.place) * d
                 own[(p * d)..<((p + 1) * d)].copy(from: turned[first..<(first + d)])
             }
-            team.gemm(
-                Matrix(own, rows: P, columns: d), sequence.weight.columns((D + h * d)..<(D + (h + 1) * d)).transposed,
-                into: ofHead(h, keyed, probes: P), .policy)
+            sequence.map.outputs(shape.columns(of: shape.keys, head: shape.keyValueHead(of: h)), as: .policy)
+                .inputGradient(Matrix(own, rows: P, columns: d), into: ofHead(h, keyed, probes: P), on: team)
         }
     }
 
+    /// The basis of query head `h`.
     private func base(_ bases: Buffer<Float>, _ h: Int) -> Matrix {
-        let d = headWidth
-        return Matrix(bases[(h * d * d)..<((h + 1) * d * d)], rows: d, columns: d)
+        let d = headWidth, own = shape.keyValueHead(of: h)
+        return Matrix(bases[(own * d * d)..<((own + 1) * d * d)], rows: d, columns: d)
     }
 
     /// exp(score − largest) of one row in place, zero beyond the visible; their sum is number `i` of `sums`.
@@ -189,12 +189,12 @@ public struct RewardMeter: Sendable {
 
     /// W_vᵀ y + b_v of every head and probe: [H P, d].
     private func values(_ sequence: Sequence, _ mixed: Buffer<Float>, probes P: Int, into outputs: Buffer<Float>) {
-        let D = width, d = headWidth
+        let d = headWidth
         for h in 0..<heads {
-            let columns = (2 * D + h * d)..<(2 * D + (h + 1) * d), own = (h * P)..<((h + 1) * P)
-            linearForward(
-                ofHead(h, mixed, probes: P), weight: sequence.weight.columns(columns),
-                bias: sequence.bias[columns], into: outputs[(own.lowerBound * d)..<(own.upperBound * d)], .policy, on: team)
+            let own = (h * P)..<((h + 1) * P)
+            sequence.map.outputs(shape.columns(of: shape.values, head: shape.keyValueHead(of: h)), as: .policy).forward(
+                ofHead(h, mixed, probes: P),
+                into: Matrix(outputs[(own.lowerBound * d)..<(own.upperBound * d)], rows: P, columns: d), on: team)
         }
     }
 

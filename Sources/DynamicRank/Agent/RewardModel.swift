@@ -101,5 +101,5 @@ struct RewardModel: Sendable {
 /// The part of sequence `b` in what a layer's attention reads.
 func sequence(_ b: Int, of input: AttentionInput, _ batch: MicroBatch) -> RewardMeter.Sequence {
     RewardMeter.Sequence(
-        x: input.x.rows((b * batch.length)..<((b + 1) * batch.length)), weight: input.weight, bias: input.bias)
+        x: input.x.rows((b * batch.length)..<((b + 1) * batch.length)), map: input.map)
 }

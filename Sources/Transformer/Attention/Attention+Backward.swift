@@ -26,19 +26,20 @@ extension Attention {
             team.flops.exponentials(Self.visible(rows))
         }
         let keyTile = Int(DRRL_ATTENTION_GRADIENT_KEYS), keyTiles = (L + keyTile - 1) / keyTile
+        let keyed = batch.sequences * shape.keyValueHeads
         // A tile's query gradient is a sum over tiles of keys: in their order, whichever threads compute them.
         let turns = (0..<(count * tiles.count)).map { _ in Turn() }
         let pass = BackwardPass(
             operands: operands, lse: lse, dout: dout, gradients: gradients, delta: delta, levels: levels,
             tiles: tiles, batch: batch, dropout: dropout, layer: layer)
-        team.tasks(count * keyTiles) { task, thread in
-            // As many heads at a time as there are threads, so that none waits while heads last.
-            let group = task / (team.threads * keyTiles) * team.threads, among = min(team.threads, count - group)
-            let rest = task - group * keyTiles
-            let head = group + rest % among, index = rest / among, first = index * keyTile
+        team.tasks(keyed * keyTiles) { task, thread in
+            // As many heads of keys at a time as there are threads, so that none waits while heads last.
+            let done = task / (team.threads * keyTiles) * team.threads, among = min(team.threads, keyed - done)
+            let rest = task - done * keyTiles
+            let index = rest / among, first = index * keyTile
             backward(
-                pass, head: head, keys: first..<min(first + keyTile, L), work: workspaces[thread].pointer
-            ) { tile, add in
+                pass, keyed: done + rest % among, keys: first..<min(first + keyTile, L), work: workspaces[thread].pointer
+            ) { head, tile, add in
                 let turn = turns[head * tiles.count + tile]
                 turn.wait(for: index)
                 add()
@@ -61,34 +62,38 @@ extension Attention {
         let layer: Int
     }
 
-    /// The part of one head's keys `keys`; `inTurn` lets each tile of queries add to its gradient.
+    /// The part of the keys `keys` of one head of keys and values, number `keyed` among those of all sequences: they are
+    /// read once for all query heads that share them. `inTurn` lets each head's tile of queries add to its gradient.
     private func backward(
-        _ pass: BackwardPass, head: Int, keys: Range<Int>, work: UnsafeMutablePointer<Float>,
-        inTurn: (_ tile: Int, _ add: () -> Void) -> Void
+        _ pass: BackwardPass, keyed: Int, keys: Range<Int>, work: UnsafeMutablePointer<Float>,
+        inTurn: (_ head: Int, _ tile: Int, _ add: () -> Void) -> Void
     ) {
         let (operands, gradients, L) = (pass.operands, pass.gradients, pass.batch.length)
-        let b = head / heads, h = head % heads, row = b * L + keys.lowerBound
+        let b = keyed / shape.keyValueHeads, h = keyed % shape.keyValueHeads, row = b * L + keys.lowerBound
         let (r, rv) = (pass.levels.largest.scoreRank, pass.levels.largest.valueRank)
         var open = drrl_attention_keys(
             first: keys.lowerBound, count: keys.count, key_rank: r, value_rank: rv, scale: scale)
         drrl_attention_backward_begin(
             work, &open, operands.keys.pointer(row: row, head: h, rank: r), operands.keys.rowStride,
             operands.values.pointer(row: row, head: h, rank: rv), operands.values.rowStride)
-        Self.withDropout(pass.dropout, layer: pass.layer, head: h, sample: pass.batch.samples[b]) { dropout in
-            for (i, rows) in pass.tiles.enumerated() where rows.upperBound > keys.lowerBound {
-                let level = pass.levels[sequence: b, row: rows.lowerBound], first = b * L + rows.lowerBound
-                let (r, rv) = (level.scoreRank, level.valueRank)
-                var tile = drrl_attention_gradient_tile(
-                    queries: operands.queries.pointer(row: first, head: h, rank: r),
-                    query_stride: operands.queries.rowStride, dout: pass.dout.pointer(row: first, head: h, rank: rv),
-                    dout_stride: pass.dout.rowStride, lse: pass.lse.pointer + head * L + rows.lowerBound,
-                    delta: pass.delta.pointer + head * L + rows.lowerBound, score_rank: r, value_rank: rv,
-                    first: rows.lowerBound, rows: rows.count, dropout: dropout)
-                drrl_attention_backward(instructions.selector, work, &open, &tile)
-                inTurn(i) {
-                    drrl_attention_backward_queries(
-                        instructions.selector, gradients.queries.pointer(row: first, head: h, rank: r),
-                        gradients.queries.rowStride, work, &open, &tile)
+        for query in shape.queryHeads(of: h) {
+            Self.withDropout(pass.dropout, layer: pass.layer, head: query, sample: pass.batch.samples[b]) { dropout in
+                for (i, rows) in pass.tiles.enumerated() where rows.upperBound > keys.lowerBound {
+                    let level = pass.levels[sequence: b, row: rows.lowerBound], first = b * L + rows.lowerBound
+                    let (r, rv) = (level.scoreRank, level.valueRank), head = b * heads + query
+                    var tile = drrl_attention_gradient_tile(
+                        queries: operands.queries.pointer(row: first, head: query, rank: r),
+                        query_stride: operands.queries.rowStride,
+                        dout: pass.dout.pointer(row: first, head: query, rank: rv), dout_stride: pass.dout.rowStride,
+                        lse: pass.lse.pointer + head * L + rows.lowerBound,
+                        delta: pass.delta.pointer + head * L + rows.lowerBound, score_rank: r, value_rank: rv,
+                        first: rows.lowerBound, rows: rows.count, dropout: dropout)
+                    drrl_attention_backward(instructions.selector, work, &open, &tile)
+                    inTurn(head, i) {
+                        drrl_attention_backward_queries(
+                            instructions.selector, gradients.queries.pointer(row: first, head: query, rank: r),
+                            gradients.queries.rowStride, work, &open, &tile)
+                    }
                 }
             }
         }

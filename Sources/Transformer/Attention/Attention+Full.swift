@@ -1,17 +1,15 @@
 import Kernels
 
-/// Full attention over GPT-2's layout; qkv, dqkv: [B L, 3 D], out, dout: [B L, D].
+/// Full attention of queries, keys and values that stand side by side; qkv, dqkv: [B L, (H + 2 G) d], out, dout: [B L, H d].
 extension Attention {
     /// `forward` at level d:d.
     public func forward(
         qkv: Buffer<Float>, out: Buffer<Float>, lse: Buffer<Float>, batch: MicroBatch, dropout: Dropout?, layer: Int,
         on team: Team
     ) {
-        let D = heads * headWidth
-        precondition(qkv.count >= batch.rows * 3 * D && out.count >= batch.rows * D)
+        precondition(qkv.count >= batch.rows * shape.columns && out.count >= batch.rows * shape.width)
         forward(
-            Operands(qkv: qkv, width: D, headWidth: headWidth),
-            out: HeadRows(out, rowStride: D, headStride: headWidth), lse: lse, levels: full(batch), batch: batch,
+            Operands(qkv: qkv, shape), out: heads(of: out), lse: lse, levels: full(batch), batch: batch,
             dropout: dropout, layer: layer, on: team)
     }
 
@@ -20,15 +18,16 @@ extension Attention {
         qkv: Buffer<Float>, out: Buffer<Float>, lse: Buffer<Float>, dout: Buffer<Float>, dqkv: Buffer<Float>,
         delta: Buffer<Float>, batch: MicroBatch, dropout: Dropout?, layer: Int, on team: Team
     ) {
-        let D = heads * headWidth
-        precondition(qkv.count >= batch.rows * 3 * D && dqkv.count >= batch.rows * 3 * D)
-        precondition(out.count >= batch.rows * D && dout.count >= batch.rows * D)
+        precondition(qkv.count >= batch.rows * shape.columns && dqkv.count >= batch.rows * shape.columns)
+        precondition(out.count >= batch.rows * shape.width && dout.count >= batch.rows * shape.width)
         backward(
-            Operands(qkv: qkv, width: D, headWidth: headWidth),
-            out: HeadRows(out, rowStride: D, headStride: headWidth), lse: lse,
-            dout: HeadRows(dout, rowStride: D, headStride: headWidth),
-            gradients: Operands(qkv: dqkv, width: D, headWidth: headWidth), delta: delta, levels: full(batch),
-            batch: batch, dropout: dropout, layer: layer, on: team)
+            Operands(qkv: qkv, shape), out: heads(of: out), lse: lse, dout: heads(of: dout),
+            gradients: Operands(qkv: dqkv, shape), delta: delta, levels: full(batch), batch: batch, dropout: dropout,
+            layer: layer, on: team)
+    }
+
+    private func heads(of out: Buffer<Float>) -> HeadRows {
+        HeadRows(out, rowStride: shape.width, headStride: shape.headWidth)
     }
 
     private func full(_ batch: MicroBatch) -> SegmentLevels {

@@ -1,17 +1,14 @@
 import CKernels
 import Kernels
 
-// B sequences, L tokens each, H heads of width d, D = H d; T tokens a segment; r a rank.
+// B sequences, L tokens each; H query heads on G key/value heads, all of width d; T tokens a segment; r a rank.
 
 /// Causal softmax attention in tiles, forward and backward (Dao et al. 2022, "FlashAttention"): no L×L buffer.
 ///
 /// The queries of each segment see the first columns of all keys and values, as many as their segment's level says: in a
 /// basis whose columns are ordered that is attention of reduced rank, and with level d:d it is full attention.
 public struct Attention: Sendable {
-    /// H.
-    public let heads: Int
-    /// d.
-    public let headWidth: Int
+    public let shape: AttentionShape
     let instructions: InstructionSet
     let packed = PackedHeads()
     let workspaces: [Buffer<Float>]
@@ -19,14 +16,18 @@ public struct Attention: Sendable {
     /// A workspace for each thread of `team`.
     ///
     /// - Parameter instructions: among those that the CPU has.
-    public init(heads: Int, headWidth: Int, team: Team, instructions: InstructionSet = .widest) {
+    public init(_ shape: AttentionShape, team: Team, instructions: InstructionSet = .widest) {
         precondition(InstructionSet.available.contains(instructions), "\(instructions) on this CPU")
-        self.heads = heads
-        self.headWidth = headWidth
+        self.shape = shape
         self.instructions = instructions
-        let count = max(drrl_attention_forward_work(headWidth), drrl_attention_backward_work(headWidth))
+        let d = shape.headWidth, count = max(drrl_attention_forward_work(d), drrl_attention_backward_work(d))
         workspaces = (0..<team.threads).map { _ in Buffer(uninitialized: count) }
     }
+
+    /// H.
+    var heads: Int { shape.heads }
+    /// d.
+    var headWidth: Int { shape.headWidth }
 
     /// Queries, keys and values, or their gradients.
     public struct Operands: Sendable {
@@ -39,19 +40,21 @@ public struct Attention: Sendable {
             self.values = values
         }
 
-        /// All three side by side in rows of 3 D, as GPT-2's c_attn gives them.
-        public init(qkv: Buffer<Float>, width D: Int, headWidth d: Int) {
-            func part(_ i: Int) -> HeadRows {
-                HeadRows(qkv[(i * D)..<max(i * D, qkv.count)], rowStride: 3 * D, headStride: d)
+        /// All three side by side, as a layer's first map gives them: [M, (H + 2 G) d].
+        public init(qkv: Buffer<Float>, _ shape: AttentionShape) {
+            func part(_ columns: Range<Int>) -> HeadRows {
+                let first = columns.lowerBound
+                return HeadRows(
+                    qkv[first..<max(first, qkv.count)], rowStride: shape.columns, headStride: shape.headWidth)
             }
-            self.init(queries: part(0), keys: part(1), values: part(2))
+            self.init(queries: part(shape.queries), keys: part(shape.keys), values: part(shape.values))
         }
     }
 
     // The width of a head decides the scale at every rank: truncation approximates the same scores.
     var scale: Float { 1 / Float(headWidth).squareRoot() }
 
-    /// out = softmax(Q Kᵀ / √d, causal) V for every sequence and head; lse: [B, H, L] keeps each row's log-sum-exp.
+    /// out = softmax(Q Kᵀ / √d, causal) V for every sequence and query head; lse: [B, H, L] keeps each row's log-sum-exp.
     ///
     /// - Parameter positions: the queries' positions; all of them unless told.
     public func forward(
@@ -65,11 +68,13 @@ public struct Attention: Sendable {
             .filter { !$0.isEmpty }
         let largest = levels.largest
         let packed = packed.pack(
-            operands, length: asked.upperBound, level: largest, heads: H, scale: scale, batch: batch, on: team)
+            operands, length: asked.upperBound, level: largest, heads: shape.keyValueHeads, scale: scale, batch: batch,
+            on: team)
         team.tasks(count * tiles.count) { task, thread in
             // Longest tiles first, so that threads finish together.
             let rows = tiles[tiles.count - 1 - task / count]
             let b = task % count / H, h = task % H, first = b * L + rows.lowerBound
+            let own = b * shape.keyValueHeads + shape.keyValueHead(of: h)
             let level = levels[sequence: b, row: rows.lowerBound]
             let (r, rv) = (level.scoreRank, level.valueRank)
             team.flops.product(Self.scores(of: rows), 1, r, .scores)
@@ -78,8 +83,8 @@ public struct Attention: Sendable {
             Self.withDropout(dropout, layer: layer, head: h, sample: batch.samples[b]) { dropout in
                 var tile = drrl_attention_tile(
                     queries: operands.queries.pointer(row: first, head: h, rank: r),
-                    query_stride: operands.queries.rowStride, keys: packed.keys(of: task % count),
-                    key_rank: largest.scoreRank, values: packed.values(of: task % count),
+                    query_stride: operands.queries.rowStride, keys: packed.keys(of: own),
+                    key_rank: largest.scoreRank, values: packed.values(of: own),
                     value_stride: packed.valueStride, score_rank: r, value_rank: rv, first: rows.lowerBound,
                     rows: rows.count, out: out.pointer(row: first, head: h, rank: rv), out_stride: out.rowStride,
                     lse: lse.pointer + task % count * L + rows.lowerBound, dropout: dropout)

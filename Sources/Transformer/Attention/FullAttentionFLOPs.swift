@@ -16,6 +16,9 @@ extension ModelConfiguration {
 
     /// One sequence and layer: all projections forward, and one product of the blocks of scores with head width d.
     private func fullAttentionParts(length: Int) -> (projections: Double, product: Double) {
-        (Double(2 * 4 * width * width * length), Double(2 * Attention.scores(of: 0..<length) * width))
+        let own = layer.attention
+        return (
+            Double(2 * width * (own.columns + own.width) * length),
+            Double(2 * Attention.scores(of: 0..<length) * own.width))
     }
 }

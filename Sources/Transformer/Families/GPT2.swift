@@ -1,26 +1,44 @@
 /// GPT-2 (Radford et al. 2019): learnt positions, pre-norm layers of LayerNorm, attention and a feed-forward of four times the
 /// width, and a head that shares the token embedding. Names and shapes are Hugging Face's; matrices of layers are [in, out].
-enum GPT2 {
+struct GPT2: FamilyDescription {
+    let name = "GPT-2"
+    let storedNames = StoredNames(
+        prefix: "transformer.", buffers: [".attn.bias", ".attn.masked_bias"], head: "lm_head.weight")
+
     /// The deviation of initial weights.
     private static let deviation: Float = 0.02
 
-    /// All parameters of a model, in the arena's order.
-    static func parameters(_ configuration: ModelConfiguration) -> [ParameterSpec] {
-        let D = configuration.width
-        return [
-            ParameterSpec(
-                "transformer.wte.weight", [configuration.vocabularySize, D], .tokenEmbedding, in: .embeddingAndHead,
-                starts: .normal(deviation: deviation)),
-            ParameterSpec(
-                "transformer.wpe.weight", [configuration.context, D], .positionEmbedding, in: .embedding,
-                starts: .normal(deviation: deviation)),
-        ] + layers(
-            configuration.layers, width: D, feedForward: feedForwardWidth(D), prefix: "transformer."
-        ) + finalNorm(width: D, prefix: "transformer.")
+    func check(_ model: ModelConfiguration) throws(ConfigurationError) {
+        let (width, heads) = (model.width, model.heads)
+        guard width % heads == 0 else {
+            let fits = (1...width).filter { width % $0 == 0 && $0 <= 64 }.map(String.init).joined(separator: ", ")
+            throw ConfigurationError("\(heads) heads do not divide width \(width); heads that do: \(fits)")
+        }
     }
 
-    /// F, the width of the feed-forward's hidden layer.
-    static func feedForwardWidth(_ width: Int) -> Int { 4 * width }
+    func layer(of model: ModelConfiguration) -> LayerShape {
+        Self.layer(width: model.width, heads: model.heads, feedForward: 4 * model.width)
+    }
+
+    static func layer(width: Int, heads: Int, feedForward: Int) -> LayerShape {
+        LayerShape(
+            width: width, attention: AttentionShape(heads: heads, headWidth: width / heads),
+            feedForwardWidth: feedForward, activation: .gelu, norm: .layerNorm, rotation: nil, hasInputBias: true,
+            storage: .inputsByOutputs)
+    }
+
+    func parameters(of model: ModelConfiguration) -> [ParameterSpec] {
+        let D = model.width
+        return [
+            ParameterSpec(
+                "transformer.wte.weight", [model.vocabularySize, D], .tokenEmbedding, in: .embeddingAndHead,
+                starts: .normal(deviation: Self.deviation)),
+            ParameterSpec(
+                "transformer.wpe.weight", [model.context, D], .positionEmbedding, in: .embedding,
+                starts: .normal(deviation: Self.deviation)),
+        ] + Self.layers(model.layers, width: D, feedForward: 4 * D, prefix: "transformer.")
+            + Self.finalNorm(width: D, prefix: "transformer.")
+    }
 
     /// Of `count` layers; what writes to the residual stream starts smaller by √(2N).
     static func layers(_ count: Int, width D: Int, feedForward F: Int, prefix: String) -> [ParameterSpec] {

@@ -1,19 +1,23 @@
 import Kernels
 
-/// x[b, t] = wte[token] + wpe[t]; x: [B × length, D].
+/// x[b, t] = wte[token] + wpe[t], or without wpe; x: [B × length, D].
 public func embeddingForward(
-    _ batch: MicroBatch, tokenTable: Matrix, positionTable: Matrix, into x: Buffer<Float>, on team: Team
+    _ batch: MicroBatch, tokenTable: Matrix, positionTable: Matrix?, into x: Buffer<Float>, on team: Team
 ) {
     let width = tokenTable.columns
-    precondition(x.count >= batch.rows * width && batch.length <= positionTable.rows)
+    precondition(x.count >= batch.rows * width && batch.length <= positionTable?.rows ?? .max)
     team.split(batch.rows) { rows in
         for row in rows {
             let token = Int(batch.tokens[row])
             precondition(token >= 0 && token < tokenTable.rows, "token \(token) of \(tokenTable.rows)")
             let out = x.pointer + row * width
             let tokens = tokenTable.pointer + token * width
-            let positions = positionTable.pointer + (row % batch.length) * width
-            for i in 0..<width { out[i] = tokens[i] + positions[i] }
+            if let positionTable {
+                let positions = positionTable.pointer + (row % batch.length) * width
+                for i in 0..<width { out[i] = tokens[i] + positions[i] }
+            } else {
+                out.update(from: tokens, count: width)
+            }
         }
     }
 }

@@ -2,59 +2,94 @@ import CKernels
 import Kernels
 
 /// A linear map of a model, y = x W + b, with the gradients of its parameters: products of activations and weights go
-/// through here, in the precision of the team.
+/// through here.
 ///
-/// W: [in, out] as in Hugging Face's Conv1D; x: [M, in], y: [M, out].
-struct Linear: Sendable {
-    let weight: Matrix
-    let bias: Buffer<Float>
-    let weightGradient: Matrix
-    let biasGradient: Buffer<Float>
+/// W: [in, out], x: [M, in], y: [M, out]. A family that stores its weights [out, in] gives their transpose.
+public struct Linear: Sendable {
+    public let weight: Matrix
+    /// [out]; nil for a map without.
+    public let bias: Buffer<Float>?
+    public let weightGradient: Matrix
+    public let biasGradient: Buffer<Float>?
     /// What its products count as.
     let kind: FlopKind
+    /// In which they are made.
+    let precision: Precision
+
+    /// - Parameters:
+    ///   - weight: [in, out].
+    ///   - bias: [out], or nil.
+    ///   - weightGradient: Of the weight's shape.
+    ///   - biasGradient: [out] where there is a bias.
+    public init(
+        weight: Matrix, bias: Buffer<Float>?, weightGradient: Matrix, biasGradient: Buffer<Float>?, kind: FlopKind,
+        precision: Precision = .float32
+    ) {
+        precondition(
+            bias.map { $0.count == weight.columns } ?? true && biasGradient?.count == bias?.count,
+            "a bias of \(bias?.count ?? 0) for \(weight.columns) outputs")
+        precondition(
+            weightGradient.rows == weight.rows && weightGradient.columns == weight.columns,
+            "a gradient of \(weightGradient.rows)×\(weightGradient.columns) for \(weight.rows)×\(weight.columns)")
+        self.weight = weight
+        self.bias = bias
+        self.weightGradient = weightGradient
+        self.biasGradient = biasGradient
+        self.kind = kind
+        self.precision = precision
+    }
+
+    /// The map to some of its outputs, whose products are made in float32 and count as `kind`: for statistics.
+    public func outputs(_ range: Range<Int>, as kind: FlopKind) -> Linear {
+        Linear(
+            weight: weight.columns(range), bias: bias?[range], weightGradient: weightGradient.columns(range),
+            biasGradient: biasGradient?[range], kind: kind)
+    }
+
+    /// The map to some of its outputs.
+    func outputs(_ range: Range<Int>) -> Linear {
+        Linear(
+            weight: weight.columns(range), bias: bias?[range], weightGradient: weightGradient.columns(range),
+            biasGradient: biasGradient?[range], kind: kind, precision: precision)
+    }
 
     /// y = x W + b.
-    func forward(_ x: Matrix, into y: Buffer<Float>, on team: Team) {
-        linearForward(x, weight: weight, bias: bias, into: y, kind, in: team.precision, on: team)
+    public func forward(_ x: Matrix, into y: Matrix, on team: Team) {
+        if let bias { broadcast(bias, into: y, on: team) }
+        team.gemm(x, weight, into: y, beta: bias == nil ? 0 : 1, kind, in: precision)
     }
 
     /// y = x W, for callers that add the bias with what they do next.
-    func product(_ x: Matrix, into y: Matrix, on team: Team) {
-        team.gemm(x, weight, into: y, kind, in: team.precision)
+    public func product(_ x: Matrix, into y: Matrix, on team: Team) {
+        team.gemm(x, weight, into: y, kind, in: precision)
     }
 
-    /// dx = dy Wᵀ.
-    func inputGradient(_ dy: Matrix, into dx: Matrix, on team: Team) {
-        team.gemm(dy, weight.transposed, into: dx, kind, in: team.precision)
+    /// dx = dy Wᵀ, or dx += dy Wᵀ.
+    public func inputGradient(_ dy: Matrix, into dx: Matrix, adding: Bool = false, on team: Team) {
+        team.gemm(dy, weight.transposed, into: dx, beta: adding ? 1 : 0, kind, in: precision)
     }
 
     /// dW += xᵀ dy, db += Σ rows of dy, and dx = dy Wᵀ where it is wanted.
-    func backward(dy: Matrix, x: Matrix, dx: Matrix?, on team: Team) {
-        linearBackward(
-            dy: dy, x: x, weight: weight, dweight: weightGradient, dbias: biasGradient, dx: dx, kind, in: team.precision,
-            on: team)
+    public func backward(dy: Matrix, x: Matrix, dx: Matrix?, on team: Team) {
+        team.gemm(x.transposed, dy, into: weightGradient, beta: 1, kind, in: precision)
+        addBiasGradient(dy, on: team)
+        if let dx { inputGradient(dy, into: dx, on: team) }
+    }
+
+    /// db += Σ rows of dy, where there is a bias.
+    public func addBiasGradient(_ dy: Matrix, on team: Team) {
+        guard let biasGradient else { return }
+        team.split(dy.columns, grain: 64) { c in
+            drrl_column_sum(
+                biasGradient.pointer + c.lowerBound, dy.pointer + c.lowerBound, dy.rows, c.count, dy.stride)
+        }
     }
 }
 
-/// y = x W + bias, W: [in, out] as in Hugging Face's Conv1D; x: [M, in], y: [M, out].
-public func linearForward(
-    _ x: Matrix, weight: Matrix, bias: Buffer<Float>, into y: Buffer<Float>, _ kind: FlopKind,
-    in precision: Precision = .float32, on team: Team
-) {
-    let rows = x.rows, columns = weight.columns
-    precondition(bias.count == columns && y.count >= rows * columns)
-    team.split(rows, of: columns) { r in
-        drrl_broadcast_row(y.pointer + r.lowerBound * columns, bias.pointer, r.count, columns)
-    }
-    team.gemm(x, weight, into: Matrix(y, rows: rows, columns: columns), beta: 1, kind, in: precision)
-}
-
-/// y += bias in every row; y: [M, D].
-public func addBias(_ bias: Buffer<Float>, to y: Buffer<Float>, rows: Int, on team: Team) {
-    let width = bias.count
-    precondition(y.count >= rows * width)
-    team.split(rows, of: width) { r in
-        drrl_add_row(y.pointer + r.lowerBound * width, bias.pointer, r.count, width)
+/// Every row of y = bias.
+private func broadcast(_ bias: Buffer<Float>, into y: Matrix, on team: Team) {
+    team.split(y.rows, of: y.columns) { rows in
+        for row in rows { (y.pointer + row * y.stride).update(from: bias.pointer, count: y.columns) }
     }
 }
 
@@ -72,21 +107,11 @@ public func residualForward(
     }
 }
 
-/// dW += xᵀ dy, dbias += Σ rows of dy, and dx = dy Wᵀ where it is wanted.
-public func linearBackward(
-    dy: Matrix, x: Matrix, weight: Matrix, dweight: Matrix, dbias: Buffer<Float>, dx: Matrix?, _ kind: FlopKind,
-    in precision: Precision = .float32, on team: Team
-) {
-    team.gemm(x.transposed, dy, into: dweight, beta: 1, kind, in: precision)
-    biasBackward(dy: dy, dbias: dbias, on: team)
-    if let dx { team.gemm(dy, weight.transposed, into: dx, kind, in: precision) }
-}
-
-/// dbias += Σ rows of dy.
-public func biasBackward(dy: Matrix, dbias: Buffer<Float>, on team: Team) {
-    precondition(dbias.count == dy.columns)
-    team.split(dy.columns, grain: 64) { c in
-        drrl_column_sum(
-            dbias.pointer + c.lowerBound, dy.pointer + c.lowerBound, dy.rows, c.count, dy.stride)
+/// y += bias in every row; y: [M, D].
+func addBias(_ bias: Buffer<Float>, to y: Buffer<Float>, rows: Int, on team: Team) {
+    let width = bias.count
+    precondition(y.count >= rows * width)
+    team.split(rows, of: width) { r in
+        drrl_add_row(y.pointer + r.lowerBound * width, bias.pointer, r.count, width)
     }
 }

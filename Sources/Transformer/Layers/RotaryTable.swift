@@ -58,17 +58,19 @@ public struct RotaryTable: Sendable {
         }
     }
 
-    /// Turns rows that are all at one position: a row of each sequence.
+    /// Turns rows at positions `first`, `first` + `step`, …: with step 0 all are at one position.
     ///
     /// - Parameters:
     ///   - x: [rows, rowStride], or a slice of such rows that begins at the first column to turn.
-    ///   - position: Below `context`.
-    public func rotate(_ x: Buffer<Float>, heads: Int, rowStride: Int, rows: Int, position: Int) {
+    ///   - first: The last row's position is below `context` too.
+    public func rotate(_ x: Buffer<Float>, heads: Int, rowStride: Int, rows: Int, from first: Int, step: Int) {
         let width = heads * headWidth, half = headWidth / 2
-        precondition(position >= 0 && position < context, "position \(position), and turns for \(context)")
+        precondition(
+            rows == 0 || (first >= 0 && step >= 0 && first + (rows - 1) * step < context),
+            "\(rows) positions from \(first), and turns for \(context)")
         precondition(width <= rowStride && (rows == 0 || x.count >= (rows - 1) * rowStride + width))
         drrl_rotate(
-            x.pointer, rowStride, rows, heads, half, cosines.pointer + position * half, sines.pointer + position * half, 0,
-            1)
+            x.pointer, rowStride, rows, heads, half, cosines.pointer + first * half, sines.pointer + first * half,
+            step * half, 1)
     }
 }

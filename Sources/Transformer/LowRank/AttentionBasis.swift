@@ -1,13 +1,14 @@
 import Kernels
 
-/// The bases of one layer's heads: q′ = q Bq, k′ = k Bk, v′ = v P, columns ordered by weight, so that rank r is the first
-/// r columns. Bq Bkᵀ and P Pᵀ are the identity, so at rank d nothing changes.
+/// The bases of one layer: q′ = q Bq, k′ = k Bk, v′ = v P, columns ordered by weight, so that rank r is the first r columns.
+/// Bq Bkᵀ and P Pᵀ are the identity, so at rank d nothing changes. Each of G heads of keys and values has its own, shared by
+/// the query heads that read it.
 public struct AttentionBasis: Sendable {
-    /// [H, d, d] Bq, row-major.
+    /// [G, d, d] Bq, row-major.
     public let query: Buffer<Float>
-    /// [H, d, d] Bk.
+    /// [G, d, d] Bk.
     public let key: Buffer<Float>
-    /// [H, d, d] P, orthogonal.
+    /// [G, d, d] P, orthogonal.
     public let value: Buffer<Float>
 
     public init(query: Buffer<Float>, key: Buffer<Float>, value: Buffer<Float>) {

@@ -1,115 +1,151 @@
 import Kernels
 
-// D width, H heads of width d; r a score rank, rv a value rank; R, Rv the largest of them.
+// D width, H query heads on G key/value heads of width d; r a score rank, rv a value rank; R, Rv the largest of them.
 
 /// One layer's attention weights with its bases multiplied in, packed at each rank in use: x (Wq Bq) gives q′ without
 /// ever forming q, and a rank below d makes the products themselves smaller.
 ///
-/// Fold once after the weights or the bases have changed; after the backward passes, `unfold` turns the gradients of the
-/// folded weights into those of the weights, the bases held fixed.
+/// Where positions rotate queries and keys between their map and their product, theirs are not folded: the rotated rows are
+/// multiplied by the bases.
+///
+/// A pass folds on first use; after the backward passes, `unfold` turns the gradients of the folded weights into those of
+/// the weights, the bases held fixed.
 public final class FoldedAttention: Sendable {
-    /// Folded weights of every head at one rank, with their gradients; a bias is a matrix of one row.
+    /// Folded weights of every head at one rank.
     struct Packed: Sendable {
         let rank: Int
-        let weight, weightGradient: Matrix
-        let bias, biasGradient: Matrix
+        let map: Linear
 
-        init(rank: Int, rows: Int, columns: Int) {
-            func zeros(_ rows: Int) -> Matrix {
-                Matrix(Buffer(count: rows * columns, repeating: 0), rows: rows, columns: columns)
+        init(rank: Int, inputs: Int, outputs: Int, hasBias: Bool, precision: Precision) {
+            func zeros() -> Matrix {
+                Matrix(Buffer(count: inputs * outputs, repeating: 0), rows: inputs, columns: outputs)
             }
+            func zeroBias() -> Buffer<Float>? { hasBias ? Buffer(count: outputs, repeating: 0) : nil }
             self.rank = rank
-            (weight, weightGradient) = (zeros(rows), zeros(rows))
-            (bias, biasGradient) = (zeros(1), zeros(1))
+            map = Linear(
+                weight: zeros(), bias: zeroBias(), weightGradient: zeros(), biasGradient: zeroBias(), kind: .projections,
+                precision: precision)
         }
     }
 
-    /// By score rank: [D, H r].
+    /// By score rank: [D, H r]; none where queries are rotated.
     let queries: [Int: Packed]
-    /// [D, H R] and [D, H Rv].
-    let keys, values: Packed
+    /// [D, G R]; nil where keys are rotated.
+    let keys: Packed?
+    /// [D, G Rv].
+    let values: Packed
     /// By value rank: [H rv, D], without a bias.
     let projections: [Int: Packed]
-    private let heads, headWidth: Int
-    private let basis: AttentionBasis
+    /// R.
+    let largestScoreRank: Int
+    let basis: AttentionBasis
+    private let shape: AttentionShape
 
     /// For the levels that may be asked for, at least one. When `basis` is overwritten in place, fold again.
-    public init(_ configuration: ModelConfiguration, levels: [AttentionLevel], basis: AttentionBasis) {
-        let D = configuration.width, H = configuration.heads
-        heads = H
-        headWidth = configuration.headWidth
-        self.basis = basis
+    public init(
+        _ configuration: ModelConfiguration, levels: [AttentionLevel], basis: AttentionBasis,
+        precision: Precision = .float32
+    ) {
+        let layer = configuration.layer, D = layer.width, shape = layer.attention
         let scoreRanks = Set(levels.map(\.scoreRank)), valueRanks = Set(levels.map(\.valueRank))
         guard let largestScore = scoreRanks.max(), let largestValue = valueRanks.max(),
-            largestScore <= headWidth, largestValue <= headWidth
-        else { preconditionFailure("levels \(levels) for heads of width \(configuration.headWidth)") }
-        queries = Dictionary(
-            uniqueKeysWithValues: scoreRanks.map { ($0, Packed(rank: $0, rows: D, columns: H * $0)) })
-        keys = Packed(rank: largestScore, rows: D, columns: H * largestScore)
-        values = Packed(rank: largestValue, rows: D, columns: H * largestValue)
-        projections = Dictionary(
-            uniqueKeysWithValues: valueRanks.map { ($0, Packed(rank: $0, rows: H * $0, columns: D)) })
+            largestScore <= shape.headWidth, largestValue <= shape.headWidth
+        else { preconditionFailure("levels \(levels) for heads of width \(shape.headWidth)") }
+        func inputs(_ heads: Int, _ rank: Int) -> Packed {
+            Packed(rank: rank, inputs: D, outputs: heads * rank, hasBias: layer.hasInputBias, precision: precision)
+        }
+        self.shape = shape
+        self.basis = basis
+        largestScoreRank = largestScore
+        let isRotated = layer.rotation != nil
+        queries = isRotated ? [:] : Dictionary(uniqueKeysWithValues: scoreRanks.map { ($0, inputs(shape.heads, $0)) })
+        keys = isRotated ? nil : inputs(shape.keyValueHeads, largestScore)
+        values = inputs(shape.keyValueHeads, largestValue)
+        projections = Self.outputs(valueRanks, heads: shape.heads, width: D, precision: precision)
     }
 
     /// Shares the queries' and keys' folded weights of `other`; has values' of its own, in `valueBasis`, for these ranks.
     init(_ other: FoldedAttention, valueRanks: Set<Int>, valueBasis: Buffer<Float>) {
-        let H = other.heads, D = H * other.headWidth
-        heads = H
-        headWidth = other.headWidth
+        let rank = valueRanks.max() ?? 1, map = other.values.map
+        shape = other.shape
         basis = AttentionBasis(query: other.basis.query, key: other.basis.key, value: valueBasis)
         queries = other.queries
         keys = other.keys
-        values = Packed(rank: valueRanks.max() ?? 1, rows: D, columns: H * (valueRanks.max() ?? 1))
-        projections = Dictionary(
-            uniqueKeysWithValues: valueRanks.map { ($0, Packed(rank: $0, rows: H * $0, columns: D)) })
+        largestScoreRank = other.largestScoreRank
+        values = Packed(
+            rank: rank, inputs: map.weight.rows, outputs: shape.keyValueHeads * rank, hasBias: map.bias != nil,
+            precision: map.precision)
+        projections = Self.outputs(
+            valueRanks, heads: shape.heads, width: map.weight.rows, precision: map.precision)
+    }
+
+    private static func outputs(
+        _ ranks: Set<Int>, heads: Int, width: Int, precision: Precision
+    ) -> [Int: Packed] {
+        Dictionary(uniqueKeysWithValues: ranks.map {
+            ($0, Packed(rank: $0, inputs: heads * $0, outputs: width, hasBias: false, precision: precision))
+        })
+    }
+
+    /// A head's basis of queries or keys, its first `rank` columns: [d, rank]; `head` is of keys and values.
+    func base(_ bases: KeyPath<AttentionBasis, Buffer<Float>>, head: Int, rank: Int) -> Matrix {
+        let d = shape.headWidth
+        return Matrix(basis[keyPath: bases][(head * d * d)..<((head + 1) * d * d)], rows: d, columns: d)
+            .columns(0..<rank)
     }
 
     /// Multiplies the bases into the weights.
-    func fold(_ parameters: BlockParameters, on team: Team) {
-        fold(inputs(parameters), outputs(parameters), on: team)
-        forEachNested(queries) { large, first, small, own in
+    func fold(_ maps: AttentionMaps, on team: Team) {
+        fold(inputs(maps), outputs(maps), on: team)
+        forEachNested(queries, heads: shape.heads) { large, first, small, own in
             small.weight.columns(own).copy(from: large.weight.columns(first))
-            small.bias.columns(own).copy(from: large.bias.columns(first))
+            if let bias = small.bias, let from = large.bias { bias[own].copy(from: from[first]) }
         }
     }
 
     /// `fold` of values and outputs alone.
-    func foldValues(_ parameters: BlockParameters, on team: Team) {
-        fold(inputs(parameters, 2..<3), outputs(parameters), on: team)
+    func foldValues(_ maps: AttentionMaps, on team: Team) {
+        fold(valueInputs(maps), outputs(maps), on: team)
     }
 
     private func fold(_ inputs: [Input], _ outputs: [Output], on team: Team) {
         forEach(inputs, outputs, on: team) { input, team in
-            team.gemm(input.weight, input.base, into: input.pack.weight.columns(input.columns), .upkeep)
-            team.gemm(input.bias, input.base, into: input.pack.bias.columns(input.columns), .upkeep)
+            team.gemm(input.map.weight, input.base, into: input.packed.weight.columns(input.columns), .upkeep)
+            if let bias = input.map.bias, let own = input.packed.bias {
+                team.gemm(row(bias), input.base, into: row(own[input.columns]), .upkeep)
+            }
         } _: { output, team in
-            team.gemm(output.base.transposed, output.weight, into: output.pack.weight.rows(output.rows), .upkeep)
+            team.gemm(output.base.transposed, output.weight, into: output.packed.weight.rows(output.rows), .upkeep)
         }
-        forEachNested(projections) { large, first, small, own in
+        forEachNested(projections, heads: shape.heads) { large, first, small, own in
             small.weight.rows(own).copy(from: large.weight.rows(first))
         }
     }
 
-    /// Adds the gradients of what was folded to `gradients`, and clears them.
-    func unfold(into gradients: BlockParameters, on team: Team) {
-        forEachNested(queries) { large, first, small, own in
+    /// Adds the gradients of what was folded to those of the maps, and clears them.
+    func unfold(into maps: AttentionMaps, on team: Team) {
+        forEachNested(queries, heads: shape.heads) { large, first, small, own in
             large.weightGradient.columns(first).add(small.weightGradient.columns(own))
-            large.biasGradient.columns(first).add(small.biasGradient.columns(own))
+            if let bias = large.biasGradient, let from = small.biasGradient { row(bias[first]).add(row(from[own])) }
         }
-        forEachNested(projections) { large, first, small, own in
+        forEachNested(projections, heads: shape.heads) { large, first, small, own in
             large.weightGradient.rows(first).add(small.weightGradient.rows(own))
         }
         // dW = dW′ Bᵀ for what is multiplied from the right, dW = B dW′ for the output.
-        forEach(inputs(gradients), outputs(gradients), on: team) { input, team in
+        forEach(inputs(maps), outputs(maps), on: team) { input, team in
             let base = input.base.transposed
-            team.gemm(input.pack.weightGradient.columns(input.columns), base, into: input.weight, beta: 1, .upkeep)
-            team.gemm(input.pack.biasGradient.columns(input.columns), base, into: input.bias, beta: 1, .upkeep)
+            team.gemm(
+                input.packed.weightGradient.columns(input.columns), base, into: input.map.weightGradient, beta: 1, .upkeep)
+            if let bias = input.map.biasGradient, let own = input.packed.biasGradient {
+                team.gemm(row(own[input.columns]), base, into: row(bias), beta: 1, .upkeep)
+            }
         } _: { output, team in
-            team.gemm(output.base, output.pack.weightGradient.rows(output.rows), into: output.weight, beta: 1, .upkeep)
+            team.gemm(
+                output.base, output.packed.weightGradient.rows(output.rows), into: output.gradient, beta: 1, .upkeep)
         }
-        for pack in [keys, values] + Array(queries.values) + Array(projections.values) {
-            pack.weightGradient.fill(0)
-            pack.biasGradient.fill(0)
+        for packed in [keys, values].compactMap(\.self) + Array(queries.values) + Array(projections.values) {
+            packed.map.weightGradient.fill(0)
+            packed.map.biasGradient?.fill(0)
         }
     }
 
@@ -130,67 +166,78 @@ public final class FoldedAttention: Sendable {
     /// Bases are nested: what a head has at a rank below the largest is the first columns (queries) or rows (outputs) of
     /// what it has there, `first` of the largest pack's and `own` of the smaller one's.
     private func forEachNested(
-        _ packs: [Int: Packed],
-        _ body: (_ large: Packed, _ first: Range<Int>, _ small: Packed, _ own: Range<Int>) -> Void
+        _ packs: [Int: Packed], heads: Int,
+        _ body: (_ large: Linear, _ first: Range<Int>, _ small: Linear, _ own: Range<Int>) -> Void
     ) {
-        let large = largest(packs)
+        guard let large = largest(packs) else { return }
         for small in ordered(packs) where small.rank < large.rank {
             for h in 0..<heads {
                 let first = h * large.rank
-                body(large, first..<(first + small.rank), small, (h * small.rank)..<((h + 1) * small.rank))
+                body(large.map, first..<(first + small.rank), small.map, (h * small.rank)..<((h + 1) * small.rank))
             }
         }
     }
 
-    /// A head's weight [D, d] and bias [1, d] of queries, keys or values, the first columns of its basis [d, r] at the
-    /// largest rank, and where it stands in the packed weights.
+    /// A head's map [D, d] of queries, keys or values, the first columns of its basis [d, r] at the largest rank, and where
+    /// it stands in the packed weights.
     private struct Input: Sendable {
-        let weight, bias, base: Matrix
-        let pack: Packed
+        let map: Linear
+        let base: Matrix
+        let packed: Linear
         let columns: Range<Int>
     }
 
-    /// A head's rows of the output projection, [d, D], with the first columns of its basis [d, Rv].
+    /// A head's rows of the output map, [d, D], with their gradient and the first columns of its basis [d, Rv].
     private struct Output: Sendable {
-        let weight, base: Matrix
-        let pack: Packed
+        let weight, gradient, base: Matrix
+        let packed: Linear
         let rows: Range<Int>
     }
 
-    /// Every head of `parts`, of queries (0), keys (1) and values (2).
-    private func inputs(_ parameters: BlockParameters, _ parts: Range<Int> = 0..<3) -> [Input] {
-        let d = headWidth, D = heads * d
-        let bias = Matrix(parameters.attentionBias, rows: 1, columns: 3 * D)
-        return [(0, basis.query, largest(queries)), (1, basis.key, keys), (2, basis.value, values)][parts].flatMap {
-            part, bases, pack in
-            (0..<heads).map { h in
-                let own = (part * D + h * d)..<(part * D + (h + 1) * d)
-                return Input(
-                    weight: parameters.attention.columns(own), bias: bias.columns(own), base: base(bases, h, rank: pack.rank),
-                    pack: pack, columns: (h * pack.rank)..<((h + 1) * pack.rank))
+    /// Every head of queries, keys and values that are folded.
+    private func inputs(_ maps: AttentionMaps) -> [Input] {
+        var all: [Input] = []
+        if let queries = largest(queries) {
+            all += (0..<shape.heads).map {
+                input(maps, shape.queries, head: $0, \.query, basisHead: shape.keyValueHead(of: $0), queries)
             }
         }
+        if let keys {
+            all += (0..<shape.keyValueHeads).map { input(maps, shape.keys, head: $0, \.key, basisHead: $0, keys) }
+        }
+        return all + valueInputs(maps)
     }
 
-    private func outputs(_ parameters: BlockParameters) -> [Output] {
-        let pack = largest(projections)
-        return (0..<heads).map { h in
-            Output(
-                weight: parameters.attentionProjection.rows((h * headWidth)..<((h + 1) * headWidth)),
-                base: base(basis.value, h, rank: pack.rank), pack: pack, rows: (h * pack.rank)..<((h + 1) * pack.rank))
+    private func valueInputs(_ maps: AttentionMaps) -> [Input] {
+        (0..<shape.keyValueHeads).map { input(maps, shape.values, head: $0, \.value, basisHead: $0, values) }
+    }
+
+    private func input(
+        _ maps: AttentionMaps, _ part: Range<Int>, head: Int, _ bases: KeyPath<AttentionBasis, Buffer<Float>>,
+        basisHead: Int, _ packed: Packed
+    ) -> Input {
+        Input(
+            map: maps.input.outputs(shape.columns(of: part, head: head)),
+            base: base(bases, head: basisHead, rank: packed.rank), packed: packed.map,
+            columns: (head * packed.rank)..<((head + 1) * packed.rank))
+    }
+
+    private func outputs(_ maps: AttentionMaps) -> [Output] {
+        guard let packed = largest(projections) else { return [] }
+        return (0..<shape.heads).map { h in
+            let own = shape.columns(of: shape.queries, head: h)
+            return Output(
+                weight: maps.output.weight.rows(own), gradient: maps.output.weightGradient.rows(own),
+                base: base(\.value, head: shape.keyValueHead(of: h), rank: packed.rank), packed: packed.map,
+                rows: (h * packed.rank)..<((h + 1) * packed.rank))
         }
     }
 
     /// By rank, so that sums are in the same order in every run.
     private func ordered(_ packs: [Int: Packed]) -> [Packed] { packs.values.sorted { $0.rank < $1.rank } }
 
-    private func largest(_ packs: [Int: Packed]) -> Packed {
-        guard let rank = packs.keys.max(), let pack = packs[rank] else { preconditionFailure("no rank") }
-        return pack
-    }
-
-    private func base(_ bases: Buffer<Float>, _ h: Int, rank: Int) -> Matrix {
-        let d = headWidth
-        return Matrix(bases[(h * d * d)..<((h + 1) * d * d)], rows: d, columns: d).columns(0..<rank)
-    }
+    private func largest(_ packs: [Int: Packed]) -> Packed? { packs.keys.max().flatMap { packs[$0] } }
 }
+
+/// A vector as a matrix of one row.
+private func row(_ vector: Buffer<Float>) -> Matrix { Matrix(vector, rows: 1, columns: vector.count) }

@@ -1,52 +1,44 @@
-import CKernels
 import Kernels
 
-// M = B L rows, D width, H heads; S segments of T tokens; r, rv a segment's ranks, R, Rv the largest.
+// M = B L rows, D width; H query heads on G key/value heads; S segments of T tokens; r, rv a segment's ranks, R, Rv the
+// largest.
 
 /// Attention of one layer at a level for each segment, from the norm's output to the projection's: queries and outputs
 /// are packed at their segment's rank, keys and values at the largest rank. Nothing is rebuilt at full width.
-package struct LowRankLayer: Sendable {
+package struct LowRankLayer: AttentionSublayer {
     let folded: FoldedAttention
+    let maps: AttentionMaps
     let attention: Attention
-    let levels: SegmentLevels
-    let team: Team
-    /// One thread, for work that is handed out segment by segment.
-    private let solo: Team
+    let chosen: ChosenLevels
+    /// Finds bases of single sequences' values, in inference; nil where the folded ones hold for all rows.
+    let refine: LowRankPass.Refinement?
+    /// [M, (H + G) d] for rotated queries and keys; empty where they are folded.
+    let rotated: Buffer<Float>
 
-    package init(_ folded: FoldedAttention, _ attention: Attention, _ levels: SegmentLevels, on team: Team) {
-        self.folded = folded
-        self.attention = attention
-        self.levels = levels
-        self.team = team
-        solo = team.solo
-    }
+    package var levels: SegmentLevels? { chosen.levels }
 
-    private var heads: Int { attention.heads }
-    private var keyColumns: Int { heads * folded.keys.rank }
-    private var valueColumns: Int { heads * folded.values.rank }
+    private var shape: AttentionShape { maps.shape }
+    private var keyColumns: Int { shape.keyValueHeads * folded.largestScoreRank }
+    private var queryColumns: Int { shape.heads * folded.largestScoreRank }
+    private var valueColumns: Int { shape.keyValueHeads * folded.values.rank }
+    private var outputColumns: Int { shape.heads * folded.values.rank }
 
-    /// Queries, keys and values in turn, within a buffer of [M, 3D].
+    /// Queries, keys and values in turn, within a buffer of [M, (H + 2 G) d].
     private func parts(_ qkv: Buffer<Float>, _ M: Int) -> (q: Buffer<Float>, k: Buffer<Float>, v: Buffer<Float>) {
-        let (n, nv) = (M * keyColumns, M * valueColumns)
-        return (qkv[0..<n], qkv[n..<(2 * n)], qkv[(2 * n)..<(2 * n + nv)])
+        let q = M * queryColumns, k = q + M * keyColumns
+        return (qkv[0..<q], qkv[q..<k], qkv[k..<(k + M * valueColumns)])
     }
 
     private func operands(_ qkv: Buffer<Float>, _ M: Int) -> Attention.Operands {
         let (q, k, v) = parts(qkv, M)
         return Attention.Operands(
-            queries: HeadRows(q, rowStride: keyColumns, headStride: nil),
-            keys: HeadRows(k, rowStride: keyColumns, headStride: folded.keys.rank),
+            queries: HeadRows(q, rowStride: queryColumns, headStride: nil),
+            keys: HeadRows(k, rowStride: keyColumns, headStride: folded.largestScoreRank),
             values: HeadRows(v, rowStride: valueColumns, headStride: folded.values.rank))
     }
 
     private func outputs(_ attended: Buffer<Float>) -> HeadRows {
-        HeadRows(attended, rowStride: valueColumns, headStride: nil)
-    }
-
-    /// What `forward` left in `attended`.
-    func output(_ attended: Buffer<Float>, batch: MicroBatch, dropout: Dropout?) -> AttentionOutput {
-        AttentionOutput(
-            outputs(attended), levels: levels, length: batch.length, hasDropout: dropout != nil)
+        HeadRows(attended, rowStride: outputColumns, headStride: nil)
     }
 
     /// One segment's rows of a packed activation.
@@ -56,121 +48,201 @@ package struct LowRankLayer: Sendable {
     }
 
     /// Each segment of each sequence, or those within `positions`: its rows among all M, and its level.
-    private func forEachSegment(
-        _ batch: MicroBatch, within positions: Range<Int>? = nil, _ body: @Sendable (Range<Int>, AttentionLevel) -> Void
-    ) {
+    private func segments(_ batch: MicroBatch, within positions: Range<Int>? = nil) -> [(Range<Int>, AttentionLevel)] {
         let asked = positions ?? 0..<batch.length
-        let tiles = levels.tiles(length: batch.length, most: batch.length).map { $0.clamped(to: asked) }
+        let tiles = chosen.levels.tiles(length: batch.length, most: batch.length).map { $0.clamped(to: asked) }
             .filter { !$0.isEmpty }
-        team.tasks(batch.sequences * tiles.count) { task, _ in
-            let b = task / tiles.count, tile = tiles[task % tiles.count]
-            body((b * batch.length + tile.lowerBound)..<(b * batch.length + tile.upperBound),
-                levels[sequence: b, row: tile.lowerBound])
+        return (0..<batch.sequences).flatMap { b in
+            tiles.map { tile in
+                ((b * batch.length + tile.lowerBound)..<(b * batch.length + tile.upperBound),
+                 chosen.levels[sequence: b, row: tile.lowerBound])
+            }
         }
     }
 
-    private func pack(_ packs: [Int: FoldedAttention.Packed], _ rank: Int) -> FoldedAttention.Packed {
-        guard let pack = packs[rank] else { preconditionFailure("rank \(rank) is not among the levels folded") }
-        return pack
+    /// The same, handed out to threads, each of which works alone.
+    private func forEachSegment(
+        _ pass: AttentionPass, within positions: Range<Int>? = nil,
+        _ body: @Sendable (Range<Int>, AttentionLevel, Team) -> Void
+    ) {
+        let segments = segments(pass.batch, within: positions), solo = pass.team.solo
+        pass.team.tasks(segments.count) { task, _ in body(segments[task].0, segments[task].1, solo) }
     }
 
-    /// branch = attention(x) before its bias; x: [M, D]; qkv and attended keep what the backward pass needs.
-    ///
+    private func packed(_ packs: [Int: FoldedAttention.Packed], _ rank: Int) -> Linear {
+        guard let pack = packs[rank] else { preconditionFailure("rank \(rank) is not among the levels folded") }
+        return pack.map
+    }
+
+    package func forward(_ x: Matrix, _ kept: KeptAttention, into branch: Matrix, _ pass: AttentionPass) {
+        if let refine {
+            return forward(x, kept, into: branch, pass, refining: refine)
+        }
+        attend(x, kept, into: branch, pass)
+        chosen.review?(
+            AttentionOutput(
+                outputs(kept.attended), levels: chosen.levels, length: pass.batch.length, hasDropout: pass.dropout != nil))
+    }
+
     /// - Parameter positions: of a single sequence, the rows to attend: their queries and keys are projected, and the values
     ///   of all rows up to their end. The keys of rows before are those of an earlier call.
-    package func forward(
-        _ x: Matrix, qkv: Buffer<Float>, attended: Buffer<Float>, lse: Buffer<Float>, into branch: Matrix,
-        batch: MicroBatch, dropout: Dropout?, layer: Int, positions: Range<Int>? = nil
+    func attend(
+        _ x: Matrix, _ kept: KeptAttention, into branch: Matrix, _ pass: AttentionPass, positions: Range<Int>? = nil
     ) {
+        let batch = pass.batch
         precondition(positions == nil || batch.sequences == 1, "positions of \(batch.sequences) sequences")
-        let (q, k, v) = parts(qkv, batch.rows), own = positions ?? 0..<batch.rows
-        for (part, pack, rows) in [(k, folded.keys, own), (v, folded.values, 0..<own.upperBound)] {
-            let projected = Matrix(part, rows: batch.rows, columns: pack.weight.columns).rows(rows)
-            pack.broadcastBias(into: projected)
-            team.gemm(x.rows(rows), pack.weight, into: projected, beta: 1, .projections, in: team.precision)
+        let (q, k, v) = parts(kept.qkv, x.rows), own = positions ?? 0..<x.rows
+        if maps.rotary != nil {
+            rotatedScores(x, q, k, pass, positions: positions)
+        } else if let keys = folded.keys {
+            keys.map.forward(x.rows(own), into: Matrix(k, rows: x.rows, columns: keyColumns).rows(own), on: pass.team)
+            forEachSegment(pass, within: positions) { rows, level, solo in
+                let map = packed(folded.queries, level.scoreRank)
+                map.forward(
+                    x.rows(rows), into: segment(q, rows, columns: map.weight.columns, stride: queryColumns), on: solo)
+            }
         }
-        forEachSegment(batch, within: positions) { rows, level in
-            let pack = pack(folded.queries, level.scoreRank)
-            let own = segment(q, rows, columns: pack.weight.columns, stride: keyColumns)
-            pack.broadcastBias(into: own)
-            solo.gemm(x.rows(rows), pack.weight, into: own, beta: 1, .projections, in: team.precision)
-        }
+        let seen = 0..<own.upperBound
+        folded.values.map.forward(
+            x.rows(seen), into: Matrix(v, rows: x.rows, columns: valueColumns).rows(seen), on: pass.team)
         attention.forward(
-            operands(qkv, batch.rows), out: outputs(attended), lse: lse, levels: levels, positions: positions,
-            batch: batch, dropout: dropout, layer: layer, on: team)
-        forEachSegment(batch, within: positions) { rows, level in
-            let pack = pack(folded.projections, level.valueRank)
-            solo.gemm(
-                segment(attended, rows, columns: pack.weight.rows, stride: valueColumns), pack.weight,
-                into: branch.rows(rows), .projections, in: team.precision)
+            operands(kept.qkv, x.rows), out: outputs(kept.attended), lse: kept.lse, levels: chosen.levels,
+            positions: positions, batch: batch, dropout: pass.dropout, layer: pass.layer, on: pass.team)
+        forEachSegment(pass, within: positions) { rows, level, solo in
+            let map = packed(folded.projections, level.valueRank)
+            map.product(
+                segment(kept.attended, rows, columns: map.weight.rows, stride: outputColumns), into: branch.rows(rows),
+                on: solo)
         }
     }
 
-    /// dx = ∂L/∂x given dbranch; gradients of the folded weights are added to. dattended, dqkv and delta are scratch of
-    /// the sizes of attended, qkv and lse.
     package func backward(
-        dbranch: Matrix, x: Matrix, qkv: Buffer<Float>, attended: Buffer<Float>, lse: Buffer<Float>,
-        dattended: Buffer<Float>, dqkv: Buffer<Float>, delta: Buffer<Float>, dx: Matrix, batch: MicroBatch,
-        dropout: Dropout?, layer: Int
+        _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass
     ) {
-        forEachSegment(batch) { rows, level in
-            let pack = pack(folded.projections, level.valueRank)
-            solo.gemm(
-                dbranch.rows(rows), pack.weight.transposed,
-                into: segment(dattended, rows, columns: pack.weight.rows, stride: valueColumns), .projections, in: team.precision)
+        forEachSegment(pass) { rows, level, solo in
+            let map = packed(folded.projections, level.valueRank)
+            map.inputGradient(
+                dbranch.rows(rows),
+                into: segment(scratch.dattended, rows, columns: map.weight.rows, stride: outputColumns), on: solo)
         }
         attention.backward(
-            operands(qkv, batch.rows), out: outputs(attended), lse: lse, dout: outputs(dattended),
-            gradients: operands(dqkv, batch.rows), delta: delta, levels: levels, batch: batch, dropout: dropout,
-            layer: layer, on: team)
-        let (dq, dk, dv) = parts(dqkv, batch.rows)
-        for (i, (part, pack)) in [(dk, folded.keys), (dv, folded.values)].enumerated() {
-            let dpart = Matrix(part, rows: batch.rows, columns: pack.weight.columns)
-            team.gemm(x.transposed, dpart, into: pack.weightGradient, beta: 1, .projections, in: team.precision)
-            pack.addBiasGradient(dpart)
-            team.gemm(dpart, pack.weight.transposed, into: dx, beta: i == 0 ? 0 : 1, .projections, in: team.precision)
+            operands(kept.qkv, x.rows), out: outputs(kept.attended), lse: kept.lse, dout: outputs(scratch.dattended),
+            gradients: operands(scratch.dqkv, x.rows), delta: scratch.delta, levels: chosen.levels, batch: pass.batch,
+            dropout: pass.dropout, layer: pass.layer, on: pass.team)
+        let (dq, dk, dv) = parts(scratch.dqkv, x.rows)
+        if maps.rotary != nil {
+            rotatedScoresBackward(dq, dk, x: x, dx: dx, pass)
+        } else if let keys = folded.keys {
+            keys.map.backward(dy: Matrix(dk, rows: x.rows, columns: keyColumns), x: x, dx: dx, on: pass.team)
         }
-        forEachSegment(batch) { rows, level in
-            let pack = pack(folded.queries, level.scoreRank)
-            solo.gemm(
-                segment(dq, rows, columns: pack.weight.columns, stride: keyColumns), pack.weight.transposed,
-                into: dx.rows(rows), beta: 1, .projections, in: team.precision)
+        let dvalues = Matrix(dv, rows: x.rows, columns: valueColumns)
+        folded.values.map.backward(dy: dvalues, x: x, dx: nil, on: pass.team)
+        folded.values.map.inputGradient(dvalues, into: dx, adding: true, on: pass.team)
+        if maps.rotary == nil {
+            forEachSegment(pass) { rows, level, solo in
+                let map = packed(folded.queries, level.scoreRank)
+                map.inputGradient(
+                    segment(dq, rows, columns: map.weight.columns, stride: queryColumns), into: dx.rows(rows),
+                    adding: true, on: solo)
+            }
         }
-        weightGradients(dbranch: dbranch, x: x, dq: dq, attended: attended, batch: batch)
+        maps.output.addBiasGradient(dbranch, on: pass.team)
+        weightGradients(dbranch: dbranch, x: x, dq: dq, kept, pass)
     }
 
     /// Segments at one rank share a gradient, so they add to it one after the other, in order.
     private func weightGradients(
-        dbranch: Matrix, x: Matrix, dq: Buffer<Float>, attended: Buffer<Float>, batch: MicroBatch
+        dbranch: Matrix, x: Matrix, dq: Buffer<Float>, _ kept: KeptAttention, _ pass: AttentionPass
     ) {
-        let tiles = levels.tiles(length: batch.length, most: batch.length)
-        for b in 0..<batch.sequences {
-            for tile in tiles {
-                let level = levels[sequence: b, row: tile.lowerBound]
-                let rows = (b * batch.length + tile.lowerBound)..<(b * batch.length + tile.upperBound)
-                let query = pack(folded.queries, level.scoreRank)
-                let own = segment(dq, rows, columns: query.weight.columns, stride: keyColumns)
-                team.gemm(x.rows(rows).transposed, own, into: query.weightGradient, beta: 1, .projections, in: team.precision)
-                query.addBiasGradient(own)
-                let projection = pack(folded.projections, level.valueRank)
-                team.gemm(
-                    segment(attended, rows, columns: projection.weight.rows, stride: valueColumns).transposed,
-                    dbranch.rows(rows), into: projection.weightGradient, beta: 1, .projections, in: team.precision)
+        for (rows, level) in segments(pass.batch) {
+            if maps.rotary == nil {
+                let query = packed(folded.queries, level.scoreRank)
+                query.backward(
+                    dy: segment(dq, rows, columns: query.weight.columns, stride: queryColumns), x: x.rows(rows), dx: nil,
+                    on: pass.team)
             }
+            let projection = packed(folded.projections, level.valueRank)
+            projection.backward(
+                dy: dbranch.rows(rows),
+                x: segment(kept.attended, rows, columns: projection.weight.rows, stride: outputColumns), dx: nil,
+                on: pass.team)
         }
     }
 }
 
-extension FoldedAttention.Packed {
-    /// Every row of y = bias.
-    func broadcastBias(into y: Matrix) {
-        for row in 0..<y.rows {
-            (y.pointer + row * y.stride).update(from: bias.pointer, count: bias.columns)
+/// Under rotary positions queries and keys are projected at full width and rotated, and then multiplied by the bases.
+extension LowRankLayer {
+    private var rotatedWidth: Int { maps.rotatedColumns.upperBound }
+    private var rotatedMap: Linear { maps.input.outputs(maps.rotatedColumns) }
+
+    /// q′ and k′ of the rows at `positions`, or of all.
+    private func rotatedScores(
+        _ x: Matrix, _ q: Buffer<Float>, _ k: Buffer<Float>, _ pass: AttentionPass, positions: Range<Int>?
+    ) {
+        let own = positions ?? 0..<x.rows, width = rotatedWidth, all = Matrix(rotated, rows: x.rows, columns: width)
+        rotatedMap.forward(x.rows(own), into: all.rows(own), on: pass.team)
+        if let positions {
+            maps.rotary?.rotate(
+                rotated[(own.lowerBound * width)..<(own.upperBound * width)], heads: maps.rotatedHeads, rowStride: width,
+                rows: own.count, from: positions.lowerBound, step: 1)
+        } else {
+            maps.rotary?.rotate(
+                rotated, heads: maps.rotatedHeads, rowStride: width, batch: pass.batch, on: pass.team)
+        }
+        let keys = Matrix(k, rows: x.rows, columns: keyColumns)
+        forEachSegment(pass, within: positions) { rows, level, solo in
+            let queries = segment(q, rows, columns: shape.heads * level.scoreRank, stride: queryColumns)
+            forEachHead(rank: level.scoreRank) { head in
+                solo.gemm(
+                    all.rows(rows).columns(head.columns), head.base, into: queries.columns(head.own), .projections)
+            } _: { head in
+                solo.gemm(
+                    all.rows(rows).columns(head.columns), head.base, into: keys.rows(rows).columns(head.own), .projections)
+            }
         }
     }
 
-    /// biasGradient += Σ rows of dy.
-    func addBiasGradient(_ dy: Matrix) {
-        drrl_column_sum(biasGradient.pointer, dy.pointer, dy.rows, dy.columns, dy.stride)
+    /// dx = ∂L/∂x by way of queries and keys given dq′ and dk′; the map's gradients are added to.
+    private func rotatedScoresBackward(
+        _ dq: Buffer<Float>, _ dk: Buffer<Float>, x: Matrix, dx: Matrix, _ pass: AttentionPass
+    ) {
+        let all = Matrix(rotated, rows: x.rows, columns: rotatedWidth), dkeys = Matrix(dk, rows: x.rows, columns: keyColumns)
+        forEachSegment(pass) { rows, level, solo in
+            let dqueries = segment(dq, rows, columns: shape.heads * level.scoreRank, stride: queryColumns)
+            forEachHead(rank: level.scoreRank) { head in
+                solo.gemm(
+                    dqueries.columns(head.own), head.base.transposed, into: all.rows(rows).columns(head.columns),
+                    .projections)
+            } _: { head in
+                solo.gemm(
+                    dkeys.rows(rows).columns(head.own), head.base.transposed,
+                    into: all.rows(rows).columns(head.columns), .projections)
+            }
+        }
+        maps.rotary?.rotate(
+            rotated, heads: maps.rotatedHeads, rowStride: rotatedWidth, batch: pass.batch, inverse: true, on: pass.team)
+        rotatedMap.backward(dy: all, x: x, dx: dx, on: pass.team)
+    }
+
+    /// A head of rotated queries or keys: its columns there, its basis, and its columns once multiplied.
+    private struct RotatedHead {
+        let columns: Range<Int>
+        let base: Matrix
+        let own: Range<Int>
+    }
+
+    /// Every head of queries at `rank`, and every head of keys at the largest.
+    private func forEachHead(rank r: Int, _ query: (RotatedHead) -> Void, _ key: (RotatedHead) -> Void) {
+        for h in 0..<shape.heads {
+            query(RotatedHead(
+                columns: shape.columns(of: shape.queries, head: h),
+                base: folded.base(\.query, head: shape.keyValueHead(of: h), rank: r), own: (h * r)..<((h + 1) * r)))
+        }
+        let R = folded.largestScoreRank
+        for g in 0..<shape.keyValueHeads {
+            key(RotatedHead(
+                columns: shape.columns(of: shape.keys, head: g), base: folded.base(\.key, head: g, rank: R),
+                own: (g * R)..<((g + 1) * R)))
+        }
     }
 }

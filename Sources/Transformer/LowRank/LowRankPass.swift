@@ -1,21 +1,35 @@
 import Kernels
+import Synchronization
 
-/// What a layer's attention reads: the norm's output and the weights that make queries, keys and values of it.
+/// What a layer's attention reads: the norm's output, and the map that makes queries, keys and values of it.
 public struct AttentionInput: Sendable {
     /// The layer's number in the model.
     public let layer: Int
     /// [M, D].
     public let x: Matrix
-    /// [D, 3D].
-    public let weight: Matrix
-    /// [3D].
-    public let bias: Buffer<Float>
+    let maps: AttentionMaps
 
-    package init(layer: Int, x: Matrix, weight: Matrix, bias: Buffer<Float>) {
-        self.layer = layer
-        self.x = x
-        self.weight = weight
-        self.bias = bias
+    /// Queries, keys and values of x, before positions rotate them: [D, (H + 2 G) d].
+    public var map: Linear { maps.input }
+    public var shape: AttentionShape { maps.shape }
+
+    /// Queries, keys and values as attention multiplies them, after their rotation where positions rotate: [M, (H + 2 G) d].
+    ///
+    /// - Parameters:
+    ///   - x: [M, D] rows of this input: as many of each sequence, at positions `first`, `first` + `step`, ….
+    ///   - kind: what the products count as.
+    public func projected(
+        _ x: Matrix, sequences: Int, from first: Int, step: Int, as kind: FlopKind, on team: Team
+    ) -> Buffer<Float> {
+        let columns = shape.columns, qkv = Buffer<Float>(uninitialized: x.rows * columns)
+        map.outputs(0..<columns, as: kind).forward(x, into: Matrix(qkv, rows: x.rows, columns: columns), on: team)
+        let each = x.rows / sequences
+        for sequence in 0..<sequences {
+            maps.rotary?.rotate(
+                qkv[(sequence * each * columns)..<((sequence + 1) * each * columns)], heads: maps.rotatedHeads,
+                rowStride: columns, rows: each, from: first, step: step)
+        }
+        return qkv
     }
 }
 
@@ -32,12 +46,16 @@ public struct ChosenLevels: Sendable {
 }
 
 /// Attention below full rank on one stage: the folded weights of its layers, who names the levels, and who watches.
+///
+/// A layer's bases are folded into its weights when it first runs at a level, and again after `unfold`.
 public struct LowRankPass: Sendable {
     /// Names the levels of a layer, given what its attention reads and the micro-batch; nil for full attention. For a
     /// segment's level it must look at earlier segments only.
     public typealias Choice = @Sendable (AttentionInput, MicroBatch) -> ChosenLevels?
     /// Sees each layer's attention input in the forward pass; for statistics that later steps use.
     public typealias Observer = @Sendable (AttentionInput, MicroBatch) -> Void
+    /// Runs work of upkeep, and may time it.
+    public typealias Timing = @Sendable (_ work: () -> Void) -> Void
 
     /// One for each of the stage's layers; none where attention stays full.
     package let layers: [FoldedAttention]
@@ -45,13 +63,56 @@ public struct LowRankPass: Sendable {
     package let observe: Observer?
     /// In inference; nil where the bases of `layers` hold for all rows.
     let refine: Refinement?
+    private let timing: Timing
+    private let folds: Folds
 
+    /// Which layers are folded.
+    private final class Folds: Sendable {
+        let isFolded: Mutex<[Bool]>
+        init(_ count: Int) { isFolded = Mutex(Array(repeating: false, count: count)) }
+    }
+
+    /// - Parameter timing: runs the folding of bases into weights.
     public init(
-        layers: [FoldedAttention], observe: Observer? = nil, refine: Refinement? = nil, levels: @escaping Choice
+        layers: [FoldedAttention], observe: Observer? = nil, refine: Refinement? = nil,
+        timing: @escaping Timing = { $0() }, levels: @escaping Choice
     ) {
         self.layers = layers
         self.observe = observe
         self.refine = refine
+        self.timing = timing
         self.levels = levels
+        folds = Folds(layers.count)
+    }
+
+    /// The folded weights of the stage's layer `i`, whose maps are `maps`: as these stood when it was first asked for.
+    func folded(_ i: Int, _ maps: AttentionMaps, on team: Team) -> FoldedAttention {
+        if !folds.isFolded.withLock({ $0[i] }) { fold(i, maps, on: team) }
+        return layers[i]
+    }
+
+    /// Folds layer `i`, whether it was before or not.
+    func fold(_ i: Int, _ maps: AttentionMaps, on team: Team) {
+        timing { layers[i].fold(maps, on: team) }
+        folds.isFolded.withLock { $0[i] = true }
+    }
+
+    /// Turns the gradients of layer `i`'s folded weights into those of the weights, if there are any.
+    func unfold(_ i: Int, _ maps: AttentionMaps, on team: Team) {
+        let isFolded = folds.isFolded.withLock { isFolded in
+            defer { if !isFolded.isEmpty { isFolded[i] = false } }
+            return !isFolded.isEmpty && isFolded[i]
+        }
+        if isFolded { timing { layers[i].unfold(into: maps, on: team) } }
+    }
+
+    /// How `block`, at `place` in the stage, attends to its norm's output `x` in this pass; nil where no level is named.
+    func attention(of block: Block, _ place: Int, _ x: Matrix, _ batch: MicroBatch) -> (any AttentionSublayer)? {
+        let input = AttentionInput(layer: block.layer, x: x, maps: block.maps)
+        observe?(input, batch)
+        guard !layers.isEmpty, let chosen = levels(input, batch) else { return nil }
+        return LowRankLayer(
+            folded: folded(place, block.maps, on: block.team), maps: block.maps, attention: block.softmax, chosen: chosen,
+            refine: refine, rotated: block.scratch.rotated)
     }
 }

@@ -6,7 +6,7 @@ import Kernels
 public struct ValueEpoch: Sendable {
     /// The first row that attends in it; a segment's first.
     public let start: Int
-    /// [H, d, d] P, as `AttentionBasis.value`.
+    /// [G, d, d] P, as `AttentionBasis.value`.
     public let basis: Buffer<Float>
 
     public init(start: Int, basis: Buffer<Float>) {
@@ -25,32 +25,51 @@ extension LowRankLayer {
     /// `forward` with value bases that change along each sequence, for inference: the rows of an epoch attend in its basis,
     /// in which the values of all rows up to its end are projected again. Nothing is left for a backward pass.
     func forward(
-        _ input: AttentionInput, _ parameters: BlockParameters, refining refine: LowRankPass.Refinement,
-        qkv: Buffer<Float>, attended: Buffer<Float>, lse: Buffer<Float>, into branch: Matrix, batch: MicroBatch
+        _ x: Matrix, _ kept: KeptAttention, into branch: Matrix, _ pass: AttentionPass,
+        refining refine: LowRankPass.Refinement
     ) {
-        let L = batch.length, D = input.x.columns, H = attention.heads
-        for b in 0..<batch.sequences {
-            let rows = (b * L)..<((b + 1) * L), x = input.x.rows(rows), own = levels.ofSequence(b)
-            func part(_ buffer: Buffer<Float>, _ width: Int) -> Buffer<Float> {
-                buffer[(rows.lowerBound * width)..<(rows.upperBound * width)]
-            }
-            let sequence = MicroBatch(
-                sequences: 1, length: L, tokens: batch.tokens[rows], targets: batch.targets[rows],
-                samples: [batch.samples[b]])
+        let L = pass.batch.length
+        for b in 0..<pass.batch.sequences {
+            let rows = (b * L)..<((b + 1) * L), own = chosen.levels.ofSequence(b), sequence = pass.ofSequence(b)
             func attend(_ folded: FoldedAttention, _ positions: Range<Int>) {
-                LowRankLayer(folded, attention, own, on: team).forward(
-                    x, qkv: part(qkv, 3 * D), attended: part(attended, D), lse: part(lse, H), into: branch.rows(rows),
-                    batch: sequence, dropout: nil, layer: input.layer, positions: positions)
+                LowRankLayer(
+                    folded: folded, maps: maps, attention: attention, chosen: ChosenLevels(own), refine: nil,
+                    rotated: rotated
+                ).attend(x.rows(rows), kept.rows(rows, maps.shape), into: branch.rows(rows), sequence, positions: positions)
             }
-            let epochs = refine(AttentionInput(layer: input.layer, x: x, weight: input.weight, bias: input.bias))
+            let epochs = refine(AttentionInput(layer: pass.layer, x: x.rows(rows), maps: maps))
             attend(folded, 0..<(epochs.first?.start ?? L))
             for (i, epoch) in epochs.enumerated() {
                 let positions = epoch.start..<(i + 1 < epochs.count ? epochs[i + 1].start : L)
                 let refined = FoldedAttention(
                     folded, valueRanks: own.valueRanks(at: positions), valueBasis: epoch.basis)
-                refined.foldValues(parameters, on: team)
+                refined.foldValues(maps, on: pass.team)
                 attend(refined, positions)
             }
         }
+    }
+}
+
+extension AttentionPass {
+    /// The part of sequence `b`, without dropout.
+    fileprivate func ofSequence(_ b: Int) -> AttentionPass {
+        let rows = (b * batch.length)..<((b + 1) * batch.length)
+        return AttentionPass(
+            layer: layer,
+            batch: MicroBatch(
+                sequences: 1, length: batch.length, tokens: batch.tokens[rows], targets: batch.targets[rows],
+                samples: [batch.samples[b]]),
+            team: team)
+    }
+}
+
+extension KeptAttention {
+    /// The part of some rows.
+    fileprivate func rows(_ rows: Range<Int>, _ shape: AttentionShape) -> KeptAttention {
+        func part(_ buffer: Buffer<Float>, _ width: Int) -> Buffer<Float> {
+            buffer[(rows.lowerBound * width)..<(rows.upperBound * width)]
+        }
+        return KeptAttention(
+            qkv: part(qkv, shape.columns), attended: part(attended, shape.width), lse: part(lse, shape.heads))
     }
 }

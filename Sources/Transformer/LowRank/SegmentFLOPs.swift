@@ -14,17 +14,22 @@ extension ModelConfiguration {
     ) -> Int {
         let rows = Self.rows(segment: segment, segmentLength: segmentLength, length: length)
         let (r, rv) = (level.scoreRank, level.valueRank)
-        // Queries and outputs at the segment's ranks, keys and values at the largest.
-        let projections = rows.count * width * (r + rv + largest.scoreRank + largest.valueRank)
-        return 2 * heads * (projections + Attention.scores(of: rows) * (r + rv))
+        let layer = layer, own = layer.attention, (R, Rv) = (largest.scoreRank, largest.valueRank)
+        // Outputs at the segment's rank, values at the largest; where positions rotate, queries and keys at full width and
+        // from there to the same ranks.
+        let scores = layer.rotation == nil
+            ? width * (own.heads * r + own.keyValueHeads * R)
+            : width * own.keys.upperBound + own.headWidth * (own.heads * r + own.keyValueHeads * R)
+        let projections = rows.count * (scores + width * (own.heads * rv + own.keyValueHeads * Rv))
+        return 2 * (projections + own.heads * Attention.scores(of: rows) * (r + rv))
     }
 
     /// The same for full attention, whose blocks do not stop where segments do: each row counts as it does in its block.
     public func fullSegmentFLOPs(segment: Int, segmentLength: Int, length: Int) -> Int {
-        let rows = Self.rows(segment: segment, segmentLength: segmentLength, length: length)
+        let rows = Self.rows(segment: segment, segmentLength: segmentLength, length: length), own = layer.attention
         var elements = 0
         for row in rows { elements += Attention.fullScores(ofRow: row, length: length) }
-        return 4 * width * (2 * rows.count * width + elements)
+        return 2 * (rows.count * width * (own.columns + own.width) + 2 * elements * own.width)
     }
 
     private static func rows(segment: Int, segmentLength: Int, length: Int) -> Range<Int> {

@@ -20,10 +20,10 @@ public struct Parameter: Equatable, Sendable {
 public struct ParameterLayout: Equatable, Sendable {
     /// All parameters, in arena order.
     public let parameters: [Parameter]
-    /// Length of the arena: every parameter starts at a multiple of 16 elements.
+    /// Length of the arena: every role's parameters start at a multiple of 16 elements.
     public let count: Int
     private let byName: [String: Int]
-    private let byRole: [Place: Int]
+    private let byRole: [Place: ClosedRange<Int>]
 
     /// A role, and the layer in which it is played.
     private struct Place: Hashable {
@@ -40,17 +40,21 @@ public struct ParameterLayout: Equatable, Sendable {
 
     /// The parameters of `specs`, in order.
     public init(_ specs: [ParameterSpec]) {
-        var offset = 0
+        var end = 0
         var parameters: [Parameter] = []
-        var byName: [String: Int] = [:], byRole: [Place: Int] = [:]
-        for spec in specs {
-            byName[spec.name] = parameters.count
-            byRole[Place(role: spec.role, layer: spec.layer)] = parameters.count
-            parameters.append(Parameter(spec: spec, range: offset..<(offset + spec.count)))
-            offset += (spec.count + 15) / 16 * 16
+        var byName: [String: Int] = [:], byRole: [Place: ClosedRange<Int>] = [:]
+        for (i, spec) in specs.enumerated() {
+            let place = Place(role: spec.role, layer: spec.layer), first = byRole[place]?.lowerBound
+            let continues = spec.role != .named && first != nil && byRole[place]?.upperBound == i - 1
+            precondition(spec.role == .named || first == nil || continues, "\(spec.name) stands apart from its role's others")
+            let start = continues ? end : (end + 15) / 16 * 16
+            byName[spec.name] = i
+            byRole[place] = (continues ? first ?? i : i)...i
+            end = start + spec.count
+            parameters.append(Parameter(spec: spec, range: start..<end))
         }
         self.parameters = parameters
-        self.count = offset
+        self.count = (end + 15) / 16 * 16
         self.byName = byName
         self.byRole = byRole
     }
@@ -58,41 +62,48 @@ public struct ParameterLayout: Equatable, Sendable {
     /// The parameter of that name, or nil where this stage does not hold it.
     public subscript(name: String) -> Parameter? { byName[name].map { parameters[$0] } }
 
-    /// The parameter that plays a role, in a layer or outside the layers; nil where this stage does not hold it.
+    /// The parameter that plays a role alone, in a layer or outside the layers; nil where this stage does not hold it.
     public subscript(role: ParameterRole, layer layer: Int? = nil) -> Parameter? {
-        byRole[Place(role: role, layer: layer)].map { parameters[$0] }
+        guard let own = byRole[Place(role: role, layer: layer)], own.count == 1 else { return nil }
+        return parameters[own.lowerBound]
     }
+
+    /// Whether this stage holds parameters of that role.
+    public func holds(_ role: ParameterRole, layer: Int? = nil) -> Bool { byRole[Place(role: role, layer: layer)] != nil }
 
     private func held(_ name: String) -> Parameter {
         guard let parameter = self[name] else { preconditionFailure("no parameter \(name)") }
         return parameter
     }
 
-    private func held(_ role: ParameterRole, _ layer: Int?) -> Parameter {
-        guard let parameter = self[role, layer: layer] else {
+    private func held(_ role: ParameterRole, _ layer: Int?) -> ArraySlice<Parameter> {
+        guard let own = byRole[Place(role: role, layer: layer)] else {
             preconditionFailure("no \(role)\(layer.map { " in layer \($0)" } ?? "")")
         }
-        return parameter
+        return parameters[own]
     }
 
     /// The parameter of that name, which must be there, in an arena of values, gradients or moments.
     public func vector(_ name: String, in arena: Buffer<Float>) -> Buffer<Float> { arena[held(name).range] }
 
     /// The same as a matrix.
-    public func matrix(_ name: String, in arena: Buffer<Float>) -> Matrix { matrix(held(name), arena) }
+    public func matrix(_ name: String, in arena: Buffer<Float>) -> Matrix {
+        let parameter = held(name)
+        return Matrix(arena[parameter.range], rows: parameter.shape[0], columns: parameter.shape[1])
+    }
 
-    /// The parameter of that role, which must be there, in an arena of values, gradients or moments.
+    /// The parameters of that role, which must be there, one after the other, in an arena of values, gradients or moments.
     public func vector(_ role: ParameterRole, layer: Int? = nil, in arena: Buffer<Float>) -> Buffer<Float> {
-        arena[held(role, layer).range]
+        let own = held(role, layer), first = own.first?.range.lowerBound ?? 0
+        return arena[first..<(own.last?.range.upperBound ?? first)]
     }
 
-    /// The same as a matrix.
+    /// The same as a matrix, rows upon rows.
     public func matrix(_ role: ParameterRole, layer: Int? = nil, in arena: Buffer<Float>) -> Matrix {
-        matrix(held(role, layer), arena)
-    }
-
-    private func matrix(_ parameter: Parameter, _ arena: Buffer<Float>) -> Matrix {
-        Matrix(arena[parameter.range], rows: parameter.shape[0], columns: parameter.shape[1])
+        let own = held(role, layer)
+        return Matrix(
+            vector(role, layer: layer, in: arena), rows: own.reduce(0) { $0 + $1.shape[0] },
+            columns: own.first?.shape[1] ?? 0)
     }
 
     /// The arena's elements that belong to a layer, padding included.

@@ -1,4 +1,7 @@
 /// What a parameter does in the model: by this, and by its layer, code finds it, whatever its family calls it.
+///
+/// Parameters that play one role in one layer stand one after the other and make one matrix or vector: queries, keys and
+/// values that a family names apart are one map.
 public enum ParameterRole: Hashable, Sendable {
     /// [V, D], also the head's matrix where the two are tied.
     case tokenEmbedding
@@ -6,15 +9,17 @@ public enum ParameterRole: Hashable, Sendable {
     case positionEmbedding
     /// [D] of the norm before the head.
     case finalNormGain, finalNormBias
+    /// [V, D], where it is not the token embedding.
+    case head
     /// [D] of the norms before attention and before the feed-forward.
     case norm1Gain, norm1Bias, norm2Gain, norm2Bias
-    /// Queries, keys and values side by side, [D, 3D] and [3D].
+    /// Queries, keys and values side by side, as the family stores them.
     case attention, attentionBias
-    /// [D, D] and [D].
+    /// From the heads' outputs to the residual stream.
     case attentionProjection, attentionProjectionBias
-    /// [D, F] and [F].
+    /// To the feed-forward's hidden layer: gates, where there are any, then elements.
     case feedForward, feedForwardBias
-    /// [F, D] and [D].
+    /// From the hidden layer to the residual stream.
     case feedForwardProjection, feedForwardProjectionBias
     /// Found by its name alone.
     case named

@@ -1,0 +1,42 @@
+import Kernels
+
+// M = B L rows, D width; H query heads on G key/value heads of width d.
+
+/// What every kind of attention in a layer shares: its two linear maps, and the rotation between them.
+struct AttentionMaps: Sendable {
+    let shape: AttentionShape
+    /// Queries, keys and values of the norm's output: [D, (H + 2 G) d].
+    let input: Linear
+    /// From the heads' outputs to the residual stream: [H d, D].
+    let output: Linear
+    /// Turns queries and keys by their positions; nil where positions are learnt.
+    let rotary: RotaryTable?
+
+    /// Columns of queries and keys, which are rotated.
+    var rotatedColumns: Range<Int> { 0..<shape.keys.upperBound }
+    /// Heads of queries and of keys.
+    var rotatedHeads: Int { shape.heads + shape.keyValueHeads }
+
+    /// Queries, keys and values of x, [M, D], side by side as attention reads them: [M, (H + 2 G) d].
+    func project(_ x: Matrix, into qkv: Buffer<Float>, batch: MicroBatch, on team: Team) {
+        input.forward(x, into: rows(qkv, of: x, input.weight.columns), on: team)
+        rotary?.rotate(qkv, heads: rotatedHeads, rowStride: shape.columns, batch: batch, on: team)
+    }
+
+    /// dx = ∂L/∂x given dqkv, which is turned back in place; the map's gradients are added to.
+    func projectBackward(_ dqkv: Buffer<Float>, x: Matrix, dx: Matrix, batch: MicroBatch, on team: Team) {
+        rotary?.rotate(dqkv, heads: rotatedHeads, rowStride: shape.columns, batch: batch, inverse: true, on: team)
+        input.backward(dy: rows(dqkv, of: x, input.weight.columns), x: x, dx: dx, on: team)
+    }
+
+    /// `project` of the row at one position of each sequence; x: [B, D], qkv: [B, (H + 2 G) d].
+    func project(_ x: Matrix, into qkv: Buffer<Float>, position: Int, on team: Team) {
+        input.forward(x, into: rows(qkv, of: x, input.weight.columns), on: team)
+        rotary?.rotate(
+            qkv, heads: rotatedHeads, rowStride: shape.columns, rows: x.rows, from: position, step: 0)
+    }
+
+    private func rows(_ buffer: Buffer<Float>, of x: Matrix, _ columns: Int) -> Matrix {
+        Matrix(buffer, rows: x.rows, columns: columns)
+    }
+}

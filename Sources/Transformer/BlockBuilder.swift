@@ -1,0 +1,81 @@
+import Kernels
+
+/// Makes a stage's layers of the parameters in an arena.
+struct BlockBuilder {
+    private let shape: LayerShape
+    private let arena: ParameterArena
+    private let team: Team
+    private let softmax: Attention
+    private let scratch: BlockScratch
+    private let rotary: RotaryTable?
+    private let kernel: (any KernelisedAttention)?
+    private let spread, spreadGradient: Buffer<Float>
+
+    /// - Parameters:
+    ///   - context: positions that are rotated, where positions rotate.
+    ///   - rows: of the largest micro-batch.
+    ///   - kernel: in place of softmax where no level is named.
+    init(
+        _ shape: LayerShape, in arena: ParameterArena, context: Int, rows: Int, team: Team, forTraining: Bool,
+        kernel: (any KernelisedAttention)? = nil
+    ) {
+        let own = shape.attention, copied = kernel != nil && own.group > 1 ? rows * 3 * own.width : 0
+        self.shape = shape
+        self.arena = arena
+        self.team = team
+        self.kernel = kernel
+        softmax = Attention(own, team: team)
+        scratch = BlockScratch(shape, rows: rows, forTraining: forTraining)
+        rotary = shape.rotation.map { RotaryTable($0, headWidth: own.headWidth, context: context) }
+        spread = Buffer(uninitialized: copied)
+        spreadGradient = Buffer(uninitialized: forTraining ? copied : 0)
+    }
+
+    /// Layer `layer` of the model.
+    func block(_ layer: Int) -> Block {
+        let maps = AttentionMaps(
+            shape: shape.attention, input: map(.attention, .attentionBias, layer, .projections),
+            output: map(.attentionProjection, .attentionProjectionBias, layer, .projections), rotary: rotary)
+        let attention: any AttentionSublayer =
+            if let kernel {
+                KernelisedSublayer(maps: maps, kernel: kernel, spread: spread, spreadGradient: spreadGradient)
+            } else {
+                SoftmaxAttention(maps: maps, attention: softmax)
+            }
+        return Block(
+            layer: layer, norm1: norm(.norm1Gain, .norm1Bias, layer), norm2: norm(.norm2Gain, .norm2Bias, layer),
+            maps: maps, softmax: softmax, attention: attention,
+            feedForward: FeedForward(
+                input: map(.feedForward, .feedForwardBias, layer, .feedForward),
+                output: map(.feedForwardProjection, .feedForwardProjectionBias, layer, .feedForward),
+                activation: shape.activation),
+            scratch: scratch, team: team)
+    }
+
+    /// The norm before the head.
+    var finalNorm: Norm { norm(.finalNormGain, .finalNormBias, nil) }
+
+    private func map(_ weight: ParameterRole, _ bias: ParameterRole, _ layer: Int, _ kind: FlopKind) -> Linear {
+        let layout = arena.layout, hasBias = layout.holds(bias, layer: layer)
+        func matrix(_ values: Buffer<Float>) -> Matrix {
+            shape.storage.map(layout.matrix(weight, layer: layer, in: values))
+        }
+        func vector(_ values: Buffer<Float>) -> Buffer<Float>? {
+            hasBias ? layout.vector(bias, layer: layer, in: values) : nil
+        }
+        return Linear(
+            weight: matrix(arena.values), bias: vector(arena.values), weightGradient: matrix(arena.gradients),
+            biasGradient: vector(arena.gradients), kind: kind, precision: team.precision)
+    }
+
+    private func norm(_ gain: ParameterRole, _ bias: ParameterRole, _ layer: Int?) -> Norm {
+        let layout = arena.layout, hasBias = layout.holds(bias, layer: layer)
+        func vector(_ role: ParameterRole, _ values: Buffer<Float>) -> Buffer<Float> {
+            layout.vector(role, layer: layer, in: values)
+        }
+        return Norm(
+            kind: shape.norm, gain: vector(gain, arena.values), gainGradient: vector(gain, arena.gradients),
+            bias: hasBias ? vector(bias, arena.values) : nil,
+            biasGradient: hasBias ? vector(bias, arena.gradients) : nil)
+    }
+}
