@@ -72,7 +72,7 @@ let package = Package(
         .executableTarget(
             name: "throughput-benchmark",
             dependencies: [
-                "BenchmarkSupport", "Worker", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                "BenchmarkSupport", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/throughput", exclude: ["run", "pytorch_step.py"]),

@@ -25,9 +25,12 @@ public struct ModelOptions: ParsableArguments {
     }
 
     /// Full attention, with the statistics that every training step gathers. Throws `ConfigurationError`.
-    public func ranks() throws -> RankOptions {
+    public func ranks() throws -> RankOptions { Self.ranks(of: try model()) }
+
+    /// The same for a model that is given otherwise.
+    public static func ranks(of model: ModelConfiguration) -> RankOptions {
         RankOptions(
-            strategy: .full, levels: RankOptions.defaultLevels(headWidth: try model().headWidth), segment: context)
+            strategy: .full, levels: RankOptions.defaultLevels(headWidth: model.headWidth), segment: model.context)
     }
 }
 

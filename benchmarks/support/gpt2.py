@@ -50,15 +50,19 @@ class GPT2(nn.Module):
             logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction=reduction)
 
     def adamw(self, lr, weight_decay=0.1):
-        """AdamW, fused where PyTorch has it for this device, with decay on matrices only."""
-        groups = [
-            {"params": [p for p in self.parameters() if p.dim() > 1], "weight_decay": weight_decay},
-            {"params": [p for p in self.parameters() if p.dim() == 1], "weight_decay": 0.0}]
-        settings = {"lr": lr, "betas": (0.9, 0.95), "eps": 1e-8}
-        try:
-            return torch.optim.AdamW(groups, fused=True, **settings), True
-        except RuntimeError:
-            return torch.optim.AdamW(groups, **settings), False
+        return adamw(self, lr, weight_decay)
+
+
+def adamw(model, lr, weight_decay=0.1):
+    """AdamW, fused where PyTorch has it for this device, with decay on matrices only; and whether it is."""
+    groups = [
+        {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0.0}]
+    settings = {"lr": lr, "betas": (0.9, 0.95), "eps": 1e-8}
+    try:
+        return torch.optim.AdamW(groups, fused=True, **settings), True
+    except RuntimeError:
+        return torch.optim.AdamW(groups, **settings), False
 
 
 def train_step(model, optimizer, tokens, targets, clip=1.0, bf16=False):

@@ -25,6 +25,8 @@ struct Spread: Encodable {
 struct ThroughputReport: Encodable {
     let layers, width, heads, context, vocabulary, batch, parameters: Int
     let ranks, threads_per_rank, steps: Int
+    /// "training step" or "forward pass".
+    let work: String
     /// Of the linear maps' products.
     let precision: String
     let tokenizer, openblas_core: String

@@ -1,10 +1,9 @@
-// Times whole training steps: batch, forward, backward, gradient exchange, clipping and AdamW.
+// Times whole training steps (batch, forward, backward, gradient exchange, clipping and AdamW), or forward passes.
 //
 //     swift run -c release throughput-benchmark --threads 2
 //     mpirun -n 2 .build/release/throughput-benchmark
 import BenchmarkSupport
 import Communicator
-import DynamicRank
 import Foundation
 import Kernels
 import Transformer
@@ -15,52 +14,55 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
     let topology = try Topology(rank: world.rank, worldSize: world.size, stages: 1)
     let grid = try Grid(topology, world: world)
     let team = Team(threads: options.threads, precision: options.precision)
-    let model = try options.shape.model()
+    let model = try options.model()
     let rounds = options.warmup + options.steps
     let tokens = RandomTokens(vocabularySize: model.vocabularySize)
-    let shard = try tokens.shard(count: rounds * options.batch * model.context)
-    let training = TrainingOptions(
-        batch: options.batch, microBatch: options.batch,
-        learningRate: LearningRate(peak: 1e-4, floor: 1e-4, warmup: 0, steps: rounds), optimizer: AdamW(), clip: 1,
-        seed: 1)
-    let worker = try Worker(
-        grid: grid, configuration: model, options: training, ranks: options.shape.ranks(),
-        source: BatchSource(shard: shard, context: model.context, seed: 1), team: team)
+    let source = try BatchSource(
+        shard: tokens.shard(count: rounds * options.batch * model.context), context: model.context, seed: 1)
+    var work: any TimedWork
+    if options.forward {
+        guard topology.replicas == 1 else {
+            throw ConfigurationError("--forward times one process; start it without mpirun")
+        }
+        work = ForwardPass(model, source: source, batch: options.batch, team: team)
+    } else {
+        work = try TrainingStep(model, source: source, batch: options.batch, steps: rounds, grid: grid, team: team)
+    }
 
     let ruler = SGEMMRuler(team: Team(threads: options.threads))
-    for _ in 0..<options.warmup { _ = try worker.trainStep() }
-    // The machine's own rate drifts, so it is taken afresh on both sides of every step.
+    for _ in 0..<options.warmup { _ = try work.run() }
+    // The machine's own rate drifts, so it is taken afresh on both sides of every piece.
     var sgemm = [try ruler.measure(on: grid.world)]
-    var reports: [StepReport] = []
+    var pieces: [TimedPiece] = []
     var cpuSeconds: [Double] = []
     for _ in 0..<options.steps {
         let before = processorSeconds()
-        reports.append(try worker.trainStep())
+        pieces.append(try work.run())
         cpuSeconds.append(try grid.world.allreduce(processorSeconds() - before, .sum))
         sgemm.append(try ruler.measure(on: grid.world))
     }
     let memory = try grid.world.gather(peakResidentBytes(), root: 0) ?? []
 
-    let stepTokens = Double(options.batch * model.context)
-    let stepFLOPs = stepTokens * model.trainingFLOPs(perTokenOfLength: model.context)
-    let shares = reports.indices.map { i in
-        stepFLOPs / reports[i].seconds / (0.5 * (sgemm[i].rate + sgemm[i + 1].rate))
+    let pieceTokens = Double(options.batch * model.context)
+    let pieceFLOPs = pieceTokens * model.trainingFLOPs(perTokenOfLength: model.context) * work.shareOfTrainingFLOPs
+    let shares = pieces.indices.map { i in
+        pieceFLOPs / pieces[i].seconds / (0.5 * (sgemm[i].rate + sgemm[i + 1].rate))
     }
-    let cpuShares = reports.indices.map { i in
-        stepFLOPs / cpuSeconds[i] / (0.5 * (sgemm[i].ratePerCPU + sgemm[i + 1].ratePerCPU))
+    let cpuShares = pieces.indices.map { i in
+        pieceFLOPs / cpuSeconds[i] / (0.5 * (sgemm[i].ratePerCPU + sgemm[i + 1].ratePerCPU))
     }
     return ThroughputReport(
         layers: model.layers, width: model.width, heads: model.heads, context: model.context,
         vocabulary: model.vocabularySize, batch: options.batch, parameters: model.parameterCount,
-        ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps,
+        ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps, work: work.name,
         precision: options.precision.rawValue, tokenizer: tokens.hash, openblas_core: openBLASCore,
-        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: reports[reports.count - 1].loss,
-        seconds: Spread(reports.map(\.seconds)),
-        tokens_per_second: Spread(reports.map { stepTokens / $0.seconds }),
-        gflops: Spread(reports.map { stepFLOPs / $0.seconds / 1e9 }),
+        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: pieces[pieces.count - 1].loss,
+        seconds: Spread(pieces.map(\.seconds)),
+        tokens_per_second: Spread(pieces.map { pieceTokens / $0.seconds }),
+        gflops: Spread(pieces.map { pieceFLOPs / $0.seconds / 1e9 }),
         sgemm_gflops: Spread(sgemm.map { $0.rate / 1e9 }), sgemm_share: Spread(shares),
         sgemm_share_by_cpu_time: Spread(cpuShares),
-        exposed_comm_seconds: Spread(reports.map(\.exposedSeconds)), peak_rss: memory)
+        exposed_comm_seconds: Spread(pieces.map(\.exposedSeconds)), peak_rss: memory)
 }
 
 /// This process's highest resident memory so far, by the kernel's count.
