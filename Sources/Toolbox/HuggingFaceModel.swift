@@ -20,8 +20,8 @@ struct HuggingFaceModel {
     /// Causal masks, which older files hold beside the weights.
     private static let buffers = [".attn.bias", ".attn.masked_bias"]
 
-    /// Throws `ExchangeError`, `CorpusError` and `ConfigurationError` for a model that is none of these, is not whole, or has
-    /// weights that this model does not.
+    /// - Throws: `ExchangeError`, `CorpusError` and `ConfigurationError` for a model that is none of these, is not whole, or has
+    ///   weights that this model does not.
     init(directory: String) throws {
         let path = directory + "/" + DescribedModel.fileName
         guard case .gpt2(let description) = try DescribedModel(directory: directory) else {

@@ -10,7 +10,7 @@ extension Sublayer {
     func lowRankTimes(_ level: Level, segment: Int, _ timer: Timer) throws -> AttentionTimes {
         let engine = try RankEngine(
             configuration, layers: 0..<1,
-            options: RankOptions(strategy: .fixed([level]), levels: [level], segment: segment), seed: 1, team: team,
+            options: RankOptions(mode: .fixed([level]), levels: [level], segment: segment), seed: 1, team: team,
             now: monotonicSeconds)
         let input = AttentionInput(layer: 0, x: x, weight: weight, bias: bias)
 
@@ -63,7 +63,7 @@ extension Sublayer {
         }
         // Step 3 is none that looks at the bases: those are charged apart.
         let step = try timer.median { _ = try keepUp(3) }
-        let look = try look(level, timer) / Double(RankEngine.Upkeeping().trackEvery)
+        let look = try look(level, timer) / Double(RankEngine.UpkeepOptions().trackEvery)
         times.upkeep.forward = step + look
         times.upkeep.both = step + look + timer.median { stage.unfold(pass, layer: 0) }
         return times

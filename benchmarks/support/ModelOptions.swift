@@ -27,7 +27,7 @@ public struct ModelOptions: ParsableArguments {
     /// Full attention, with the statistics that every training step gathers. Throws `ConfigurationError`.
     public func ranks() throws -> RankOptions {
         RankOptions(
-            strategy: .full, levels: RankOptions.defaultLevels(headWidth: try model().headWidth), segment: context)
+            mode: .full, levels: RankOptions.defaultLevels(headWidth: try model().headWidth), segment: context)
     }
 }
 

@@ -44,7 +44,7 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
     let stepTokens = Double(options.batch * model.context)
     let stepFLOPs = stepTokens * model.trainingFLOPs(perTokenOfLength: model.context)
     let shares = reports.indices.map { i in
-        stepFLOPs / reports[i].seconds / (0.5 * (sgemm[i].rate + sgemm[i + 1].rate))
+        stepFLOPs / reports[i][.seconds] / (0.5 * (sgemm[i].rate + sgemm[i + 1].rate))
     }
     let cpuShares = reports.indices.map { i in
         stepFLOPs / cpuSeconds[i] / (0.5 * (sgemm[i].ratePerCPU + sgemm[i + 1].ratePerCPU))
@@ -54,13 +54,13 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
         vocabulary: model.vocabularySize, batch: options.batch, parameters: model.parameterCount,
         ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps,
         precision: options.precision.rawValue, tokenizer: tokens.hash, openblas_core: openBLASCore,
-        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: reports[reports.count - 1].loss,
-        seconds: Spread(reports.map(\.seconds)),
-        tokens_per_second: Spread(reports.map { stepTokens / $0.seconds }),
-        gflops: Spread(reports.map { stepFLOPs / $0.seconds / 1e9 }),
+        openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: reports[reports.count - 1][.loss],
+        seconds: Spread(reports.map { $0[.seconds] }),
+        tokens_per_second: Spread(reports.map { stepTokens / $0[.seconds] }),
+        gflops: Spread(reports.map { stepFLOPs / $0[.seconds] / 1e9 }),
         sgemm_gflops: Spread(sgemm.map { $0.rate / 1e9 }), sgemm_share: Spread(shares),
         sgemm_share_by_cpu_time: Spread(cpuShares),
-        exposed_comm_seconds: Spread(reports.map(\.exposedSeconds)), peak_rss: memory)
+        exposed_comm_seconds: Spread(reports.map { $0[.exposedSeconds] }), peak_rss: memory)
 }
 
 /// This process's highest resident memory so far, by the kernel's count.
