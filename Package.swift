@@ -121,12 +121,14 @@ let package = Package(
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer", "TestSupport"]),
         .testTarget(
             name: "TrainerTests",
-            dependencies: ["Trainer", "Worker", "Checkpoint", "Corpus", "Kernels", "Transformer", "TestSupport", "drrl-train"]),
+            dependencies: [
+                "Trainer", "Worker", "Checkpoint", "Corpus", "DynamicRank", "Kernels", "Transformer", "TestSupport", "drrl-train",
+            ]),
         .testTarget(
             name: "ToolboxTests",
             dependencies: [
-                "Toolbox", "Trainer", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Kernels", "TestSupport", "drrl",
-                "drrl-train",
+                "Toolbox", "Trainer", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Kernels", "TestSupport",
+                "drrl", "drrl-train",
             ]),
     ],
     swiftLanguageModes: [.v6],

@@ -58,16 +58,6 @@ public struct DenseMatrix: Sendable {
         return result
     }
 
-    /// The first `count` columns.
-    public func leadingColumns(_ count: Int) -> DenseMatrix {
-        precondition(count >= 0 && count <= columns, "\(count) of \(columns) columns")
-        let result = DenseMatrix(Buffer(uninitialized: rows * count), rows: rows, columns: count)
-        for i in 0..<rows {
-            result.values[(i * count)..<((i + 1) * count)].copy(from: values[(i * columns)..<(i * columns + count)])
-        }
-        return result
-    }
-
     /// The columns named, in that order.
     public func columns(_ order: [Int]) -> DenseMatrix {
         let result = DenseMatrix(Buffer(uninitialized: rows * order.count), rows: rows, columns: order.count)

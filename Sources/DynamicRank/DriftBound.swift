@@ -1,25 +1,7 @@
 // C: a symmetric core in the coordinates of the basis held, so that C is diagonal where nothing has drifted.
 
-/// Bounds on what a symmetric perturbation E does to eigenvalues and eigenvectors.
+/// A bound on what a basis misses once the matrix that it was found for has drifted.
 public enum DriftBound {
-    /// Weyl: |λ_i(G + E) − λ_i(G)| ≤ ‖E‖₂ ≤ ‖E‖_F for every i, and ‖E‖_F is what this returns.
-    public static func weyl(perturbation e: DenseMatrix) -> Double { e.frobeniusNorm }
-
-    /// Davis–Kahan as Yu, Wang & Samworth (Biometrika 2015, Theorem 2) give it, for the leading r eigenvectors:
-    /// ‖sin Θ‖_F ≤ 2 min(√r ‖E‖₂, ‖E‖_F) / (λ_r − λ_{r+1}), eigenvalues of G alone, in descending order.
-    ///
-    /// At most √min(r, d − r), which no angle exceeds; 0 at r = 0 and r = d.
-    public static func rotation(
-        eigenvalues: [Double], rank r: Int, spectralNorm: Double, frobeniusNorm: Double
-    ) -> Double {
-        precondition(r >= 0 && r <= eigenvalues.count)
-        guard r > 0, r < eigenvalues.count else { return 0 }
-        let most = Double(min(r, eigenvalues.count - r)).squareRoot()
-        let numerator = 2 * min(Double(r).squareRoot() * spectralNorm, frobeniusNorm)
-        let gap = eigenvalues[r - 1] - eigenvalues[r]
-        return numerator == 0 ? 0 : gap > 0 ? min(numerator / gap, most) : most
-    }
-
     /// By how much the first r eigenvalues of C may exceed the trace of its leading r×r block C₁₁: the energy that the
     /// first r coordinates miss and the best r-dimensional subspace would have. The smaller of two bounds:
     ///

@@ -11,7 +11,10 @@ public struct Guard: Codable, Sendable, Equatable {
     /// What ε is multiplied by from step to step, in (0, 1].
     public let decay: Double
 
-    /// Throws `GuardError` where ε_0 is negative or not finite, or the decay is outside (0, 1].
+    /// What stands where nothing is said. docs/policy.md says how these were found.
+    public static let defaultEpsilon = 0.3, defaultDecay = 0.9995
+
+    /// - Throws: `GuardError` where ε_0 is negative or not finite, or the decay is outside (0, 1].
     public init(epsilon: Double, decay: Double) throws(GuardError) {
         guard epsilon >= 0, epsilon.isFinite else {
             throw GuardError(description: "epsilon is \(epsilon); it must be a finite number, 0 or more")
@@ -48,9 +51,4 @@ public struct Guard: Codable, Sendable, Equatable {
 /// A guard that cannot be. The description is one line.
 public struct GuardError: Error, Equatable, CustomStringConvertible {
     public let description: String
-}
-
-/// Eq. 9: ‖O′ − O‖_F ≤ ‖ΔA‖₂ ‖V‖_F, the bound on the outputs where the weights on the values change by ΔA.
-public func outputBound(spectralPerturbation: Double, valueNorm: Double) -> Double {
-    spectralPerturbation * valueNorm
 }

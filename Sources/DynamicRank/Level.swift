@@ -36,7 +36,7 @@ public struct LevelList: Equatable, Sendable {
     /// d, which no rank exceeds.
     public let headWidth: Int
 
-    /// Throws `LevelError` where the list is empty, a rank is outside 1 … d, or levels are not nested and ascending.
+    /// - Throws: `LevelError` where the list is empty, a rank is outside 1 … d, or levels are not nested and ascending.
     public init(_ levels: [Level], headWidth: Int) throws(LevelError) {
         guard !levels.isEmpty else { throw LevelError(description: "no levels; give at least one, e.g. 8:32") }
         for level in levels {

@@ -7,7 +7,7 @@ import Transformer
 /// A step uses the bases that earlier steps left, and gathers Grams for later ones. Until there are bases attention is full.
 public final class RankEngine {
     /// How Grams and bases are kept.
-    public struct Upkeeping: Sendable {
+    public struct UpkeepOptions: Sendable {
         /// Every how many rows of an activation one enters the Grams.
         public var sampleEvery = 16
         /// What remains of the Grams after a step.
@@ -26,7 +26,7 @@ public final class RankEngine {
     /// Times what goes on beside attention itself: Grams, bases and their folding, policy and guard.
     public let overhead: Stopwatch
     /// What the policy learnt in the last step; nil where no policy decides.
-    public private(set) var lesson: Lesson?
+    public private(set) var policyReport: PolicyReport?
     /// The policy and what trains it, where it decides.
     let agent: PolicyAgent?
     /// Mean score rank and value rank over the segments of the pass last made, all layers of the stage; d where full.
@@ -40,7 +40,7 @@ public final class RankEngine {
     private let layers: Range<Int>
     private let seed: UInt64
     private let team: Team
-    private let upkeeping: Upkeeping
+    private let upkeeping: UpkeepOptions
     private let tracker: BasisTracker
     private let grams: GramSet
     private let gathered: GramSet
@@ -53,11 +53,11 @@ public final class RankEngine {
     /// For the layers of one stage; `now` gives seconds for `upkeep`, and `sequences` are those of the largest micro-batch
     /// that a policy learns from.
     ///
-    /// Throws `LevelError` where the levels are not nested or exceed the head width, fixed ones are neither one nor one a
-    /// layer, or segments are empty.
+    /// - Throws: `LevelError` where the levels are not nested or exceed the head width, fixed ones are neither one nor one a
+    ///   layer, or segments are empty.
     public init(
         _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
-        upkeeping: Upkeeping = Upkeeping(), sequences: Int = 1, now: @escaping @Sendable () -> Double
+        upkeeping: UpkeepOptions = UpkeepOptions(), sequences: Int = 1, now: @escaping @Sendable () -> Double
     ) throws(LevelError) {
         let d = configuration.headWidth, G = configuration.keyValueHeads
         try options.check(configuration)
@@ -70,19 +70,15 @@ public final class RankEngine {
         self.now = now
         overhead = Stopwatch(now)
         tracker = BasisTracker(levels: options.levels)
-        if case .policy(let own) = options.strategy {
-            agent = PolicyAgent(
-                own, ranks: options, configuration: configuration, seed: seed, sequences: sequences, team: team)
-        } else {
-            agent = nil
-        }
+        agent = options.strategy?.makeAgent(
+            AgentRank(options: options, configuration: configuration, seed: seed, sequences: sequences, team: team))
         tally = TraceTally(configuration, layers: layers, options: options)
         grams = GramSet(layers: layers.count, heads: G, headWidth: d)
         gathered = GramSet(layers: layers.count, heads: G, headWidth: d)
         bases = BasisSet(layers: layers.count, heads: G, headWidth: d)
         let attention = layers.map { _ in AttentionBasis.identity(heads: G, headWidth: d) }
         self.attention = attention
-        folded = !options.strategy.namesLevels
+        folded = !options.namesLevels
             ? [] : zip(layers, attention).map {
                 FoldedAttention(configuration, levels: options.levels(ofLayer: $0), basis: $1, precision: team.precision)
             }
@@ -103,31 +99,31 @@ public final class RankEngine {
 
     /// An evaluation pass that afterwards tries every level wherever one was taken: far slower, the outputs are the same.
     /// The second value tells what it found so far.
-    public func hindsightPass(
+    public func regretPass(
         of stage: TransformerStage, weights: RewardWeights
-    ) -> (pass: LowRankPass, hindsight: @Sendable () -> Hindsight) {
-        let meter = HindsightMeter(rewardModel(weights, spectra, step: 0))
-        return (pass(step: 0, of: stage, isTraining: false, meter: meter), { meter.hindsight })
+    ) -> (pass: LowRankPass, regret: @Sendable () -> Regret) {
+        let meter = RegretMeter(rewardModel(weights, spectra, step: 0))
+        return (pass(step: 0, of: stage, isTraining: false, meter: meter), { meter.regret })
     }
 
     private func pass(
-        step: Int, of stage: TransformerStage, isTraining: Bool, meter: HindsightMeter? = nil
+        step: Int, of stage: TransformerStage, isTraining: Bool, meter: RegretMeter? = nil
     ) -> LowRankPass {
         tally.reset()
         let spectra = spectra
-        let decide = overhead.time { isReducing ? decider(spectra, step: step, of: stage, isTraining: isTraining) : nil }
+        let choose = overhead.time { isReducing ? chooser(spectra, step: step, of: stage, isTraining: isTraining) : nil }
         return LowRankPass(
             layers: folded, observe: isTraining ? observer(step: step) : nil, refine: isTraining ? nil : refinement,
             timing: { [overhead] work in overhead.time(work) }
         ) { [tally, layers, overhead] input, batch in
-            guard let decisions = overhead.time({ decide?(input, batch) }) else { return nil }
+            guard let decisions = overhead.time({ choose?(input, batch) }) else { return nil }
             meter?.look(back: decisions, input, batch)
             tally.add(
                 decisions.levels, logProbabilities: decisions.logProbabilities, layer: input.layer, batch: batch,
                 perturbation: spectra[input.layer - layers.lowerBound].relativePerturbation)
-            guard let judge = decisions.judge else { return ChosenLevels(decisions.levels) }
+            guard let measure = decisions.measureRewards else { return ChosenLevels(decisions.levels) }
             return ChosenLevels(decisions.levels) { output in
-                let rewards = overhead.time { judge(output) }
+                let rewards = overhead.time { measure(output) }
                 tally.add(rewards: rewards, layer: input.layer, batch: batch)
             }
         }
@@ -141,26 +137,26 @@ public final class RankEngine {
         return { [overhead] input in overhead.time { online.epochs(input) } }
     }
 
-    private typealias Decider = @Sendable (AttentionInput, MicroBatch) -> Decisions?
-
     /// By layer of the stage, as the bases stand.
     private var spectra: [LayerSpectra] { attention.indices.map { LayerSpectra(bases.layer($0)) } }
 
-    /// Who names the levels of a pass.
-    private func decider(
+    /// What names the levels of a pass; nil where none is named.
+    private func chooser(
         _ spectra: [LayerSpectra], step: Int, of stage: TransformerStage, isTraining: Bool
-    ) -> Decider {
-        if let agent {
-            let now = surroundings(agent.options, spectra, step: step, of: stage, isTraining: isTraining)
-            return { agent.decide($0, $1, now) }
-        }
-        if case .oracle(let weights) = options.strategy {
-            let oracle = Oracle(reward: rewardModel(weights, spectra, step: step))
-            return { oracle.decide($0, $1) }
-        }
-        let choice = LevelChoice(
-            options, spectra: spectra, firstLayer: layers.lowerBound, draw: LevelDraw(seed: seed, step: step))
-        return { choice.decide($0, $1) }
+    ) -> LevelChooser? {
+        let rows = max(1, options.segment / upkeeping.sampleEvery), shape = configuration.layer.attention
+        let upkeep = 2 * rows * configuration.width * shape.columns + UpkeepFLOPs.gram(rows: rows, shape)
+        return options.strategy?.chooser(for: LevelPass(
+            options: options, spectra: spectra, firstLayer: layers.lowerBound, seed: seed, step: step,
+            isTraining: isTraining, agent: agent, rewardModel: { self.rewardModel($0, spectra, step: step) },
+            layerFacts: { self.layerFacts(spectra, stage) }, upkeepFLOPs: upkeep))
+    }
+
+    private func layerFacts(_ spectra: [LayerSpectra], _ stage: TransformerStage) -> [LayerFacts] {
+        LayerFacts.ofLayers(
+            layers.map { stage.attentionMap(layer: $0).weight }, configuration.layer.attention,
+            depths: layers.map { (Double($0) + 0.5) / Double(configuration.layers) },
+            shares: spectra.map { options.levels.map($0.energyRatios) }, on: team)
     }
 
     private func rewardModel(_ weights: RewardWeights, _ spectra: [LayerSpectra], step: Int) -> RewardModel {
@@ -174,21 +170,6 @@ public final class RankEngine {
             },
             firstLayer: layers.lowerBound,
             generator: Philox(key: seed).derived(number: UInt64(step), purpose: RandomPurpose.rewardRows))
-    }
-
-    private func surroundings(
-        _ agent: AgentOptions, _ spectra: [LayerSpectra], step: Int, of stage: TransformerStage, isTraining: Bool
-    ) -> PolicyAgent.Surroundings {
-        let facts = LayerFacts.ofLayers(
-            layers.map { stage.attentionMap(layer: $0).weight }, configuration.layer.attention,
-            depths: layers.map { (Double($0) + 0.5) / Double(configuration.layers) },
-            shares: spectra.map { options.levels.map($0.energyRatios) }, on: team)
-        let rows = max(1, options.segment / upkeeping.sampleEvery), shape = configuration.layer.attention
-        let upkeep = 2 * rows * configuration.width * shape.columns + UpkeepFLOPs.gram(rows: rows, shape)
-        return PolicyAgent.Surroundings(
-            facts: facts, reward: rewardModel(agent.reward, spectra, step: step),
-            energyLevels: spectra.map { $0.smallest(of: options.levels, reaching: agent.energy) },
-            firstLayer: layers.lowerBound, step: step, learns: isTraining, upkeep: isTraining ? upkeep : 0)
     }
 
     /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
@@ -212,18 +193,21 @@ public final class RankEngine {
     /// Collective: ends training step `step`. Grams move on by what all replicas of the stage gathered and, every few steps,
     /// bases. A policy learns from what all ranks decided.
     ///
-    /// Throws what `peers` throw, and `LAPACKError`.
+    /// - Throws: what `peers` throw, and `LAPACKError`.
     public func endStep(_ step: Int, with peers: some Peers) throws {
         try overhead.time { try advance(step, with: peers) }
     }
 
+    /// Whether training step `step` ends with a look at the bases; the same on every rank.
+    public func looksAtBases(inStep step: Int) -> Bool { step == 1 || step % upkeeping.trackEvery == 0 }
+
     private func advance(_ step: Int, with peers: some Peers) throws {
-        lesson = try agent?.learn(with: peers)
+        policyReport = try agent?.learn(with: peers)
         upkeep = Upkeep()
         try peers.sumOverReplicas(gathered.values)
         grams.average(adding: gathered, decay: upkeeping.decay)
         gathered.values.fill(0)
-        guard step == 1 || step % upkeeping.trackEvery == 0 else { return }
+        guard looksAtBases(inStep: step) else { return }
         try track(with: peers)
         team.flops.add(upkeep.checkFLOPs + upkeep.iterationFLOPs + upkeep.decompositionFLOPs, .upkeep)
         useBases()

@@ -66,7 +66,7 @@ struct RegularisedGram {
     /// The mean eigenvalue, trace / d; 0 for a zero Gram, in whose place `matrix` is the identity.
     let scale: Double
 
-    /// Throws where the Gram is not finite or its trace is negative.
+    /// - Throws: where the Gram is not finite or its trace is negative.
     init(_ gram: DenseMatrix, ridge: Double) throws(LAPACKError) {
         precondition(gram.rows == gram.columns && ridge > 0, "a square Gram and a ridge above 0")
         let d = gram.rows

@@ -24,32 +24,4 @@ public struct Spectrum: Sendable, Equatable {
 
     /// Σ_{k>r} σ_k² = ‖A − A_r‖_F², the energy that rank r leaves out.
     public func tail(_ rank: Int) -> Double { tails[rank] }
-
-    /// Eq. 8: ‖A_r − A_r′‖_F = √(Σ_{k=r+1}^{r′} σ_k²), whichever of the ranks is the larger.
-    public func perturbation(from r: Int, to other: Int) -> Double {
-        energies[min(r, other)..<max(r, other)].reversed().reduce(0, +).squareRoot()
-    }
-
-    /// ‖A_r − A_r′‖₂ = σ_{r+1} of the smaller rank, 0 where the ranks are equal: the factor ‖ΔA‖₂ of Eq. 9.
-    public func spectralPerturbation(from r: Int, to other: Int) -> Double {
-        r == other ? 0 : energies[min(r, other)].squareRoot()
-    }
-
-    /// ‖A − A_r‖_F / ‖A‖_F, which the guard (Eq. 10) compares with ε_t; 0 where A is zero.
-    public func relativePerturbation(_ rank: Int) -> Double {
-        total > 0 ? (tails[rank] / total).squareRoot() : 0
-    }
-
-    /// Eq. 15: NER(r) = Σ_{k≤r} σ_k² / Σ σ_k², the normalised energy ratio; 1 where there is no energy to lose.
-    public func energyRatio(_ rank: Int) -> Double {
-        total > 0 ? 1 - tails[rank] / total : 1
-    }
-
-    /// The cosine between A and A_r as vectors, √NER(r).
-    public func cosine(_ rank: Int) -> Double { energyRatio(rank).squareRoot() }
-
-    /// The smallest rank with NER ≥ `threshold`, d where only all columns reach it.
-    public func smallestRank(reaching threshold: Double) -> Int {
-        (0...count).first { energyRatio($0) >= threshold } ?? count
-    }
 }

@@ -9,7 +9,7 @@ import Worker
 /// Collective: `drrl compare`. Each rank holds the whole model and takes a share of the windows; the report is the same on
 /// every rank.
 ///
-/// Throws `AgreedError` for what a user can mend, and `MPIError`.
+/// - Throws: `AgreedError` for what a user can mend, and `MPIError`.
 func compare(
     _ options: CompareOptions, _ arguments: [String], on world: borrowing Communicator
 ) throws -> Comparison {
@@ -24,7 +24,7 @@ func compare(
         return try split(stream.tokens, longest: longest, path: options.common.text)
     }
     let runner = try WindowRunner(
-        saved, rows: longest, threads: threads, reducing: plan.contexts.allSatisfy { $0.entries.allSatisfy(\.namesNoLevels) } ? nil : "compare", world: world)
+        saved, rows: longest, threads: threads, reducing: plan.contexts.allSatisfy { !$0.entries.contains(where: \.namesLevels) } ? nil : "compare", world: world)
     let isSeen = world.rank == 0 && isatty(STDERR_FILENO) == 1
     func say(_ text: String) { if isSeen { remark("compare: \(text)") } }
 
@@ -35,32 +35,31 @@ func compare(
             return try WindowedText(tokens[0..<min(most, tokens.count)], context: own.context, stride: own.stride)
         }
         let texts = try agreed(on: world) { (try windowed(measured), try windowed(calibration)) }
-        let roster = Roster(runner, own, measured: texts.0, calibration: texts.1)
+        let chosen = ComparisonRows(runner, own, measured: texts.0, calibration: texts.1)
         say("context \(own.context), \(texts.0.windows.count) windows: choosing levels")
-        let contenders = try roster.contenders(on: world)
-        let engines = try contenders.map { try runner.engine($0.options, on: world) }
+        let rows = try chosen.rows(on: world)
+        let engines = try rows.map { try runner.engine($0.options, on: world) }
         var runs: [WindowRun] = []
-        var seconds = contenders.map { _ in [Double]() }
+        var seconds = rows.map { _ in [Double]() }
         for round in 0..<plan.repeats {
-            say("context \(own.context), round \(round + 1) of \(plan.repeats): \(contenders.count) strategies")
+            say("context \(own.context), round \(round + 1) of \(plan.repeats): \(rows.count) strategies")
             for (i, engine) in engines.enumerated() {
                 let run = try runner.run(texts.0, engine, on: world)
                 seconds[i].append(run.seconds)
                 if round == 0 { runs.append(run) }
             }
         }
-        var share = 1.0
-        if case .energy(let kept) = own.strategies[.energy] { share = kept }
+        let energy = own.modes[ComparisonEntry(type: EnergyRule.self)] as? EnergyRule
         tables.append(Comparison.Table(
             context: own.context, stride: own.stride, segment: own.segment,
-            levels: own.levels.map(\.description), basis: own.basis, energy: share, windows: texts.0.windows.count,
+            levels: own.levels.map(\.description), basis: own.basis, energy: energy?.share ?? 1, windows: texts.0.windows.count,
             predicted_tokens: texts.0.windows.targets, calibration_windows: texts.1.windows.count,
-            calibration_tokens: texts.1.tokens.count, reference: own.reference.rawValue,
-            reference_flops: roster.budget, reference_histogram: roster.referenceShares, search: roster.search,
+            calibration_tokens: texts.1.tokens.count, reference: own.reference.name,
+            reference_flops: chosen.budget, reference_histogram: chosen.referenceShares, search: chosen.search,
             // Full attention is always first.
-            rows: contenders.indices.map {
+            rows: rows.indices.map {
                 Comparison.Row(
-                    contenders[$0], runs[$0], seconds: seconds[$0], full: runs[0], fullSeconds: seconds[0],
+                    rows[$0], runs[$0], seconds: seconds[$0], full: runs[0], fullSeconds: seconds[0],
                     windows: texts.0.windows)
             }))
     }

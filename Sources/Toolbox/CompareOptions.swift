@@ -28,10 +28,10 @@ struct CompareOptions: ParsableCommand {
     @Option(help: ArgumentHelp("Measure, and calibrate on, at most this many windows.", valueName: "n"))
     var windows: Int?
 
-    @Option(help: ArgumentHelp("Rows, besides full: \(Entry.choices) (default: all).", valueName: "name,…"))
+    @Option(help: ArgumentHelp("Rows, besides full: \(ComparisonEntry.choices) (default: all).", valueName: "name,…"))
     var strategies: String?
 
-    @Option(help: ArgumentHelp("Whose FLOPs and histogram nearest, per-layer and histogram take: \(Entry.names(Entry.references)) (default: policy where there is one, else energy).", valueName: "strategy"))
+    @Option(help: ArgumentHelp("Whose FLOPs and histogram nearest, per-layer and histogram take: \(ComparisonEntry.names(ComparisonEntry.references)) (default: policy where there is one, else energy).", valueName: "strategy"))
     var reference: String?
 
     @Option(help: ArgumentHelp("Rounds, in each of which all strategies run in turn (default: 3).", valueName: "n"))

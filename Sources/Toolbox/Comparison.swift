@@ -84,18 +84,18 @@ public struct Comparison: Codable, Equatable, Sendable {
 }
 
 extension Comparison.Row {
-    /// A contender's row beside full attention's: `runs` and `full` have the seconds of each round.
+    /// A row beside full attention's: `runs` and `full` have the seconds of each round.
     init(
-        _ contender: Contender, _ run: WindowRun, seconds: [Double], full: WindowRun, fullSeconds: [Double],
+        _ row: ComparedOptions, _ run: WindowRun, seconds: [Double], full: WindowRun, fullSeconds: [Double],
         windows: StridedWindows
     ) {
         let tokens = (0..<windows.count).map { windows.predicted(by: $0).count }
         let difference = PairedDifference(run.windowNLL, full.windowNLL, tokens: tokens)
-        let isFixed = contender.options.strategy.name == "fixed"
+        let fixed = row.options.mode as? FixedLevels
         func mean(_ x: [Double]) -> Double { x.reduce(0, +) / Double(x.count) }
         self.init(
-            names: contender.names, attention: contender.options.strategy.name,
-            levels: isFixed ? contender.options.levels.map(\.description) : [], nll: run.nll,
+            names: row.names, attention: row.options.name,
+            levels: fixed?.levels.map(\.description) ?? [], nll: run.nll,
             token_perplexity: JSONNumber(exp(run.nll / Double(windows.targets))),
             perplexity_ratio: JSONNumber(exp(difference.mean)), log_ratio_standard_error: difference.standardError,
             flops: run.flops, flops_ratio: run.flops.total / full.flops.total, seconds: seconds,

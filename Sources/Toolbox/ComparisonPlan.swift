@@ -12,11 +12,11 @@ struct ComparisonPlan {
         /// What all strategies share.
         let levels: [Level], segment: Int, basis: BasisSource
         /// Those that stand by themselves; the policy where the checkpoint has one.
-        let strategies: [Entry: Strategy]
+        let modes: [ComparisonEntry: any AttentionMode]
         /// In the table's order, full among them.
-        let entries: [Entry]
+        let entries: [ComparisonEntry]
         /// What nearest, per-layer and histogram are held against.
-        let reference: Entry
+        let reference: ComparisonEntry
     }
 
     let contexts: [Context]
@@ -24,7 +24,7 @@ struct ComparisonPlan {
     /// Most windows to run; nil for all.
     let windows: Int?
 
-    /// Throws `ConfigurationError` for a number, context, level or strategy that cannot be.
+    /// - Throws: `ConfigurationError` for a number, context, level or strategy that cannot be.
     init(_ options: CompareOptions, _ saved: SavedRun) throws(ConfigurationError) {
         for (name, value) in [("--repeats", options.repeats), ("--windows", options.windows)] {
             if let value, value < 1 { throw ConfigurationError("\(name) is \(value); it must be at least 1") }
@@ -33,15 +33,15 @@ struct ComparisonPlan {
         windows = options.windows
         try EvaluationPlan.check(threads: options.common.threads)
         let asked = options.attention
-        guard asked.attention == nil, asked.rank == nil, asked.level == nil else {
+        guard asked.attention == nil, FixedLevels.options.flatMap(\.options).allSatisfy({ asked.mode.values[$0] == nil }) else {
             throw ConfigurationError(
                 "--attention, --rank and --level are for evaluate; compare takes --strategies and --levels")
         }
         let named = try options.strategies.map { (text) throws(ConfigurationError) in
-            try Self.entries(text, option: "--strategies", among: Entry.allCases)
+            try Self.entries(text, option: "--strategies", among: ComparisonEntry.all)
         }
         let reference = try options.reference.map { (text) throws(ConfigurationError) in
-            try Self.entries(text, option: "--reference", among: Entry.references)[0]
+            try Self.entries(text, option: "--reference", among: ComparisonEntry.references)[0]
         }
         var contexts: [Context] = []
         for context in try Self.contexts(options.contexts, most: saved.model.context) {
@@ -72,12 +72,12 @@ struct ComparisonPlan {
 
     /// At least one.
     private static func entries(
-        _ text: String, option: String, among choices: [Entry]
-    ) throws(ConfigurationError) -> [Entry] {
-        var entries: [Entry] = []
+        _ text: String, option: String, among choices: [ComparisonEntry]
+    ) throws(ConfigurationError) -> [ComparisonEntry] {
+        var entries: [ComparisonEntry] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let entry = Entry(rawValue: String(part)), choices.contains(entry) else {
-                throw ConfigurationError("\(option) \(text): \"\(part)\" is none; choose from \(Entry.names(choices))")
+            guard let entry = choices.first(where: { $0.name == part }) else {
+                throw ConfigurationError("\(option) \(text): \"\(part)\" is none; choose from \(ComparisonEntry.names(choices))")
             }
             entries.append(entry)
         }
@@ -86,40 +86,38 @@ struct ComparisonPlan {
 }
 
 extension ComparisonPlan.Context {
-    /// Throws `ConfigurationError` for a stride, level or strategy that cannot be.
+    /// - Throws: `ConfigurationError` for a stride, level or strategy that cannot be.
     fileprivate init(
-        _ context: Int, stride: Int?, _ asked: AttentionOptions, _ saved: SavedRun, named: [Entry]?, reference: Entry?
+        _ context: Int, stride: Int?, _ asked: AttentionOptions, _ saved: SavedRun, named: [ComparisonEntry]?, reference: ComparisonEntry?
     ) throws(ConfigurationError) {
-        func plan(_ entry: Entry) throws(ConfigurationError) -> EvaluationPlan {
+        func plan(_ mode: any AttentionMode.Type) throws(ConfigurationError) -> EvaluationPlan {
             var own = asked
-            own.attention = entry.rawValue
+            own.attention = mode.name
             // Each takes the options that are its own.
-            if entry != .policy { (own.guard, own.epsilon, own.epsilonDecay) = (nil, nil, nil) }
-            if entry != .policy, entry != .oracle { (own.alpha, own.beta, own.gamma) = (nil, nil, nil) }
-            if entry != .policy, entry != .energy { own.energy = nil }
-            if entry.namesNoLevels { own.basis = nil }
-            if entry != .performer { own.features = nil }
-            if entry != .nystrom { own.landmarks = nil }
+            own.mode.values = asked.mode.values.restricted(to: mode.options.flatMap(\.options))
+            if !(mode is any Strategy.Type) { own.basis = nil }
             return try EvaluationPlan(context: context, stride: stride, own, saved)
         }
-        let full = try plan(.full)
+        let full = try plan(FullAttention.self)
         self.context = context
         self.stride = full.stride
         levels = full.ranks.levels
         segment = full.ranks.segment
-        basis = try plan(.energy).ranks.basis
-        var holdsPolicy = false
-        if let ranks = saved.ranks, case .policy = ranks.strategy {
-            holdsPolicy = ranks.levels == levels && ranks.segment == segment
-        }
+        basis = try plan(EnergyRule.self).ranks.basis
+        let holdsPolicy = saved.ranks.map {
+            $0.isLearned && $0.levels == full.ranks.levels && $0.segment == full.ranks.segment
+        } ?? false
         // A policy that is asked for and not there is refused by name when it is read.
-        let wantsPolicy = holdsPolicy || named?.contains(.policy) == true || reference == .policy
-        var strategies: [Entry: Strategy] = [:]
-        for entry in Entry.allCases where !entry.isDerived && (entry != .policy || wantsPolicy) {
-            strategies[entry] = try plan(entry).ranks.strategy
+        let wantsPolicy = holdsPolicy || named?.contains(where: \.isLearned) == true || reference?.isLearned == true
+        var modes: [ComparisonEntry: any AttentionMode] = [:]
+        for entry in ComparisonEntry.all where entry.derived == nil && (!entry.isLearned || wantsPolicy) {
+            guard let mode = entry.type as? any AttentionMode.Type else { continue }
+            modes[entry] = try plan(mode).ranks.mode
         }
-        self.strategies = strategies
-        entries = Entry.allCases.filter { $0 == .full || named?.contains($0) ?? ($0 != .policy || holdsPolicy) }
-        self.reference = reference ?? (holdsPolicy ? .policy : .energy)
+        self.modes = modes
+        entries = ComparisonEntry.all.filter { $0.isFull || named?.contains($0) ?? (!$0.isLearned || holdsPolicy) }
+        // Of several policies, that of the checkpoint.
+        let own = saved.ranks.flatMap { ranks in ComparisonEntry.all.first { $0.name == ranks.name } }
+        self.reference = reference ?? (holdsPolicy ? own : nil) ?? ComparisonEntry(type: EnergyRule.self)
     }
 }

@@ -1,3 +1,4 @@
+import DynamicRank
 import Foundation
 
 extension Comparison {
@@ -56,7 +57,8 @@ extension Comparison.Row {
             names.joined(separator: " = "), number(token_perplexity.finite, 4), number(perplexity_ratio.finite, 5),
             number(log_ratio_standard_error, 5), number(flops.total / 1e9, 3), number(flops_ratio, 4),
             number(median_seconds, 3), number(seconds_ratio, 3),
-            ["performer", "nystrom"].contains(attention) ? "–" : "\(number(mean_score_rank, 1)):\(number(mean_value_rank, 1))",
+            AttentionRegistry.mode(named: attention) is any SoftmaxApproximation.Type
+                ? "–" : "\(number(mean_score_rank, 1)):\(number(mean_value_rank, 1))",
         ]
     }
 }

@@ -9,8 +9,8 @@ import Worker
 /// Collective: `drrl evaluate`. Each rank holds the whole model and takes a share of the windows; the report is the same
 /// on every rank, and rank 0 writes the per-token file.
 ///
-/// Throws `AgreedError` for what a user can mend, and `MPIError`.
-func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) throws -> TextEvaluation {
+/// - Throws: `AgreedError` for what a user can mend, and `MPIError`.
+func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) throws -> AttendedEvaluation {
     let isRoot = world.rank == 0
     let saved = try SavedModel(path: options.common.checkpoint, world: world)
     let model = saved.run.model
@@ -34,10 +34,10 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
         try table?.writeHeader(layers: model.layers)
     }
     let threads = try ThreadCount(asked: options.common.threads, world: world).threads
-    let isReduced = plan.ranks.strategy.namesLevels
+    let isReduced = plan.ranks.namesLevels
     let runner = try WindowRunner(
         saved, rows: plan.context, threads: threads,
-        reducing: isReduced ? "--attention \(plan.ranks.strategy.name)" : nil, world: world)
+        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, world: world)
     let engine = try runner.engine(plan.ranks, on: world)
     let run = try runner.run(text, engine, on: world)
 
@@ -51,19 +51,14 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     }
 
     let predicted = Double(text.windows.targets), total = run.nll
-    var share: Double?
-    if case .energy(let asked) = plan.ranks.strategy { share = asked }
-    var features: Int?, landmarks: Int?
-    if case .performer(let count) = plan.ranks.strategy { features = count }
-    if case .nystrom(let count) = plan.ranks.strategy { landmarks = count }
-    return TextEvaluation(
+    let evaluation = TextEvaluation(
         checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text, text_hash: stream.hash,
         tokenizer_hash: runner.saved.tokenizerHash, tokens: stream.tokens.count, predicted_tokens: text.windows.targets,
         words: stream.words, bytes: stream.bytes, context: plan.context, stride: plan.stride,
-        segment: plan.ranks.segment, attention: plan.ranks.strategy.name,
-        levels: isReduced ? plan.ranks.levels.map(\.description) : [], basis: isReduced ? plan.ranks.basis : nil, energy: share, features: features,
-        landmarks: landmarks, ranks: world.size, threads: threads, nll: total, token_perplexity: JSONNumber(exp(total / predicted)),
+        segment: plan.ranks.segment, attention: plan.ranks.name,
+        levels: isReduced ? plan.ranks.levels.map(\.description) : [], basis: isReduced ? plan.ranks.basis : nil, ranks: world.size, threads: threads, nll: total, token_perplexity: JSONNumber(exp(total / predicted)),
         word_perplexity: JSONNumber(exp(total / Double(stream.words))),
         bits_per_byte: total / log(2) / Double(stream.bytes),
         flops: run.flops, seconds: run.seconds, overhead_seconds: run.overheadSeconds, score_rank: run.scoreRank, value_rank: run.valueRank)
+    return AttendedEvaluation(evaluation, plan.ranks)
 }

@@ -11,7 +11,7 @@ struct EvaluationPlan {
     let stride: Int
     let ranks: RankOptions
 
-    /// Throws `ConfigurationError` for a window, stride, level or strategy that cannot be.
+    /// - Throws: `ConfigurationError` for a window, stride, level or strategy that cannot be.
     init(
         context asked: Int?, stride askedStride: Int?, _ attention: AttentionOptions, _ saved: SavedRun
     ) throws(ConfigurationError) {
@@ -29,7 +29,7 @@ struct EvaluationPlan {
             context: context)
     }
 
-    /// Throws `ConfigurationError` for a number of threads that cannot be.
+    /// - Throws: `ConfigurationError` for a number of threads that cannot be.
     static func check(threads: Int?) throws(ConfigurationError) {
         if let threads, !(1...1024).contains(threads) {
             throw ConfigurationError("--threads is \(threads); it must lie between 1 and 1024")
@@ -40,44 +40,23 @@ struct EvaluationPlan {
     private static func filled(_ asked: AttentionOptions, from saved: RankOptions?, context: Int) -> AttentionOptions {
         guard let saved else { return asked }
         var options = asked
-        let name = asked.attention ?? saved.strategy.name
+        let name = asked.attention ?? saved.name
         options.attention = name
-        switch saved.strategy {
-        case .fixed(let fixed) where name == "fixed" && asked.rank == nil && asked.level == nil:
-            options.level = fixed.map(\.description).joined(separator: ",")
-        case .energy(let share) where name == "energy" && asked.energy == nil:
-            options.energy = share
-        case .policy(let agent) where name == "policy" || name == "oracle":
-            options.fill(agent.reward)
-            if name == "policy", asked.guard == nil, asked.epsilon == nil, asked.epsilonDecay == nil {
-                options.guard = agent.tolerance == nil ? "off" : "on"
-                options.epsilon = agent.tolerance?.epsilon
-                options.epsilonDecay = agent.tolerance?.decay
+        // An unknown one is refused when it is resolved.
+        guard let mode = AttentionRegistry.mode(named: name) else { return options }
+        let kept = Dictionary(uniqueKeysWithValues: saved.mode.keptValues.map { ($0.option, $0.text) })
+        for group in mode.options
+        where !group.standsTogether || group.options.allSatisfy({ asked.mode.values[$0] == nil }) {
+            for option in group.options where asked.mode.values[option] == nil {
+                options.mode.values[option] = kept[option] ?? nil
             }
-        case .oracle(let weights) where name == "oracle": options.fill(weights)
-        case .performer(let features) where name == "performer" && asked.features == nil:
-            options.features = features
-        case .nystrom(let landmarks) where name == "nystrom" && asked.landmarks == nil:
-            options.landmarks = landmarks
-        default: break
         }
-        // A run at one fixed level has no list of its own, and needs none.
-        if case .fixed = saved.strategy {} else if !asked.namesLevels, name != "fixed" {
+        // A run at fixed levels has no list of its own, and needs none.
+        if type(of: saved.mode).listRefusal == nil, mode.listRefusal == nil, !asked.namesLevels {
             options.levels = saved.levels.map(\.description).joined(separator: ",")
         }
-        if asked.basis == nil, saved.strategy.namesLevels, !Strategy.withoutLevels.contains(name) {
-            options.basis = saved.basis.rawValue
-        }
+        if asked.basis == nil, saved.namesLevels, mode is any Strategy.Type { options.basis = saved.basis.rawValue }
         if asked.segment == nil, saved.segment >= 1, context % saved.segment == 0 { options.segment = saved.segment }
         return options
-    }
-}
-
-extension AttentionOptions {
-    /// Takes `weights` for those that were not asked for.
-    fileprivate mutating func fill(_ weights: RewardWeights) {
-        alpha = alpha ?? weights.alpha
-        beta = beta ?? weights.beta
-        gamma = gamma ?? weights.gamma
     }
 }

@@ -12,7 +12,7 @@ public struct StridedWindows: Sendable {
     /// Number of predicted tokens in all windows.
     public let targets: Int
 
-    /// Throws what `EvaluationWindows` throws. The stride lies between 1 and the context.
+    /// - Throws: what `EvaluationWindows` throws. The stride lies between 1 and the context.
     public init(tokens: Int, context: Int, stride: Int) throws(CorpusError) {
         targets = try EvaluationWindows(tokens: tokens, context: context).targets
         precondition(stride >= 1 && stride <= context, "stride \(stride) of windows of \(context)")

@@ -11,14 +11,11 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     public var text_hash, tokenizer_hash: String
     public var tokens, predicted_tokens, words, bytes: Int
     public var context, stride, segment: Int
-    /// Strategy; `levels` are those it chooses from, empty for full attention, and `energy` the share that energy keeps.
+    /// How it attended; `levels` are those that its strategy chooses from, empty where no level is named.
     public var attention: String
     public var levels: [String]
     /// Whose bases the levels are of; nil for a strategy that names none.
     public var basis: BasisSource?
-    public var energy: Double?
-    /// Of Performer attention, a head; of Nyström attention, a segment.
-    public var features, landmarks: Int?
     /// Processes, and threads of each.
     public var ranks, threads: Int
     /// Nats, over all predicted tokens.
@@ -34,21 +31,19 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
     /// Mean over the predicted tokens, by layer; d where no level is named.
     public var score_rank, value_rank: [Double]
 
-    /// A few lines for a person.
-    var lines: String {
+    /// A few lines for a person; `summary` says how it attended.
+    func lines(_ summary: String) -> String {
         func number(_ x: Double?, _ digits: Int) -> String { x.map { String(format: "%.\(digits)f", $0) } ?? "beyond all numbers" }
         func giga(_ x: Double) -> String { String(format: "%.3f G", x / 1e9) }
         let share = flops.full_attention > 0 ? String(format: "%.1f%%", 100 * flops.total / flops.full_attention) : "–"
-        let strategy = attention + (energy.map { " \($0)" } ?? "") + (features.map { ", \($0) features a head" } ?? "")
-            + (landmarks.map { ", \($0) landmarks a segment of \(segment) tokens" } ?? "")
         var lines = [
             "checkpoint  \(checkpoint), step \(step), tokenizer \(tokenizer_hash.prefix(12))",
             "text        \(text), \(text_hash.prefix(12)): \(tokens) tokens, \(words) words, \(bytes) bytes",
             "windows     context \(context), stride \(stride); \(ranks) rank\(ranks == 1 ? "" : "s"), "
                 + "\(threads) thread\(threads == 1 ? "" : "s") each",
             levels.isEmpty
-                ? "attention   \(strategy)"
-                : "attention   \(strategy), levels \(levels.joined(separator: ",")), segments of \(segment) tokens, "
+                ? "attention   \(summary)"
+                : "attention   \(summary), levels \(levels.joined(separator: ",")), segments of \(segment) tokens, "
                     + "\(basis?.rawValue ?? "no") bases",
             "perplexity  \(number(token_perplexity.finite, 4)) a token, \(number(word_perplexity.finite, 3)) a word; "
                 + "\(number(bits_per_byte, 5)) bits a byte",
@@ -64,5 +59,26 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
                 + "mean score rank \(number(score, 2)), value rank \(number(value, 2))")
         }
         return lines.joined(separator: "\n")
+    }
+}
+
+/// An evaluation with what its way of attending says of itself: in the JSON a key for each of its settings.
+struct AttendedEvaluation: Encodable {
+    let evaluation: TextEvaluation
+    /// Such as `energy`, `features`, `landmarks`.
+    let settings: [String: Double]
+    let summary: String
+
+    init(_ evaluation: TextEvaluation, _ ranks: RankOptions) {
+        self.evaluation = evaluation
+        settings = ranks.mode.settings
+        summary = ranks.mode.summary(segment: ranks.segment)
+    }
+
+    var lines: String { evaluation.lines(summary) }
+
+    func encode(to encoder: any Swift.Encoder) throws {
+        try evaluation.encode(to: encoder)
+        try settings.encode(to: encoder)
     }
 }

@@ -7,7 +7,7 @@ import Worker
 protocol Tool: ParsableCommand {
     /// Collective: does the work and returns what rank 0 prints; `arguments` are those it was parsed from.
     ///
-    /// Throws `AgreedError` for what a user can mend, and `MPIError`.
+    /// - Throws: `AgreedError` for what a user can mend, and `MPIError`.
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String
 }
 

@@ -9,7 +9,7 @@ struct WindowedText {
     let windows: StridedWindows
     let tokens: Buffer<Int32>
 
-    /// Throws `CorpusError` where there is nothing to predict.
+    /// - Throws: `CorpusError` where there is nothing to predict.
     init(_ tokens: Buffer<Int32>, context: Int, stride: Int) throws {
         self.tokens = tokens
         windows = try StridedWindows(tokens: tokens.count, context: context, stride: stride)
@@ -48,7 +48,7 @@ final class WindowRunner {
 
     /// Collective: for windows of at most `rows` tokens. Bases are read where `reducing` names what needs them.
     ///
-    /// Throws `AgreedError`, also where the checkpoint has no bases, and `MPIError`.
+    /// - Throws: `AgreedError`, also where the checkpoint has no bases, and `MPIError`.
     init(
         _ saved: consuming SavedModel, rows: Int, threads: Int, reducing: String?, world: borrowing Communicator
     ) throws {
@@ -69,7 +69,7 @@ final class WindowRunner {
 
     /// Collective: an engine of its own for a strategy, with the checkpoint's bases, and its policy where one decides.
     ///
-    /// Throws `AgreedError`, also for levels that cannot be and where the checkpoint has no such policy, and `MPIError`.
+    /// - Throws: `AgreedError`, also for levels that cannot be and where the checkpoint has no such policy, and `MPIError`.
     func engine(_ options: RankOptions, on world: borrowing Communicator) throws -> RankEngine {
         let engine = try agreed(on: world) {
             try RankEngine(
@@ -115,7 +115,7 @@ final class WindowRunner {
         try agreed(on: world) {
             guard windowNLL.allSatisfy(\.isFinite) else {
                 throw ConfigurationError(
-                    "\(saved.path): the loss with \(engine.options.strategy.name) attention is not finite; "
+                    "\(saved.path): the loss with \(engine.options.name) attention is not finite; "
                         + "use another checkpoint")
             }
         }

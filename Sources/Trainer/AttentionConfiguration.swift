@@ -2,68 +2,41 @@ import DynamicRank
 import Transformer
 
 extension RankOptions {
-    /// From the command line; `policy` where one may be trained. Throws `ConfigurationError` for a strategy, level, segment
-    /// or agent that cannot be.
+    /// From the command line; `learning` where a policy may be trained.
+    ///
+    /// - Throws: `ConfigurationError` for a strategy, level, segment or option of one that cannot be.
     public init(
-        _ options: AttentionOptions, policy: PolicyOptions? = nil, headWidth d: Int, context: Int
+        _ options: AttentionOptions, learning: LearningOptions? = nil, headWidth d: Int, context: Int
     ) throws(ConfigurationError) {
-        let name = options.attention ?? "full"
+        let name = options.attention ?? FullAttention.name
         let segment = try Self.segment(options.segment, context: context)
-        if name == "fixed", options.namesLevels {
+        guard let type = AttentionRegistry.mode(named: name) else {
+            let names = AttentionRegistry.modes.map { $0.name }
+            throw ConfigurationError("--attention \(name): choose \(AttentionRegistry.list(names, "or"))")
+        }
+        if let refusal = type.listRefusal, options.namesLevels {
             throw ConfigurationError(
                 "--levels, --rank-min, --rank-max and --rank-step list what a strategy chooses from; "
-                    + "--attention fixed runs at one: use --level or --rank")
+                    + "--attention \(name) \(refusal)")
         }
-        if name != "fixed", options.rank != nil || options.level != nil {
-            throw ConfigurationError("--rank and --level are for --attention fixed, not \(name)")
-        }
-        if name != "energy", name != "policy", options.energy != nil {
-            throw ConfigurationError("--energy is for --attention energy or policy, not \(name)")
-        }
-        try options.requireAgent(name)
-        if name != "policy" { try policy?.requireNone(name) }
-        try options.requireKernel(name)
-        let basis = try options.basisSource(name)
+        let given = options.mode.values.merging(learning?.values ?? OptionValues())
+        try AttentionRegistry.requireOwn(given, type)
+        let basis = try options.basisSource(type)
+        let list: [Level]
         do {
-            let levels = try Self.levels(options, headWidth: d)
-            switch name {
-            case "full": self.init(strategy: .full, levels: levels, segment: segment)
-            case "random": self.init(strategy: .random(), levels: levels, segment: segment)
-            case "energy":
-                self.init(strategy: .energy(try options.energyShare()), levels: levels, segment: segment)
-            case "fixed":
-                let fixed = try Self.fixedLevels(options)
-                for level in fixed { _ = try LevelList([level], headWidth: d) }
-                self.init(strategy: .fixed(fixed), levels: fixed, segment: segment)
-            case "policy":
-                self.init(strategy: .policy(try AgentOptions(options, policy)), levels: levels, segment: segment)
-            case "oracle":
-                self.init(strategy: .oracle(try options.rewardWeights()), levels: levels, segment: segment)
-            case "performer": self.init(strategy: try options.performer(headWidth: d), levels: levels, segment: segment)
-            case "nystrom": self.init(strategy: try options.nystrom(segment: segment), levels: levels, segment: segment)
-            default:
-                throw ConfigurationError(
-                    "--attention \(name): choose full, fixed, random, energy, policy, oracle, performer or nystrom")
-            }
-        } catch let error as LevelError {
-            throw ConfigurationError("\(error)")
-        } catch let error as ConfigurationError {
-            throw error
+            list = try Self.levels(options, headWidth: d)
         } catch {
             throw ConfigurationError("\(error)")
         }
-        if strategy.namesLevels { self.basis = basis }
+        try self.init(type, given, list, AttentionShape(headWidth: d, segment: segment))
+        if namesLevels { self.basis = basis }
     }
 
-    private static func fixedLevels(_ options: AttentionOptions) throws -> [Level] {
-        switch (options.rank, options.level) {
-        case (let rank?, nil):
-            guard rank >= 1 else { throw ConfigurationError("--rank is \(rank); it must be at least 1") }
-            return [Level(scoreRank: rank, valueRank: rank)]
-        case (nil, let text?):
-            return try text.split(separator: ",", omittingEmptySubsequences: false).map { try Level(parsing: String($0)) }
-        default: throw ConfigurationError("--attention fixed needs one of --rank R and --level S:V")
-        }
+    private init<Mode: AttentionMode>(
+        _ type: Mode.Type, _ given: OptionValues, _ list: [Level], _ shape: AttentionShape
+    ) throws(ConfigurationError) {
+        let mode = try Mode(given, for: shape)
+        self.init(mode: mode, levels: mode.levels(from: list), segment: shape.segment)
     }
 
     private static func levels(_ options: AttentionOptions, headWidth d: Int) throws -> [Level] {
@@ -94,31 +67,21 @@ extension RankOptions {
 
     /// What a person is told of attention that is not full.
     var summary: String? {
-        switch strategy {
-        case .full: nil
-        case .performer(let features): "performer, \(features) features a head"
-        case .nystrom(let landmarks): "nystrom, \(landmarks) landmarks for each segment of \(segment) tokens"
-        default:
-            "\(strategy.name), levels \(levels.map(\.description).joined(separator: ",")), segments of \(segment) tokens, "
-                + "\(basis.rawValue) bases"
-        }
+        if mode is FullAttention { return nil }
+        let own = mode.summary(segment: segment)
+        guard namesLevels else { return own }
+        return "\(own), levels \(levels.map(\.description).joined(separator: ",")), segments of \(segment) tokens, "
+            + "\(basis.rawValue) bases"
     }
 
     /// The command line's options that give these again, by name.
     var options: [(String, String?)] {
-        let isFixed: Bool
-        var own: [(String, String?)] = [("attention", strategy.name), ("segment", "\(segment)")]
-        switch strategy {
-        case .fixed(let fixed): own.append(("level", fixed.map(\.description).joined(separator: ","))); isFixed = true
-        case .energy(let share): own.append(("energy", "\(share)")); isFixed = false
-        case .policy(let agent): own += agent.options; isFixed = false
-        case .oracle(let weights): own += weights.options; isFixed = false
-        case .performer(let features): own.append(("features", "\(features)")); isFixed = false
-        case .nystrom(let landmarks): own.append(("landmarks", "\(landmarks)")); isFixed = false
-        case .full, .random: isFixed = false
+        var own: [(String, String?)] = [("attention", name), ("segment", "\(segment)")]
+        own += mode.values.map { ($0.option.name, $0.text) }
+        if namesLevels { own.append(("basis", basis.rawValue)) }
+        if type(of: mode).listRefusal == nil {
+            own.append(("levels", levels.map(\.description).joined(separator: ",")))
         }
-        if strategy.namesLevels { own.append(("basis", basis.rawValue)) }
-        if !isFixed { own.append(("levels", levels.map(\.description).joined(separator: ","))) }
         return own
     }
 }
@@ -129,11 +92,11 @@ extension AttentionOptions {
     /// Whether a list of levels is given, one by one or as a range.
     public var namesLevels: Bool { levels != nil || hasRange }
 
-    /// Throws `ConfigurationError` for a basis that is none, or one for a strategy that names no levels.
-    fileprivate func basisSource(_ strategy: String) throws(ConfigurationError) -> BasisSource {
+    /// - Throws: `ConfigurationError` for a basis that is none, or one where no level is named.
+    fileprivate func basisSource(_ mode: any AttentionMode.Type) throws(ConfigurationError) -> BasisSource {
         guard let basis else { return .resident }
-        guard !Strategy.withoutLevels.contains(strategy) else {
-            throw ConfigurationError("--basis is for --attention below full rank, not \(strategy)")
+        guard mode is any Strategy.Type else {
+            throw ConfigurationError("--basis is for --attention below full rank, not \(mode.name)")
         }
         guard let source = BasisSource(rawValue: basis) else {
             throw ConfigurationError(

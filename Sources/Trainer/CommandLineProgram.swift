@@ -51,7 +51,7 @@ public struct CommandLineProgram: Sendable {
 
     /// Deals with what parsing the command line of `options` threw: help that was asked for is shown by the root.
     ///
-    /// Throws `ConfigurationError` for a mistake, which sends on to `help`, and where help cannot be shown.
+    /// - Throws: `ConfigurationError` for a mistake, which sends on to `help`, and where help cannot be shown.
     public func settle<Options: ParsableArguments>(
         _ error: any Error, of options: Options.Type, help: String, isRoot: Bool
     ) throws(ConfigurationError) {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Corpus
+import DynamicRank
 import Foundation
 import Transformer
 import Yams
@@ -13,8 +14,8 @@ struct ConfigurationFile {
 
     /// Reads the file; or takes `text` for what it holds, where it is a pipe that only one process can read.
     ///
-    /// Throws `ConfigurationError` naming file, line and key: unreadable file, not a mapping, a key that is no option, a
-    /// key that stands twice, or a value of the wrong type.
+    /// - Throws: `ConfigurationError` naming file, line and key: unreadable file, not a mapping, a key that is no option, a
+    ///   key that stands twice, or a value of the wrong type.
     init(path: String, text: [UInt8]? = nil) throws(ConfigurationError) {
         let bytes: [UInt8]
         do {
@@ -92,10 +93,8 @@ struct ConfigurationFile {
     }
 
     /// Options of one strategy of attention that mean nothing to another.
-    private static let ofStrategies: Set = [
-        "rank", "level", "energy", "alpha", "beta", "gamma", "guard", "epsilon", "epsilon-decay", "features", "landmarks",
-        "basis", "rl-weight", "discount", "policy-update", "warm-start", "policy-seed", "new-policy", "freeze",
-    ]
+    private static let ofStrategies = Set(AttentionRegistry.options.map(\.name))
+        .union(["basis", "new-policy", "freeze"])
     private static let ranges: Set = ["rank-min", "rank-max", "rank-step"]
 
     /// The options of the file that one of the command line's excludes, or that are made for another value of it.
@@ -104,13 +103,18 @@ struct ConfigurationFile {
         var excluded: Set<String> = []
         if let strategy = value(of: "attention", in: typed), strategy != value(of: "attention") {
             excluded.formUnion(Self.ofStrategies)
-            if strategy == "fixed" { excluded.formUnion(Self.ranges.union(["levels"])) }
+            if AttentionRegistry.mode(named: strategy)?.listRefusal != nil {
+                excluded.formUnion(Self.ranges.union(["levels"]))
+            }
         }
-        for (names, others) in [
-            (["rank"], ["level"]), (["level"], ["rank"]), (["levels"], Array(Self.ranges)), (Array(Self.ranges), ["levels"]),
-            (["context"], ["segment"]), (["tokenizer"], ["vocab-size"]), (["vocab-size"], ["tokenizer"]),
-            (["width", "heads"], ["levels", "level", "rank"]), (["guard"], ["epsilon", "epsilon-decay"]),
-        ] where !given.isDisjoint(with: names) {
+        let exclusions: [(names: Set<String>, others: Set<String>)] = [
+            (["levels"], Self.ranges), (Self.ranges, ["levels"]), (["context"], ["segment"]),
+            (["tokenizer"], ["vocab-size"]), (["vocab-size"], ["tokenizer"]), (["width", "heads"], ["levels"]),
+        ]
+        let ofModes = AttentionRegistry.options.flatMap { option -> [(names: Set<String>, others: Set<String>)] in
+            [([option.name], option.excludes), (option.restsOn, [option.name])]
+        }
+        for (names, others) in exclusions + ofModes where !given.isDisjoint(with: names) {
             excluded.formUnion(others)
         }
         // Rates and steps of the file hold as long as they can.

@@ -3,60 +3,66 @@ import Foundation
 import Transformer
 import Worker
 
-/// One line of `metrics.jsonl`. Loss in nats per token; times in seconds.
+/// What the trainer adds to a step's own numbers; every rank has them whole.
+extension Metric {
+    /// Tokens of the batch over `seconds`, all ranks together.
+    public static let tokensPerSecond = Metric("tokens_per_second", .same)
+    /// Training FLOPs per second over the measured SGEMM rate of all ranks.
+    public static let sgemmShare = Metric("sgemm_share", .same)
+    /// After an evaluation: exp(NLL / tokens), exp(NLL / words of the original text), NLL / ln 2 / its bytes.
+    public static let validPerplexity = Metric("valid_perplexity", .same, mayBeNull: true)
+    public static let validWordPerplexity = Metric("valid_word_perplexity", .same, mayBeNull: true)
+    public static let validBitsPerByte = Metric("valid_bits_per_byte", .same, mayBeNull: true)
+}
+
+/// One line of `metrics.jsonl`: an object of the step and of each metric that it has, by key. Keys that this version does
+/// not know, and values that are no numbers, are no obstacle to reading it.
 public struct MetricsLine: Codable, Equatable, Sendable {
     public var step: Int
-    public var loss: Double
-    public var lr: Double
-    public var grad_norm: Double
-    public var tokens_per_second: Double
-    /// Training FLOPs per second over the measured SGEMM rate of all ranks.
-    public var sgemm_share: Double
-    public var exposed_comm_seconds: Double
-    public var seconds: Double
-    /// Where attention is not full: attention FLOPs executed, upkeep's part of them, and the share that full attention
-    /// would have executed more; where levels are named, mean ranks over layers and segments.
-    public var score_rank: Double?
-    public var value_rank: Double?
-    public var attention_flops: Double?
-    public var upkeep_flops: Double?
-    public var attention_flops_saved: Double?
-    /// In steps that looked at the bases: how many were kept, turned by orthogonal iteration and decomposed again, the FLOPs
-    /// of finding out which, of iterations and of decompositions, and the seconds of all heads.
-    public var bases_kept: Int?
-    public var bases_iterated: Int?
-    public var bases_decomposed: Int?
-    public var basis_check_flops: Double?
-    public var basis_iteration_flops: Double?
-    public var basis_decomposition_flops: Double?
-    public var basis_seconds: Double?
-    /// Longest time of a rank for what goes on beside attention itself, in seconds.
-    public var overhead_seconds: Double?
-    /// Under a policy: the parts of `attention_flops` that it and its spectral norms took, mean reward of a segment, mean
-    /// entropy in nats, ε_t, and the share of actions that the guard masked.
-    public var policy_flops: Double?
-    public var guard_flops: Double?
-    public var reward: Double?
-    public var policy_entropy: Double?
-    public var epsilon: Double?
-    public var masked_share: Double?
-    /// Null where the number is beyond all numbers.
-    public var valid_perplexity: JSONNumber?
-    public var valid_word_perplexity: JSONNumber?
-    public var valid_bits_per_byte: JSONNumber?
+    /// Not finite where the line has null.
+    private var numbers: [Metric: Double] = [:]
 
-    public init(
-        step: Int, loss: Double, lr: Double, grad_norm: Double, tokens_per_second: Double, sgemm_share: Double,
-        exposed_comm_seconds: Double, seconds: Double
-    ) {
+    public init(step: Int, _ metrics: MetricValues = MetricValues()) {
         self.step = step
-        self.loss = loss
-        self.lr = lr
-        self.grad_norm = grad_norm
-        self.tokens_per_second = tokens_per_second
-        self.sgemm_share = sgemm_share
-        self.exposed_comm_seconds = exposed_comm_seconds
-        self.seconds = seconds
+        for (metric, value) in metrics.all { self[metric] = value }
+    }
+
+    /// Nil where the line does not have it; not finite where it is null there.
+    public subscript(metric: Metric) -> Double? {
+        get { numbers[metric] }
+        set { numbers[metric] = newValue }
+    }
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        let intValue: Int? = nil
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { return nil }
+
+        static let step = Key(stringValue: "step")
+    }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        step = try container.decode(Int.self, forKey: .step)
+        for key in container.allKeys where key.stringValue != Key.step.stringValue {
+            guard let number = try? container.decode(JSONNumber.self, forKey: key) else { continue }
+            numbers[Metric(key.stringValue, .same, mayBeNull: true)] = number.value
+        }
+    }
+
+    public func encode(to encoder: any Swift.Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(step, forKey: .step)
+        for (metric, value) in numbers {
+            let key = Key(stringValue: metric.key)
+            if metric.mayBeNull {
+                try container.encode(JSONNumber(value), forKey: key)
+            } else {
+                try container.encode(value, forKey: key)
+            }
+        }
     }
 }
 
@@ -66,7 +72,8 @@ public struct MetricsFile: ~Copyable {
     private let path: String
 
     /// Opens the file for a run that goes on after `step`, dropping the lines of later steps and any half line.
-    /// Throws `ConfigurationError` where it cannot be read or opened, `CorpusError` where it cannot be written.
+    ///
+    /// - Throws: `ConfigurationError` where it cannot be read or opened, `CorpusError` where it cannot be written.
     public init(_ directory: RunDirectory, after step: Int) throws {
         try Self.dropLines(after: step, directory)
         let descriptor = open(directory.metrics, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
@@ -99,7 +106,7 @@ public struct MetricsFile: ~Copyable {
 
     deinit { _ = close(descriptor) }
 
-    /// Throws `ConfigurationError` when the line could not be written whole.
+    /// - Throws: `ConfigurationError` when the line could not be written whole, or has a number that JSON has not.
     public func append(_ line: MetricsLine) throws(ConfigurationError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys

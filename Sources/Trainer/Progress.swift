@@ -27,11 +27,11 @@ final class Progress {
     func step(_ line: MetricsLine) {
         timed.steps += 1
         lastEvaluating = monotonicSeconds()
-        timed.seconds += line.seconds
+        timed.seconds += line[.seconds] ?? 0
         guard isTerminal || line.step % interval == 0 || line.step == steps || timed.steps == 1 else { return }
         let left = Double(steps - line.step) * timed.seconds / Double(timed.steps)
-        let text = "step \(padded("\(line.step)", "\(steps)".count))/\(steps)  loss \(fixed(line.loss, 4))"
-            + "  \(padded(grouped(line.tokens_per_second), 7)) tokens/s  \(padded(percent(line.sgemm_share), 4)) of SGEMM"
+        let text = "step \(padded("\(line.step)", "\(steps)".count))/\(steps)  loss \(fixed(line[.loss] ?? .nan, 4))"
+            + "  \(padded(grouped(line[.tokensPerSecond] ?? 0), 7)) tokens/s  \(padded(percent(line[.sgemmShare] ?? 0), 4)) of SGEMM"
             + attention(line) + "  ETA \(duration(left))"
         if isTerminal {
             print("\r\u{1B}[K" + text, terminator: "")
@@ -58,7 +58,7 @@ final class Progress {
 
     /// Mean ranks and what they save, where attention runs below full rank.
     private func attention(_ line: MetricsLine) -> String {
-        guard let score = line.score_rank, let value = line.value_rank, let saved = line.attention_flops_saved else {
+        guard let score = line[.scoreRank], let value = line[.valueRank], let saved = line[.attentionFLOPsSaved] else {
             return ""
         }
         return "  rank \(fixed(score, 1)):\(fixed(value, 1)), \(percent(saved)) of attention FLOPs saved"

@@ -45,7 +45,7 @@ public struct RunConfiguration: Sendable, Equatable {
     /// Resolves `arguments` (without the program's name), reading `--config` where it is given.
     ///
     /// - Parameter pipe: what the configuration file holds, where it is a pipe that only one process could read.
-    /// Throws `ConfigurationError` for a value that cannot be, and ArgumentParser's errors, a request for help among them.
+    /// - Throws: `ConfigurationError` for a value that cannot be, and ArgumentParser's errors, a request for help among them.
     public init(arguments: [String], pipe: [UInt8]? = nil) throws {
         let typed = Arguments.joiningNegativeNumbers(arguments)
         var options = try TrainOptions.parse(typed)
@@ -58,7 +58,7 @@ public struct RunConfiguration: Sendable, Equatable {
 
     /// What the configuration file that `arguments` name holds, if it is a pipe, which can be read once; nil otherwise.
     ///
-    /// Throws `ConfigurationError` where it cannot be read.
+    /// - Throws: `ConfigurationError` where it cannot be read.
     static func pipe(in arguments: [String]) throws(ConfigurationError) -> [UInt8]? {
         guard let path = (try? TrainOptions.parse(Arguments.joiningNegativeNumbers(arguments)))?.config,
             fileExists(path), !SystemFile.isRegular(path)
@@ -97,12 +97,14 @@ public struct RunConfiguration: Sendable, Equatable {
             vocabularySize: max(1, vocabularySize), context: context, width: width, heads: heads, layers: layers,
             dropout: dropout)
         ranks = try RankOptions(
-            options.attention, policy: options.policy, headWidth: shape.headWidth, context: context)
+            options.attention, learning: options.learning, headWidth: shape.headWidth, context: context)
         startsPolicy = options.policy.newPolicy
         freezesModel = options.policy.freeze
-        if freezesModel {
-            guard case .policy = ranks.strategy else {
-                throw ConfigurationError("--freeze leaves only a policy to learn; it needs --attention policy")
+        if !ranks.isLearned {
+            let learned = AttentionRegistry.list(AttentionRegistry.strategies.filter { $0.isLearned }.map { $0.name }, "or")
+            if startsPolicy { throw ConfigurationError("--new-policy is for --attention \(learned), not \(ranks.name)") }
+            if freezesModel {
+                throw ConfigurationError("--freeze leaves only a policy to learn; it needs --attention \(learned)")
             }
         }
         layerShards = options.grid.layerShards ?? 1
@@ -222,9 +224,10 @@ public struct RunConfiguration: Sendable, Equatable {
 
     /// The same options as a configuration file. It does not say where the run lies, so that it may be moved.
     ///
-    /// Throws `YamlError` where the library cannot write them.
+    /// - Throws: `YamlError` where the library cannot write them.
     public func yaml() throws -> String {
-        let texts: Set = ["train", "valid", "tokenizer", "levels", "level", "guard"]
+        let texts = Set(["train", "valid", "tokenizer", "levels"])
+            .union(AttentionRegistry.options.filter { $0.kind == .text }.map(\.name))
         let pairs = options.map { name, value in
             (Node(name), texts.contains(name) ? Node(value, Tag(.str), .doubleQuoted) : Node(value))
         }

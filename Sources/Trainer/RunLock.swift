@@ -9,7 +9,7 @@ import Darwin
 struct RunLock: ~Copyable {
     private let descriptor: Int32
 
-    /// Throws `ConfigurationError` when another job holds the directory.
+    /// - Throws: `ConfigurationError` when another job holds the directory.
     init(_ directory: RunDirectory) throws(ConfigurationError) {
         let path = directory.path + "/.lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)

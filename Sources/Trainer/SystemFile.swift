@@ -71,8 +71,8 @@ public enum SystemFile {
         guard rename(path, other) == 0 else { throw Refusal(code: errno) }
     }
 
-    /// Throws `ConfigurationError` where `path`, given to `option`, begins with a `~` that the shell has left and no
-    /// directory of that name is there.
+    /// - Throws: `ConfigurationError` where `path`, given to `option`, begins with a `~` that the shell has left and no
+    ///   directory of that name is there.
     static func requireExpanded(_ path: String, option: String) throws(ConfigurationError) {
         let first = path.prefix { $0 != "/" }
         guard first.hasPrefix("~"), !fileExists(String(first)) else { return }

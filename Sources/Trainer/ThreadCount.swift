@@ -13,7 +13,7 @@ public struct ThreadCount {
 
     /// Collective. The number asked for; or all cores of a rank that is bound to some; or this rank's share of the node.
     ///
-    /// Throws `MPIError`, and `ProcessError` where the affinity mask cannot be read.
+    /// - Throws: `MPIError`, and `ProcessError` where the affinity mask cannot be read.
     public init(asked: Int?, world: borrowing Communicator) throws {
         let usable = try Affinity.usableCores()
         neighbours = try world.splitShared().size

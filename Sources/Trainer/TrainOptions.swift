@@ -1,12 +1,13 @@
 import ArgumentParser
 import Corpus
+import DynamicRank
 import Kernels
 
 extension Precision: ExpressibleByArgument {}
 extension SpecialText: ExpressibleByArgument {}
 
 /// A seed as it is typed. Throws `ValidationError` for what is none.
-@Sendable private func seedNumber(_ text: String) throws -> UInt64 {
+@Sendable func seedNumber(_ text: String) throws -> UInt64 {
     guard let seed = UInt64(text) else {
         throw ValidationError("a seed is a whole number from 0 to \(UInt64.max)")
     }
@@ -33,6 +34,7 @@ struct TrainOptions: ParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: StepOptions
     @OptionGroup(title: "Attention") var attention: AttentionOptions
+    @OptionGroup(title: "Policy") var learning: LearningOptions
     @OptionGroup(title: "Policy") var policy: PolicyOptions
     @OptionGroup(title: "Grid") var grid: GridOptions
     @OptionGroup(title: "Run") var run: RunOptions
@@ -74,17 +76,11 @@ struct ModelOptions: ParsableArguments {
 
 /// How attention runs, as both programs ask it; `RankOptions.init(_:headWidth:context:)` resolves it.
 public struct AttentionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("full; low rank: fixed (at --rank or --level), random, energy, policy, oracle; or performer, nystrom (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
+    @Option(help: ArgumentHelp("\(FullAttention.name); low rank: \(Self.strategies); or \(Self.approximations) (default: full, or what a checkpoint to evaluate was trained with).", valueName: "strategy"))
     public var attention: String?
 
     @Option(help: ArgumentHelp("Nested pairs score rank:value rank, cheapest first (default at head width 64: 2:8,4:16,4:24,4:32,8:32,16:32).", valueName: "s:v,…"))
     public var levels: String?
-
-    @Option(help: ArgumentHelp("For fixed: this rank for scores and values.", valueName: "r"))
-    public var rank: Int?
-
-    @Option(help: ArgumentHelp("For fixed: a score rank and a value rank, or such a pair for each layer, apart by commas.", valueName: "s:v"))
-    public var level: String?
 
     @Option(help: ArgumentHelp("Levels r:r instead, from this rank (default with its like: 16)", valueName: "r"))
     public var rankMin: Int?
@@ -101,53 +97,17 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Below full rank, in evaluation: resident, the bases of training, or online, refined from each sequence's own earlier segments (default: resident).", valueName: "basis"))
     public var basis: String?
 
-    @Option(help: ArgumentHelp("For energy, and for the policy's warm start: share of the spectrum's energy to keep (default: 0.95).", valueName: "share"))
-    public var energy: Double?
+    /// What one strategy or several are told.
+    @OptionGroup public var mode: ModeOptions
 
-    @Option(help: ArgumentHelp("For policy and oracle: the reward's weight of the outputs' similarity (default: 1).", valueName: "α"))
-    public var alpha: Double?
-
-    @Option(help: ArgumentHelp("… of the FLOPs (default: 0.4)", valueName: "β"))
-    public var beta: Double?
-
-    @Option(help: ArgumentHelp("… of the change in the scores (default: 0.1).", valueName: "γ"))
-    public var gamma: Double?
-
-    @Option(help: ArgumentHelp("For policy: on, or off to let it take any level (default: on).", valueName: "on|off"))
-    public var `guard`: String?
-
-    @Option(help: ArgumentHelp("The guard's largest change in the scores, at first (default: \(GuardDefaults.epsilon)).", valueName: "ε"))
-    public var epsilon: Double?
-
-    @Option(help: ArgumentHelp("What it is multiplied by each step (default: \(GuardDefaults.decay)).", valueName: "share"))
-    public var epsilonDecay: Double?
-
-    @Option(help: ArgumentHelp("For performer: random features a head (default: twice the head width).", valueName: "m"))
-    public var features: Int?
-
-    @Option(help: ArgumentHelp("For nystrom: landmarks a segment (default: 8).", valueName: "n"))
-    public var landmarks: Int?
+    private static let strategies = AttentionRegistry.strategies.map { $0.name }.joined(separator: ", ")
+    private static let approximations = AttentionRegistry.approximations.map { $0.name }.joined(separator: ", ")
 
     public init() {}
 }
 
-/// How the policy learns, beside `AttentionOptions`.
+/// Where a policy begins, and whether it alone learns.
 public struct PolicyOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Weight λ of the policy's loss (default: 1).", valueName: "λ"))
-    public var rlWeight: Double?
-
-    @Option(help: ArgumentHelp("What a return keeps of the next segment's, 0 to 1 (default: 0.5).", valueName: "share"))
-    public var discount: Double?
-
-    @Option(help: ArgumentHelp("reinforce, or ppo: three epochs on the clipped ratio (default: reinforce).", valueName: "rule"))
-    public var policyUpdate: String?
-
-    @Option(help: ArgumentHelp("Steps that first imitate the energy rule (default: 0).", valueName: "n"))
-    public var warmStart: Int?
-
-    @Option(help: ArgumentHelp("Decides the policy's first weights and its draws (default: --seed).", valueName: "n"), transform: seedNumber)
-    public var policySeed: UInt64?
-
     @Flag(help: "Let a policy begin on a checkpoint that has none for these levels.")
     public var newPolicy = false
 

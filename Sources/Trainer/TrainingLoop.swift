@@ -82,10 +82,10 @@ final class TrainingLoop {
         }
         if let first, let last {
             progress?.say("done       \(run.steps) steps in \(duration(monotonicSeconds() - start)); loss "
-                + "\(fixed(first.loss, 4)) at step \(first.step), \(fixed(last.loss, 4)) at step \(last.step)")
-            if let perplexity = last.valid_perplexity {
+                + "\(fixed(first[.loss] ?? .nan, 4)) at step \(first.step), \(fixed(last[.loss] ?? .nan, 4)) at step \(last.step)")
+            if let perplexity = last[.validPerplexity] {
                 let entries = grouped(Double(worker.configuration.vocabularySize))
-                progress?.say("learnt     held-out perplexity \(fixed(perplexity.value, 2)) a token, where guessing among "
+                progress?.say("learnt     held-out perplexity \(fixed(perplexity, 2)) a token, where guessing among "
                     + "\(entries) entries gives \(entries)")
             }
         }
@@ -95,40 +95,10 @@ final class TrainingLoop {
     private func isDue(_ step: Int, every interval: Int) -> Bool { interval > 0 && step % interval == 0 }
 
     private func metricsLine(_ report: StepReport) -> MetricsLine {
-        let rate = Double(worker.options.batch * worker.configuration.context) / report.seconds
-        var line = MetricsLine(
-            step: report.step, loss: report.loss, lr: Double(report.learningRate), grad_norm: report.gradientNorm,
-            tokens_per_second: rate,
-            sgemm_share: tokenFLOPs * rate / sgemmRate,
-            exposed_comm_seconds: report.exposedSeconds, seconds: report.seconds)
-        if run.ranks.strategy != .full {
-            let attention = report.attention
-            if run.ranks.strategy.namesLevels {
-                line.score_rank = attention.scoreRank
-                line.value_rank = attention.valueRank
-            }
-            line.attention_flops = attention.flops
-            line.upkeep_flops = attention.upkeepFLOPs
-            line.attention_flops_saved = 1 - attention.flops / attention.fullFLOPs
-            line.overhead_seconds = report.overheadSeconds
-            if let bases = attention.bases {
-                line.bases_kept = bases.kept
-                line.bases_iterated = bases.iterated
-                line.bases_decomposed = bases.decomposed
-                line.basis_check_flops = bases.checkFLOPs
-                line.basis_iteration_flops = bases.iterationFLOPs
-                line.basis_decomposition_flops = bases.decompositionFLOPs
-                line.basis_seconds = bases.seconds
-            }
-            if let lesson = attention.lesson {
-                line.policy_flops = attention.policyFLOPs
-                line.guard_flops = attention.guardFLOPs
-                line.reward = lesson.reward
-                line.policy_entropy = lesson.entropy
-                line.epsilon = lesson.tolerance
-                line.masked_share = lesson.maskedShare
-            }
-        }
+        let rate = Double(worker.options.batch * worker.configuration.context) / report[.seconds]
+        var line = MetricsLine(step: report.step, report.metrics)
+        line[.tokensPerSecond] = rate
+        line[.sgemmShare] = tokenFLOPs * rate / sgemmRate
         return line
     }
 
@@ -155,9 +125,9 @@ final class TrainingLoop {
             progress?.say("valid      step \(step): left out, as a signal asked")
             return .stopped(signal)
         }
-        line.valid_perplexity = JSONNumber(report.perplexity)
-        line.valid_word_perplexity = JSONNumber(report.wordPerplexity)
-        line.valid_bits_per_byte = JSONNumber(report.bitsPerByte)
+        line[.validPerplexity] = report.perplexity
+        line[.validWordPerplexity] = report.wordPerplexity
+        line[.validBitsPerByte] = report.bitsPerByte
         let part = tokens < heldOut.shard.count ? "first \(grouped(Double(tokens))) tokens, " : ""
         progress?.say("valid      step \(step): perplexity \(fixed(report.perplexity, 3)) a token, "
             + "\(fixed(report.wordPerplexity, 2)) a word; \(fixed(report.bitsPerByte, 4)) bits a byte  "

@@ -8,7 +8,7 @@ public struct BatchSource: Sendable {
     public let windows: TrainingWindows
     private let order: SampleOrder
 
-    /// Throws `CorpusError` when the shard is shorter than one context.
+    /// - Throws: `CorpusError` when the shard is shorter than one context.
     public init(shard: Shard, context: Int, seed: UInt64) throws(CorpusError) {
         self.shard = shard
         windows = try TrainingWindows(tokens: shard.count, context: context)

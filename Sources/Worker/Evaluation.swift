@@ -62,7 +62,7 @@ extension Worker {
     /// - Parameter stopRequest: number of the signal that asked this rank to stop, 0 for none; asked about once a second.
     /// - Parameter progress: told the share of this rank's windows that is done, about once a second.
     /// - Returns: the report, or the number of the signal that interrupted it; the same on every rank.
-    /// Throws `CorpusError` where there are fewer than two tokens, and `MPIError`.
+    /// - Throws: `CorpusError` where there are fewer than two tokens, and `MPIError`.
     public func evaluate(
         _ text: HeldOutTokens, stopRequest: () -> Int32 = { 0 }, progress: (Double) -> Void = { _ in }
     ) throws -> Result<EvaluationReport, EvaluationStopped> {
@@ -129,7 +129,7 @@ extension Worker {
 
     /// Collective: whether the weights as they stand give a finite loss on the sequences that each replica reads next.
     ///
-    /// Throws `MPIError`.
+    /// - Throws: `MPIError`.
     public func givesFiniteLoss() throws -> Bool {
         let lowRank = ranks.evaluationPass(of: stage)
         let nll = Buffer<Double>(uninitialized: stage.capacity)

@@ -10,7 +10,7 @@ public struct MemoryEstimate: Sendable {
     /// For the stage that `topology` gives this rank.
     ///
     /// - Parameter tracedSteps: rows that the trace of levels, which rank 0 holds, will have at the end.
-    /// Throws `ConfigurationError` when there are more stages than layers.
+    /// - Throws: `ConfigurationError` when there are more stages than layers.
     public init(
         _ configuration: ModelConfiguration, _ options: TrainingOptions, _ topology: Topology, ranks: RankOptions,
         threads: Int, tracedSteps: Int
@@ -45,33 +45,22 @@ public struct MemoryEstimate: Sendable {
         bytes = 4 * (Double(configuration.parameterCount) + kept + 24 * 1_048_576)
     }
 
-    /// Bytes of Grams, bases, policy and trace, or of Performer's directions and states.
+    /// Bytes of Grams, bases and trace, where levels are named, and of what the way of attending holds beside them.
     private static func attention(
         _ configuration: ModelConfiguration, _ ranks: RankOptions, layers: Int, sequences: Int, threads: Int,
         tracedSteps: Int
     ) -> Double {
-        let L = Double(configuration.context), d = Double(configuration.headWidth), H = Double(configuration.heads)
-        if case .performer(let features) = ranks.strategy {
-            let m = Double(features), chunks = (L / 64).rounded(.up)
-            let workspace = 4 * 64 * m + (chunks + 2) * m * (d + 1) + L
-            return 4 * (Double(layers) * H * m * d + Double(threads) * workspace)
-        }
-        guard ranks.strategy.namesLevels else { return 0 }
+        let share = RankShare(layers: layers, sequences: sequences, threads: threads)
+        let own = ranks.mode.bytes(configuration, ranks, on: share)
+        guard ranks.namesLevels else { return own }
         let entries = RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
         let segments = Double(ranks.segments(of: configuration.context))
-        var bytes = 8 * Double(layers * entries) * 2
+        return own + 8 * Double(layers * entries) * 2
             + Double(tracedSteps) * (28 * Double(configuration.layers) * segments + 12)
-        if case .policy = ranks.strategy {
-            let shape = PolicyShape(inputWidth: configuration.width, levels: ranks.levels.count)
-            let parameters = shape.parameters.reduce(0) { $0 + $1.count }
-            // Values, gradients and two moments; what its encoder keeps of every segment, some 4 KiB of numbers.
-            bytes += 16 * Double(parameters) + 4 * 4096 * Double(layers * sequences) * segments
-        }
-        return bytes
     }
 
-    /// Throws `ConfigurationError` where `ranks` such ranks do not fit into this node's memory, or one does not fit into the
-    /// address space that the system leaves it.
+    /// - Throws: `ConfigurationError` where `ranks` such ranks do not fit into this node's memory, or one does not fit into the
+    ///   address space that the system leaves it.
     public func requireFit(ranks: Int, threads: Int) throws(ConfigurationError) {
         if let memory = MemoryLimits.memory, bytes * Double(ranks) > memory {
             throw ConfigurationError(

@@ -27,8 +27,8 @@ public enum MemoryLimits {
         }
     }
 
-    /// Throws `ConfigurationError` where `bytes`, OpenBLAS's buffers for `threads` and what start-up still takes exceed the
-    /// address space that a limit (`ulimit -v`, a batch system's virtual memory) leaves this process.
+    /// - Throws: `ConfigurationError` where `bytes`, OpenBLAS's buffers for `threads` and what start-up still takes exceed the
+    ///   address space that a limit (`ulimit -v`, a batch system's virtual memory) leaves this process.
     public static func requireAddressSpace(bytes: Double, threads: Int) throws(ConfigurationError) {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max,

@@ -90,7 +90,7 @@ extension CheckpointReader {
             progress: [Int64(step), try scalar(CheckpointLayout.dataCursor), hasBases ? 1 : 0, lack == nil ? 1 : 0])
     }
 
-    /// Throws `ConfigurationError` where a run of this model, seed and tokenizer cannot go on from here.
+    /// - Throws: `ConfigurationError` where a run of this model, seed and tokenizer cannot go on from here.
     fileprivate borrowing func requireSame(
         _ saved: SavedRun, as configuration: ModelConfiguration, seed wanted: UInt64, tokenizerHash: String
     ) throws {

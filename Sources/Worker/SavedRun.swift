@@ -20,7 +20,7 @@ public struct SavedRun: Codable, Equatable, Sendable {
         self.precision = precision
     }
 
-    /// Throws `ConfigurationError` where a run of shape `wanted` cannot go on from here, the checkpoint at `path`.
+    /// - Throws: `ConfigurationError` where a run of shape `wanted` cannot go on from here, the checkpoint at `path`.
     public func requireSameModel(_ wanted: ModelConfiguration, path: String) throws(ConfigurationError) {
         guard let mismatch = mismatch(with: wanted) else { return }
         throw ConfigurationError(

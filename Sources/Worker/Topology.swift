@@ -9,7 +9,7 @@ public struct Topology: Equatable, Sendable {
     /// Stages: each holds a share of the layers.
     public let stages: Int
 
-    /// Throws `ConfigurationError` when `stages` does not divide the world, naming the sizes that would do.
+    /// - Throws: `ConfigurationError` when `stages` does not divide the world, naming the sizes that would do.
     public init(rank: Int, worldSize: Int, stages: Int) throws(ConfigurationError) {
         guard stages >= 1 else {
             throw ConfigurationError("--layer-shards is \(stages); it must be at least 1")

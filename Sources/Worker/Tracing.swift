@@ -10,7 +10,7 @@ extension Worker {
         try grid.world.allreduce(sums.values, .sum)
         guard grid.topology.rank == 0 else { return }
         trace.append(
-            TraceStep(step: number, sums: sums, headWidth: configuration.headWidth, epsilon: ranks.lesson?.tolerance))
+            TraceStep(step: number, sums: sums, headWidth: configuration.headWidth, epsilon: ranks.policyReport?.tolerance))
     }
 }
 

@@ -1,4 +1,3 @@
-import DynamicRank
 import Transformer
 
 /// What decides a training step, besides the model and the data.
@@ -31,46 +30,6 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
         self.seed = seed
         frozen = freezesModel
     }
-}
-
-/// What attention ran at and executed in a step, over all ranks; FLOPs as the kernels count them.
-public struct AttentionReport: Sendable {
-    /// Projections, scores, values, upkeep of the bases, policy and guard, forward and backward.
-    public let flops: Double
-    /// Of these, Grams, bases and their folding into weights.
-    public let upkeepFLOPs: Double
-    /// Of these, the policy, its training and its rewards.
-    public let policyFLOPs: Double
-    /// Of these, the guard's and the state's spectral norms.
-    public let guardFLOPs: Double
-    /// What projections, scores and values of full attention would execute in the same tiles.
-    public let fullFLOPs: Double
-    /// Mean ranks over layers and segments.
-    public let scoreRank, valueRank: Double
-    /// What became of the bases; nil in steps that did not look at them.
-    public let bases: BasisReport?
-    /// What the policy learnt; nil where none decides.
-    public let lesson: Lesson?
-}
-
-/// What a step did; the same on every rank.
-public struct StepReport: Sendable {
-    /// Number of the step, from 1.
-    public let step: Int
-    /// Mean negative log-likelihood of the batch's targets, in nats, before the update.
-    public let loss: Double
-    public let learningRate: Float
-    /// Global norm of the gradient, before clipping.
-    public let gradientNorm: Double
-    /// Longest time any rank waited for gradient sums that the backward pass did not hide.
-    public let exposedSeconds: Double
-    /// Longest time any rank spent on Grams, bases, their folding, policy and guard, waiting for others' sums included.
-    public let overheadSeconds: Double
-    /// Time of the whole step.
-    public let seconds: Double
-    public let attention: AttentionReport
-    /// Number of the signal that asked a rank to stop, the highest where ranks heard several; 0 for none.
-    public let stopRequest: Int32
 }
 
 /// A number that is not finite where training needs one that is: a loss, a gradient, or what an update left.

@@ -28,8 +28,8 @@ public final class Worker {
     /// Makes a rank's part of the model, with its initial weights.
     ///
     /// - Parameter traceEvery: steps between rows of `trace`; 0 for none.
-    /// Throws `ConfigurationError` when the batch has fewer sequences than there are replicas, or there are more stages
-    /// than layers; `LevelError` for levels that are not nested or exceed the head width.
+    /// - Throws: `ConfigurationError` when the batch has fewer sequences than there are replicas, or there are more stages
+    ///   than layers; `LevelError` for levels that are not nested or exceed the head width.
     public init(
         grid: Grid, configuration: ModelConfiguration, options: TrainingOptions, ranks: RankOptions,
         source: BatchSource, team: Team, traceEvery: Int = 0
@@ -70,7 +70,7 @@ public final class Worker {
     /// from.
     ///
     /// - Parameter stopRequest: number of the signal that asked this rank to stop; 0 for none.
-    /// Throws `NonFiniteError` on every rank before the update, and `MPIError`.
+    /// - Throws: `NonFiniteError` on every rank before the update, and `MPIError`.
     public func trainStep(stopRequest: Int32 = 0) throws -> StepReport {
         let start = monotonicSeconds()
         let number = step + 1
@@ -81,17 +81,17 @@ public final class Worker {
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
             try ranks.endStep(number, with: grid)
             try recordTrace(number)
-            let attention = try attentionReport()
-            let worst = Buffer([
-                exchange.exposedSeconds, Double(stopRequest), monotonicSeconds() - start, ranks.overhead.take(),
-            ])
-            try grid.world.allreduce(worst, .max)
+            var own = attentionMetrics(number)
+            own[.exposedSeconds] = exchange.exposedSeconds
+            own[.seconds] = monotonicSeconds() - start
+            let overhead = ranks.overhead.take()
+            if !(ranks.options.mode is FullAttention) { own[.overheadSeconds] = overhead }
+            var metrics = try learnt.merging(own.reduced(over: grid.world))
+            if let flops = metrics[.attentionFLOPs] { metrics[.attentionFLOPsSaved] = 1 - flops / fullAttentionFLOPs }
+            let stop = try grid.world.allreduce(stopRequest, .max)
             step = number
             cursor += options.batch
-            return StepReport(
-                step: number, loss: learnt.loss, learningRate: learnt.rate, gradientNorm: learnt.norm,
-                exposedSeconds: worst[0], overheadSeconds: worst[3], seconds: worst[2], attention: attention,
-                stopRequest: Int32(worst[1]))
+            return StepReport(step: number, metrics: metrics, stopRequest: stop)
         } catch {
             pipeline.abandon()
             exchange.abandon()
@@ -99,10 +99,8 @@ public final class Worker {
         }
     }
 
-    private typealias Learnt = (loss: Double, norm: Double, rate: Float)
-
-    /// Forward and backward passes, exchange of gradients, clipping, update.
-    private func learn(_ lowRank: LowRankPass, step number: Int) throws -> Learnt {
+    /// Forward and backward passes, exchange of gradients, clipping, update. Returns loss, gradient norm and learning rate.
+    private func learn(_ lowRank: LowRankPass, step number: Int) throws -> MetricValues {
         let dropout = configuration.dropout > 0
             ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
         let targets = options.batch * configuration.context
@@ -119,21 +117,30 @@ public final class Worker {
             }
         }
         try exchange.finish(on: team)
-        let sums = Buffer([nll, squaresOwned()])
-        try grid.world.allreduce(sums, .sum)
-        let (loss, norm) = (sums[0] / Double(targets), sums[1].squareRoot())
-        try requireFinite(loss: loss, norm: norm, ownLoss: nll, step: number)
-        let rate = options.learningRate[number]
+        var own = lossPart(nll)
+        own[.gradientNorm] = squaresOwned()
+        own[.learningRate] = Double(options.learningRate[number])
+        let metrics = try own.reduced(over: grid.world)
+        let norm = metrics[.gradientNorm] ?? .nan, rate = options.learningRate[number]
+        try requireFinite(metrics, ownLoss: nll, step: number)
         // The same small constant as in PyTorch's clip_grad_norm_.
         let clip = options.clip > 0 ? min(1, Double(options.clip) / (norm + 1e-6)) : 1
         options.optimizer.update(
             stage.parameters, reduced: exchange.gradients, step: number, learningRate: rate,
             gradientScale: Float(clip), on: team)
-        return (loss, norm, rate)
+        return metrics
     }
 
-    /// Forward passes alone.
-    private func read(_ lowRank: LowRankPass, step number: Int) throws -> Learnt {
+    /// One rank's part of the mean loss: the last stage of each replica has its sequences'.
+    private func lossPart(_ nll: Double) -> MetricValues {
+        var own = MetricValues()
+        own.record(
+            .loss, sum: nll, over: grid.topology.isLastStage ? Double(share.count * configuration.context) : 0)
+        return own
+    }
+
+    /// Forward passes alone. Returns the loss; there is no gradient, and the rate is 0.
+    private func read(_ lowRank: LowRankPass, step number: Int) throws -> MetricValues {
         let nll = Buffer<Double>(count: stage.capacity, repeating: 0)
         var own = 0.0
         for batch in microBatches() {
@@ -141,32 +148,40 @@ public final class Worker {
             own += nll[0..<batch.rows].array.reduce(0, +)
         }
         if !grid.topology.isLastStage { own = 0 }
-        let loss = try grid.world.allreduce(own, .sum) / Double(options.batch * configuration.context)
-        try requireFinite(loss: loss, norm: 0, ownLoss: own, step: number)
-        return (loss, 0, 0)
+        var part = lossPart(own)
+        part[.gradientNorm] = 0
+        part[.learningRate] = 0
+        let metrics = try part.reduced(over: grid.world)
+        try requireFinite(metrics, ownLoss: own, step: number)
+        return metrics
     }
 
     /// The epoch that the next sample belongs to.
     public var epoch: Int { source.epoch(of: cursor) }
 
-    /// Collective: what attention ran at and executed since the counters were reset, over all ranks.
-    private func attentionReport() throws -> AttentionReport {
-        let flops = team.flops, mean = ranks.meanRanks
-        // Every sequence has as many segments in every layer; replicas may differ in sequences.
-        let own = Double(stage.placement.layers.count * share.count)
-        let sums = Buffer(
-            FlopKind.attention.map { Double(flops[$0]) } + [.upkeep, .policy, .guard].map { Double(flops[$0]) }
-                + [mean.score * own, mean.value * own] + BasisReport.counts(ranks.upkeep))
-        try grid.world.allreduce(sums, .sum)
-        let kinds = FlopKind.attention.count, all = Double(configuration.layers * options.batch)
-        return AttentionReport(
-            flops: sums[0..<kinds].array.reduce(0, +), upkeepFLOPs: sums[kinds], policyFLOPs: sums[kinds + 1],
-            guardFLOPs: sums[kinds + 2],
-            fullFLOPs: options.freezesModel
-                ? configuration.fullAttentionForwardFLOPs(sequences: options.batch, length: configuration.context)
-                : configuration.fullAttentionFLOPs(sequences: options.batch, length: configuration.context),
-            scoreRank: sums[kinds + 3] / all, valueRank: sums[kinds + 4] / all,
-            bases: BasisReport(counts: sums[(kinds + 5)..<sums.count]), lesson: ranks.lesson)
+    /// This rank's part of what attention ran at and executed since the counters were reset; nothing where it is full.
+    private func attentionMetrics(_ number: Int) -> MetricValues {
+        var own = MetricValues()
+        if ranks.options.mode is FullAttention { return own }
+        let flops = team.flops
+        own[.attentionFLOPs] = FlopKind.attention.reduce(0) { $0 + Double(flops[$1]) }
+        own[.upkeepFLOPs] = Double(flops[.upkeep])
+        if ranks.namesLevels {
+            // Every sequence has as many segments in every layer; replicas may differ in sequences.
+            let mean = ranks.meanRanks, count = Double(stage.placement.layers.count * share.count)
+            own.record(.scoreRank, sum: mean.score * count, over: count)
+            own.record(.valueRank, sum: mean.value * count, over: count)
+        }
+        own.record(ranks.upkeep, looked: ranks.looksAtBases(inStep: number))
+        own.record(ranks.policyReport, flops)
+        return own
+    }
+
+    /// What projections, scores and values of full attention would execute in a step, in the same tiles.
+    private var fullAttentionFLOPs: Double {
+        options.freezesModel
+            ? configuration.fullAttentionForwardFLOPs(sequences: options.batch, length: configuration.context)
+            : configuration.fullAttentionFLOPs(sequences: options.batch, length: configuration.context)
     }
 
     /// This replica's sequences of the batch.
@@ -196,8 +211,8 @@ public final class Worker {
     }
 
     /// Collective where something is not finite: finds the lowest rank it came from.
-    private func requireFinite(loss: Double, norm: Double, ownLoss: Double, step: Int) throws {
-        if loss.isFinite && norm.isFinite { return }
+    private func requireFinite(_ metrics: MetricValues, ownLoss: Double, step: Int) throws {
+        if [.loss, .gradientNorm].allSatisfy({ metrics[$0]?.isFinite == true }) { return }
         // Each rank's own gradients are still there, apart from the sums.
         let ownGradient = sumOfSquares(stage.parameters.gradients, on: team)
         let code: Int32 = !ownLoss.isFinite ? 1 : !ownGradient.isFinite ? 2 : 0

@@ -16,7 +16,7 @@ struct EngineRun {
     /// Layer `layer` of a model of `of` layers, all of them unless told. Weights depend on their names alone.
     init(
         _ options: RankOptions, layer: Int? = nil, of count: Int = 2, rows: Int = 256, seed: UInt64 = 5,
-        upkeeping: RankEngine.Upkeeping = EngineRun.everyRow, heads: Int = heads, headWidth: Int = headWidth
+        upkeeping: RankEngine.UpkeepOptions = EngineRun.everyRow, heads: Int = heads, headWidth: Int = headWidth
     ) throws {
         configuration = try ModelConfiguration(
             vocabularySize: Self.vocabulary, context: Self.context, width: heads * headWidth, heads: heads, layers: count)
@@ -35,8 +35,8 @@ struct EngineRun {
         if !placement.isFirst { stage.input(of: activations).fill(0.5) }
     }
 
-    static var everyRow: RankEngine.Upkeeping {
-        var upkeeping = RankEngine.Upkeeping()
+    static var everyRow: RankEngine.UpkeepOptions {
+        var upkeeping = RankEngine.UpkeepOptions()
         upkeeping.sampleEvery = 1
         return upkeeping
     }

@@ -13,7 +13,7 @@ import Transformer
         layer: Int? = 0, seed: UInt64 = 5, segment: Int = 1, rows: Int = 256
     ) throws -> EngineRun {
         let run = try EngineRun(
-            RankOptions(strategy: .random(), levels: levels, segment: segment), layer: layer, rows: rows,
+            RankOptions(mode: .random(), levels: levels, segment: segment), layer: layer, rows: rows,
             seed: seed)
         run.plantFlat()
         return run
@@ -91,7 +91,7 @@ import Transformer
             (0.979, (2, 3)), (0.981, (3, 3)), (0.9901, (4, 3)), (1, (4, 3)),
         ] {
             let run = try EngineRun(
-                RankOptions(strategy: .energy(threshold), levels: levels, segment: 8), layer: 0, headWidth: 4)
+                RankOptions(mode: .energy(threshold), levels: levels, segment: 8), layer: 0, headWidth: 4)
             run.plant(score: score, value: value)
             run.engine.adopt()
             run.forward(EngineRun.batch([1, 2]), step: 2)
@@ -101,7 +101,7 @@ import Transformer
 
     @Test func energyTellsLayersApart() throws {
         let levels = [(1, 1), (2, 3), (4, 4)].map(EngineRun.level)
-        let options = RankOptions(strategy: .energy(0.9), levels: levels, segment: 8)
+        let options = RankOptions(mode: .energy(0.9), levels: levels, segment: 8)
         func ranks(_ layer: Int?) throws -> [Double] {
             let run = try EngineRun(options, layer: layer, of: 3, headWidth: 4)
             // Layer 0 has no energy at all, layer 1 a little in every direction, layer 2 all in two.
@@ -121,7 +121,7 @@ import Transformer
     }
 
     @Test func fixedHoldsEverywhere() throws {
-        let run = try EngineRun(RankOptions(strategy: .fixed([Self.levels[1]]), levels: [Self.levels[1]], segment: 8))
+        let run = try EngineRun(RankOptions(mode: .fixed([Self.levels[1]]), levels: [Self.levels[1]], segment: 8))
         run.plantFlat()
         run.forward(EngineRun.batch([1, 2, 3], length: 29), step: 5)
         #expect(run.engine.meanRanks == (2, 1))

@@ -8,11 +8,11 @@ import Transformer
     private static let level = EngineRun.level(8, 2)
 
     private static func options(_ basis: BasisSource, at level: Level = level) -> RankOptions {
-        RankOptions(strategy: .fixed([level]), levels: [level], segment: 8, basis: basis)
+        RankOptions(mode: .fixed([level]), levels: [level], segment: 8, basis: basis)
     }
 
     /// With T = 8 and L = 32: new bases at 8 and 16.
-    private static func upkeeping(prior: Double, sampleEvery: Int = 1) -> RankEngine.Upkeeping {
+    private static func upkeeping(prior: Double, sampleEvery: Int = 1) -> RankEngine.UpkeepOptions {
         var upkeeping = EngineRun.everyRow
         upkeeping.refinement.prior = prior
         upkeeping.refinement.first = 1
@@ -38,7 +38,7 @@ import Transformer
             parameters.values[table.range].fill(0)
         }
         try run.step(1, [seen])
-        #expect(run.engine.isReducing == options.strategy.namesLevels)
+        #expect(run.engine.isReducing == options.namesLevels)
         run.forward(batch, run.engine.evaluationPass(of: run.stage))
         return run.logits(batch)
     }
@@ -60,7 +60,7 @@ import Transformer
         func logits(_ options: RankOptions, prior: Double) throws -> [Float] {
             try Self.logits(own, after: seen, options, prior: prior, layers: 1, withPositions: false)
         }
-        let full = try logits(RankOptions(strategy: .full, levels: [Self.level], segment: 8), prior: 1)
+        let full = try logits(RankOptions(mode: .full, levels: [Self.level], segment: 8), prior: 1)
         let resident = try logits(Self.options(.resident), prior: 1)
         let before = Self.error(resident, full, rows: 8..<32)
         let errors = try [1e6, 16, 0].map { prior in

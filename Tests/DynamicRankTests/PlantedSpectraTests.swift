@@ -12,7 +12,7 @@ import Transformer
     private static func options() -> RankOptions {
         var agent = AgentOptions()
         agent.reward = RewardWeights(alpha: 1, beta: 0.2, gamma: 0.1)
-        return RankOptions(strategy: .policy(agent), levels: levels, segment: 8)
+        return RankOptions(mode: .policy(agent), levels: levels, segment: 8)
     }
 
     /// Zeroes the columns of each head's queries, keys and values beyond the layer's rank.
@@ -25,10 +25,10 @@ import Transformer
     }
 
     /// Regret of the greedy policy on text that it has not seen.
-    private static func regret(_ run: EngineRun) -> Hindsight {
-        let (pass, hindsight) = run.engine.hindsightPass(of: run.stage, weights: RewardWeights(beta: 0.2))
+    private static func regret(_ run: EngineRun) -> Regret {
+        let (pass, regret) = run.engine.regretPass(of: run.stage, weights: RewardWeights(beta: 0.2))
         run.forward(EngineRun.batch([900, 901, 902, 903], tokens: 9), pass)
-        return hindsight()
+        return regret()
     }
 
     @Test func theAgentFindsEachLayersRank() throws {
@@ -41,10 +41,10 @@ import Transformer
         let before = Self.regret(run)
         for number in 2...250 { try step(number) }
         let after = Self.regret(run)
-        print("planted spectra: regret \(before.regret) before, \(after.regret) after; \(after)")
+        print("planted spectra: regret \(before.share) before, \(after.share) after; \(after)")
         #expect(after.segments == 4 * 4 * 4)
-        #expect(before.regret > 0.3, "there is something to learn")
-        #expect(after.regret < 0.05)
+        #expect(before.share > 0.3, "there is something to learn")
+        #expect(after.share < 0.05)
         // Rank 8 gains hardly more than it costs.
         for (layer, rank) in Self.planted.enumerated() where rank < 8 {
             let levels = run.levels[layer]?.levels ?? []
@@ -57,12 +57,12 @@ import Transformer
         var agent = AgentOptions()
         agent.tolerance = try Guard(epsilon: 1e-3, decay: 1)
         let run = try EngineRun(
-            RankOptions(strategy: .policy(agent), levels: Self.levels, segment: 8), of: Self.planted.count)
+            RankOptions(mode: .policy(agent), levels: Self.levels, segment: 8), of: Self.planted.count)
         Self.plant(run)
         for number in 1...3 { try run.step(number, [EngineRun.batch([1, 2, 3], tokens: UInt64(number))]) }
         // Levels below the planted rank change the scores: 2, 0, 3 and 1 of 4.
-        #expect(run.engine.lesson?.maskedShare == 6.0 / 16)
-        #expect(run.engine.lesson?.tolerance == 1e-3)
+        #expect(run.engine.policyReport?.maskedShare == 6.0 / 16)
+        #expect(run.engine.policyReport?.tolerance == 1e-3)
         run.forward(EngineRun.batch([7], tokens: 5), run.engine.evaluationPass(of: run.stage))
         for (levels, rank) in zip(run.levels, Self.planted) {
             #expect(levels?.levels.allSatisfy { $0.scoreRank >= rank } == true)

@@ -20,7 +20,7 @@ import Transformer
         options.discount = discount
         let configuration = try ModelConfiguration(vocabularySize: 5, context: L, width: D, heads: 2, layers: 1)
         let agent = PolicyAgent(
-            options, ranks: RankOptions(strategy: .policy(options), levels: levels, segment: T),
+            options, ranks: RankOptions(mode: .policy(options), levels: levels, segment: T),
             configuration: configuration, seed: 6, sequences: most, team: Team(threads: 1))
         // First weights are nearly indifferent; these are not.
         for parameter in agent.network.arena.layout.parameters where parameter.shape.count > 1 {
@@ -165,7 +165,7 @@ import Transformer
         options.discount = 0.7
         let configuration = try ModelConfiguration(vocabularySize: 5, context: Self.L, width: Self.D, heads: 2, layers: 1)
         let agent = PolicyAgent(
-            options, ranks: RankOptions(strategy: .policy(options), levels: Self.levels, segment: Self.T),
+            options, ranks: RankOptions(mode: .policy(options), levels: Self.levels, segment: Self.T),
             configuration: configuration, seed: 6, sequences: 64, team: Team(threads: 1))
         for step in 0..<150 {
             _ = try agent.learn(from: [Self.draw(agent, (64 * step)..<(64 * (step + 1)))], with: NoPeers())

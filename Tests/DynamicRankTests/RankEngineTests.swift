@@ -6,17 +6,17 @@ import Transformer
 
 @Suite struct RankEngineTests {
     static let levels = [(2, 3), (4, 5), (8, 8)].map(EngineRun.level)
-    static let random = RankOptions(strategy: .random(), levels: levels, segment: 8)
+    static let random = RankOptions(mode: .random(), levels: levels, segment: 8)
     static let batch = EngineRun.batch([0, 1, 2, 3])
 
     private static func fixed(_ level: Level, segment: Int = 8) -> RankOptions {
-        RankOptions(strategy: .fixed([level]), levels: [level], segment: segment)
+        RankOptions(mode: .fixed([level]), levels: [level], segment: segment)
     }
 
     private struct Stop: Error {}
 
     @Test func beforeThereAreBasesAttentionIsFull() throws {
-        let full = try EngineRun(RankOptions(strategy: .full, levels: Self.levels, segment: 8))
+        let full = try EngineRun(RankOptions(mode: .full, levels: Self.levels, segment: 8))
         full.forward(Self.batch, step: 1)
         let expected = full.logits(Self.batch)
         let run = try EngineRun(Self.fixed(Self.levels[0]))
@@ -35,7 +35,7 @@ import Transformer
     }
 
     @Test func fullNeverReducesButKeepsBases() throws {
-        let run = try EngineRun(RankOptions(strategy: .full, levels: Self.levels, segment: 8))
+        let run = try EngineRun(RankOptions(mode: .full, levels: Self.levels, segment: 8))
         try run.step(1, [Self.batch])
         #expect(!run.engine.isReducing && run.engine.upkeep.decomposed == 2 * 2 * 2)
         #expect(run.entry("query_basis").contains { $0 != 0 })
@@ -45,7 +45,7 @@ import Transformer
 
     /// A basis of the model's own Grams changes nothing at level d:d.
     @Test func levelOfFullRankIsFullAttention() throws {
-        let full = try EngineRun(RankOptions(strategy: .full, levels: Self.levels, segment: 8))
+        let full = try EngineRun(RankOptions(mode: .full, levels: Self.levels, segment: 8))
         let run = try EngineRun(Self.fixed(EngineRun.level(8, 8)))
         for each in [full, run] {
             try each.step(1, [Self.batch])
@@ -104,7 +104,7 @@ import Transformer
     }
 
     @Test(arguments: [1, 3, 16]) func gramsDoNotDependOnMicroBatches(every: Int) throws {
-        var upkeeping = RankEngine.Upkeeping()
+        var upkeeping = RankEngine.UpkeepOptions()
         upkeeping.sampleEvery = every
         func gathered(_ parts: [[UInt64]], step: Int) throws -> [Double] {
             let run = try EngineRun(Self.random, upkeeping: upkeeping)
@@ -122,7 +122,7 @@ import Transformer
 
     /// Steps in a row look at other positions, so that none is left out.
     @Test func stepsTakeTurnsAtPositions() throws {
-        var upkeeping = RankEngine.Upkeeping()
+        var upkeeping = RankEngine.UpkeepOptions()
         upkeeping.sampleEvery = 4
         upkeeping.trackEvery = 100
         let all = try Self.gathered(try EngineRun(Self.random), 2, [Self.batch])
@@ -215,7 +215,7 @@ import Transformer
 
     /// One head of width 2, two sequences of 4 tokens of which every second is taken.
     @Test func upkeepIsCountedAsExecuted() throws {
-        var upkeeping = RankEngine.Upkeeping()
+        var upkeeping = RankEngine.UpkeepOptions()
         upkeeping.sampleEvery = 2
         let run = try EngineRun(
             Self.fixed(EngineRun.level(1, 2), segment: 4), of: 1, rows: 8, upkeeping: upkeeping, heads: 1, headWidth: 2)
@@ -241,13 +241,13 @@ import Transformer
     }
 
     @Test(arguments: [
-        (RankOptions(strategy: .random(), levels: [], segment: 8), "no levels"),
-        (RankOptions(strategy: .random(), levels: [levels[1], levels[0]], segment: 8), "2:3 after 4:5 is not nested"),
-        (RankOptions(strategy: .energy(0.9), levels: [EngineRun.level(4, 9)], segment: 8), "value rank 9"),
-        (RankOptions(strategy: .full, levels: [EngineRun.level(9, 4)], segment: 8), "score rank 9"),
-        (RankOptions(strategy: .fixed([levels[0], levels[0], levels[0], levels[0], levels[0]]), levels: levels, segment: 8), "5 fixed levels for"),
-        (RankOptions(strategy: .random([[1]]), levels: levels, segment: 8), "a histogram needs"),
-        (RankOptions(strategy: .random(), levels: levels, segment: 0), "segment is 0"),
+        (RankOptions(mode: .random(), levels: [], segment: 8), "no levels"),
+        (RankOptions(mode: .random(), levels: [levels[1], levels[0]], segment: 8), "2:3 after 4:5 is not nested"),
+        (RankOptions(mode: .energy(0.9), levels: [EngineRun.level(4, 9)], segment: 8), "value rank 9"),
+        (RankOptions(mode: .full, levels: [EngineRun.level(9, 4)], segment: 8), "score rank 9"),
+        (RankOptions(mode: .fixed([levels[0], levels[0], levels[0], levels[0], levels[0]]), levels: levels, segment: 8), "5 fixed levels for"),
+        (RankOptions(mode: .random([[1]]), levels: levels, segment: 8), "a histogram needs"),
+        (RankOptions(mode: .random(), levels: levels, segment: 0), "segment is 0"),
     ] as [(RankOptions, String)])
     func optionsThatCannotBeAreNamed(options: RankOptions, part: String) {
         let error = #expect(throws: LevelError.self) { _ = try EngineRun(options) }

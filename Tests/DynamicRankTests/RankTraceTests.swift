@@ -6,7 +6,7 @@ import Transformer
 /// What passes decided, from sums to rows. N = 3, L = 32, T = 8, d = 8.
 @Suite struct RankTraceTests {
     private static let levels = [(2, 3), (4, 5), (4, 8)].map(EngineRun.level)
-    private static let options = RankOptions(strategy: .random(), levels: levels, segment: 8)
+    private static let options = RankOptions(mode: .random(), levels: levels, segment: 8)
     /// What the values are does not matter.
     private static func perturbation(_ level: Level) -> Double { 1 / Double(1 + level.scoreRank) }
 
@@ -140,7 +140,7 @@ import Transformer
             #expect(abs(sums[layer, segment, .perturbation] - low * (4.0 / 24).squareRoot()) < 1e-12)
         }
         #expect(Set(cells.map { sums[$0.0, $0.1, .scoreRank] }).count > 1)
-        let full = try EngineRun(RankOptions(strategy: .full, levels: Self.levels, segment: 8))
+        let full = try EngineRun(RankOptions(mode: .full, levels: Self.levels, segment: 8))
         #expect(!full.engine.namesLevels)
     }
 }

@@ -8,7 +8,7 @@ import Transformer
 
     /// Sums of rewards by layer and segment in a training step after a few others.
     private static func rewards(dropout: Dropout?) throws -> (sums: [Double], flops: Int) {
-        let run = try EngineRun(RankOptions(strategy: .policy(AgentOptions()), levels: levels, segment: 8))
+        let run = try EngineRun(RankOptions(mode: .policy(AgentOptions()), levels: levels, segment: 8))
         let batch = EngineRun.batch([3, 5])
         for number in 1...2 { try run.step(number, [batch]) }
         run.team.flops.reset()

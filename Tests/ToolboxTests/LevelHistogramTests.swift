@@ -8,10 +8,10 @@ import Transformer
     private static let levels = [(1, 1), (2, 1), (2, 4)].map { Level(scoreRank: $0.0, valueRank: $0.1) }
 
     /// 2 layers, one head of width 4, bases that change nothing.
-    private func histogram(_ strategy: Strategy, windows: Int) throws -> LevelHistogram {
+    private func histogram(_ strategy: some AttentionMode, windows: Int) throws -> LevelHistogram {
         let model = try ModelConfiguration(vocabularySize: 11, context: 32, width: 4, heads: 1, layers: 2)
         let team = Team(threads: 1)
-        let options = RankOptions(strategy: strategy, levels: Self.levels, segment: 2)
+        let options = RankOptions(mode: strategy, levels: Self.levels, segment: 2)
         let engine = try RankEngine(model, layers: 0..<2, options: options, seed: 3, team: team, now: { 0 })
         for layer in 0..<2 {
             for (i, (name, _)) in RankEngine.entries(model).enumerated() where name.hasSuffix("_basis") {

@@ -3,6 +3,7 @@ import Foundation
 import TestSupport
 import Toolbox
 import Trainer
+import Worker
 
 /// A small model that `drrl-train` trained on a generated text, and its held-out text: 2 layers, 2 heads of width 32,
 /// context 64, segments of 16 tokens.
@@ -65,10 +66,13 @@ final class TrainedModel: Sendable {
     }
 
     /// Its JSON object.
-    func result(_ options: [String], ranks: Int? = nil) async throws -> TextEvaluation {
+    func result(_ options: [String], ranks: Int? = nil) async throws -> EvaluationResult {
         let outcome = try await evaluate(options + ["--json"], ranks: ranks)
         guard outcome.succeeded, outcome.errors.isEmpty else { throw SupportError("\(outcome)") }
-        return try JSONDecoder().decode(TextEvaluation.self, from: Data(outcome.output.utf8))
+        let data = Data(outcome.output.utf8)
+        return EvaluationResult(
+            evaluation: try JSONDecoder().decode(TextEvaluation.self, from: data),
+            settings: try JSONDecoder().decode(EvaluationResult.Settings.self, from: data))
     }
 
     /// `drrl compare` as `evaluate` runs it, and its JSON object.
@@ -92,6 +96,22 @@ final class TrainedModel: Sendable {
         guard text.hasSuffix("\n") else { throw SupportError("half a line ends \(path)") }
         return text.split(separator: "\n").map(String.init)
     }
+}
+
+/// What `drrl evaluate --json` printed.
+@dynamicMemberLookup
+struct EvaluationResult: Equatable {
+    /// Of ways of attending that have them.
+    struct Settings: Codable, Equatable {
+        let energy: Double?
+        let features, landmarks: Int?
+    }
+
+    let evaluation: TextEvaluation
+    let settings: Settings
+
+    subscript<Value>(dynamicMember path: KeyPath<TextEvaluation, Value>) -> Value { evaluation[keyPath: path] }
+    subscript<Value>(dynamicMember path: KeyPath<Settings, Value>) -> Value { settings[keyPath: path] }
 }
 
 /// Runs `drrl`, alone or under mpirun.

@@ -38,7 +38,7 @@ struct AttentionBadInputTests {
         BadInput(
             "two lists of levels", naming: ["--levels", "--rank-min"],
             "--attention", "random", "--levels", "8:8", "--rank-min", "8"),
-        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, random, energy, policy, oracle, performer or nystrom"], "--attention", "sparse"),
+        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, energy, random, policy, oracle, performer or nystrom"], "--attention", "sparse"),
         BadInput("a negative weight", naming: ["--beta is -1"], "--attention", "policy", "--beta=-1"),
         BadInput("a reward for random attention", naming: ["--alpha", "policy or oracle", "random"], "--attention", "random", "--alpha", "1"),
         BadInput("a guard for the oracle", naming: ["--guard", "policy", "oracle"], "--attention", "oracle", "--guard", "off"),

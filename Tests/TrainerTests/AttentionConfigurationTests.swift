@@ -1,3 +1,4 @@
+import DynamicRank
 import Foundation
 import TestSupport
 import Testing
@@ -31,11 +32,11 @@ import Trainer
         #expect(try configuration("--attention", "fixed", "--rank", "8") == configuration("--attention", "fixed", "--level", "8:8"))
     }
 
-    @Test func kernelsHaveDefaults() throws {
-        #expect(try configuration("--attention", "performer").ranks.strategy == .performer(features: 128))
-        #expect(try configuration("--attention", "performer", "--heads", "16").ranks.strategy == .performer(features: 32))
-        #expect(try configuration("--attention", "nystrom").ranks.strategy == .nystrom(landmarks: 8))
-        #expect(try configuration("--attention", "nystrom", "--segment", "4").ranks.strategy == .nystrom(landmarks: 4))
+    @Test func approximationsHaveDefaults() throws {
+        #expect(try configuration("--attention", "performer").ranks.mode as? PerformerMode == .performer(features: 128))
+        #expect(try configuration("--attention", "performer", "--heads", "16").ranks.mode as? PerformerMode == .performer(features: 32))
+        #expect(try configuration("--attention", "nystrom").ranks.mode as? NystromMode == .nystrom(landmarks: 8))
+        #expect(try configuration("--attention", "nystrom", "--segment", "4").ranks.mode as? NystromMode == .nystrom(landmarks: 4))
     }
 
     @Test func defaultLevelsFitTheHeads() throws {

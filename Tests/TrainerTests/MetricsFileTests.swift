@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import Trainer
 import Transformer
+import Worker
 
 @Suite struct MetricsFileTests {
     let scratch: Scratch
@@ -14,9 +15,12 @@ import Transformer
     }
 
     private func line(_ step: Int) -> MetricsLine {
-        MetricsLine(
-            step: step, loss: 6 - 0.1 * Double(step), lr: 1e-3, grad_norm: 0.5, tokens_per_second: 1e5, sgemm_share: 0.5,
-            exposed_comm_seconds: 0, seconds: 0.1)
+        var line = MetricsLine(step: step)
+        for (metric, value) in [
+            (.loss, 6 - 0.1 * Double(step)), (.learningRate, 1e-3), (.gradientNorm, 0.5), (.tokensPerSecond, 1e5),
+            (.sgemmShare, 0.5), (.exposedSeconds, 0), (.seconds, 0.1),
+        ] as [(Metric, Double)] { line[metric] = value }
+        return line
     }
 
     private func append(_ steps: ClosedRange<Int>, after step: Int) throws {
@@ -32,9 +36,9 @@ import Transformer
 
     @Test func everyLineIsAnObjectWithTheAgreedKeys() throws {
         var evaluated = line(1)
-        evaluated.valid_perplexity = 20.0
-        evaluated.valid_word_perplexity = JSONNumber(.infinity)
-        evaluated.valid_bits_per_byte = 1.5
+        evaluated[.validPerplexity] = 20
+        evaluated[.validWordPerplexity] = .infinity
+        evaluated[.validBitsPerByte] = 1.5
         let file = try MetricsFile(directory, after: 0)
         try file.append(evaluated)
         try file.append(line(2))
@@ -88,6 +92,24 @@ import Transformer
         #expect(content.hasPrefix(old) && content.split(separator: "\n").count == 3)
     }
 
+    /// Keys stand in the alphabet's order; whole numbers have no point.
+    @Test func aLineIsWrittenAsItAlwaysWas() throws {
+        var one = line(2)
+        (one[.basesKept], one[.validPerplexity]) = (12, .infinity)
+        try MetricsFile(directory, after: 0).append(one)
+        #expect(
+            content == #"{"bases_kept":12,"exposed_comm_seconds":0,"grad_norm":0.5,"loss":5.8,"lr":0.001,"#
+                + #""seconds":0.1,"sgemm_share":0.5,"step":2,"tokens_per_second":100000,"valid_perplexity":null}"# + "\n")
+    }
+
+    /// What another version wrote is read for what it has.
+    @Test func aLineIsReadWhateverItsColumns() throws {
+        let text = #"{"loss":3,"new":[1],"newer":7,"step":1,"valid_perplexity":null}"#
+        let read = try JSONDecoder().decode(MetricsLine.self, from: Data(text.utf8))
+        #expect(read.step == 1 && read[.loss] == 3 && read[.seconds] == nil && read[Metric("newer", .same)] == 7)
+        #expect(read[.validPerplexity]?.isNaN == true)
+    }
+
     @Test func aLineThatOnlyLacksItsEndIsWholeAgain() throws {
         try append(1...3, after: 0)
         try Data(content.utf8.dropLast()).write(to: URL(fileURLWithPath: directory.metrics))
@@ -103,7 +125,7 @@ import Transformer
 
     @Test func aNumberWithoutJSONFormIsRefused() throws {
         var endless = line(7)
-        endless.loss = .infinity
+        endless[.loss] = .infinity
         let file = try MetricsFile(directory, after: 0)
         let error = #expect(throws: ConfigurationError.self) { try file.append(endless) }
         #expect(error?.description == "\(directory.metrics): step 7 has no JSON form")

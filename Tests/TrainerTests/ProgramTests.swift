@@ -63,7 +63,7 @@ struct ProgramTests {
             let outcome = try await run.train(on: grid, ["--steps", "1", "--valid", valid])
             #expect(outcome.succeeded, "\(outcome)")
             let line = try #require(run.metrics().last)
-            reports.append([line.valid_perplexity, line.valid_word_perplexity, line.valid_bits_per_byte].map { $0?.value })
+            reports.append([line.valid_perplexity, line.valid_word_perplexity, line.valid_bits_per_byte])
         }
         for report in reports.dropFirst() {
             for (a, b) in zip(reports[0], report) {

@@ -57,7 +57,7 @@ struct ResumedOptionsTests {
         let all = try #require(whole.metrics().last)
         // Other tokens of one kind of text, judged by the same untrained model.
         for (part, all) in [(line.valid_perplexity, all.valid_perplexity), (line.valid_bits_per_byte, all.valid_bits_per_byte)] {
-            let (part, all) = (try #require(part).value, try #require(all).value)
+            let (part, all) = try (#require(part), #require(all))
             #expect(part != all && abs(part / all - 1) < 0.2, "\(part) \(all)")
         }
     }

@@ -10,7 +10,7 @@ extension Sublayer {
     func lowRankTimes(_ level: Level, segment: Int, _ timer: Timer) throws -> AttentionTimes {
         let engine = try RankEngine(
             configuration, layers: 0..<1,
-            options: RankOptions(strategy: .fixed([level]), levels: [level], segment: segment), seed: 1, team: team,
+            options: RankOptions(mode: .fixed([level]), levels: [level], segment: segment), seed: 1, team: team,
             now: monotonicSeconds)
         let input = stage.attentionInput(layer: 0, x)
 
@@ -51,7 +51,7 @@ extension Sublayer {
         }
         // Step 3 is none that looks at the bases: those are charged apart.
         let step = try timer.median { _ = try keepUp(3) }
-        let look = try look(level, timer) / Double(RankEngine.Upkeeping().trackEvery)
+        let look = try look(level, timer) / Double(RankEngine.UpkeepOptions().trackEvery)
         times.upkeep.forward = step + look
         times.upkeep.both = step + look + timer.median {
             stage.fold(lowRank)

@@ -41,7 +41,7 @@ struct StepsCommand: ParsableCommand {
         return StepsReport(
             replicas: topology.replicas, stages: stages,
             layers: try StagePlacement.split(model, stages: stages).map(\.layers.count),
-            seconds: reports.map(\.seconds), exposed: reports.map(\.exposedSeconds))
+            seconds: reports.map { $0[.seconds] }, exposed: reports.map { $0[.exposedSeconds] })
     }
 }
 

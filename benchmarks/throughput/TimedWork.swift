@@ -42,7 +42,7 @@ struct TrainingStep: TimedWork {
 
     func run() throws -> TimedPiece {
         let report = try worker.trainStep()
-        return TimedPiece(loss: report.loss, seconds: report.seconds, exposedSeconds: report.exposedSeconds)
+        return TimedPiece(loss: report[.loss], seconds: report[.seconds], exposedSeconds: report[.exposedSeconds])
     }
 }
 

@@ -5,7 +5,7 @@ import Transformer
 // N layers of the model, E sequences of S segments, K levels.
 
 /// What a training step taught the policy; the same on every rank.
-public struct Lesson: Sendable, Equatable {
+public struct PolicyReport: Sendable, Equatable {
     /// Mean reward (Eq. 12) of a segment.
     public var reward = 0.0
     /// Mean entropy of the policy where it decided, in nats.
@@ -65,8 +65,8 @@ public final class PolicyAgent: Sendable {
     // MARK: Deciding
 
     /// What a pass knows of the stage's layers.
-    struct Surroundings: Sendable {
-        let facts: [LayerFacts]
+    struct PassFacts: Sendable {
+        let layers: [LayerFacts]
         let reward: RewardModel
         /// By layer of the stage: the level of the energy rule.
         let energyLevels: [Int]
@@ -79,9 +79,9 @@ public final class PolicyAgent: Sendable {
     }
 
     /// The levels of a layer for each segment of each sequence.
-    func decide(_ input: AttentionInput, _ batch: MicroBatch, _ now: Surroundings) -> Decisions {
+    func decide(_ input: AttentionInput, _ batch: MicroBatch, _ now: PassFacts) -> Decisions {
         let own = input.layer - now.firstLayer, perturbations = now.reward.layers[own].perturbations
-        let state = PolicyState(input.x, batch: batch, segment: ranks.segment, layer: now.facts[own], on: team)
+        let state = PolicyState(input.x, batch: batch, segment: ranks.segment, layer: now.layers[own], on: team)
         let E = state.episodes, S = state.segments
         let imitates = now.learns && isWarmingUp
         let allowed = allowedActions(perturbations)
@@ -108,7 +108,7 @@ public final class PolicyAgent: Sendable {
             segment: ranks.segment, segments: S, levels: actions.map { ranks.levels[$0] }))
         if !imitates { decisions.logProbabilities = chances }
         guard now.learns else { return decisions }
-        decisions.judge = { [self, actions, chances] output in
+        decisions.measureRewards = { [self, actions, chances] output in
             let rewards = measure(actions, input, batch, output, now, overhead: policyFLOPs / (E * S) + now.upkeep)
             memory.withLock {
                 $0.append(Episodes(
@@ -126,7 +126,7 @@ public final class PolicyAgent: Sendable {
     }
 
     private func measure(
-        _ actions: [Int], _ input: AttentionInput, _ batch: MicroBatch, _ output: AttentionOutput, _ now: Surroundings,
+        _ actions: [Int], _ input: AttentionInput, _ batch: MicroBatch, _ output: AttentionOutput, _ now: PassFacts,
         overhead: Int
     ) -> [Double] {
         let S = actions.count / batch.sequences, rewards = Buffer<Double>(uninitialized: actions.count)

@@ -17,7 +17,7 @@ extension PolicyAgent {
     private static let epochs = 3
 
     /// Ends a training step: the policy learns from what all ranks decided. Throws what `peers` throw.
-    func learn(with peers: some Peers) throws -> Lesson {
+    func learn(with peers: some Peers) throws -> PolicyReport {
         let episodes = memory.withLock { memory in
             defer { memory = [] }
             return memory
@@ -26,34 +26,34 @@ extension PolicyAgent {
     }
 
     /// The policy learns from `episodes` of this rank and those of others. Throws what `peers` throw.
-    public func learn(from episodes: [Episodes], with peers: some Peers) throws -> Lesson {
+    public func learn(from episodes: [Episodes], with peers: some Peers) throws -> PolicyReport {
         func count(_ of: (Episodes) -> Int) -> Double { Double(episodes.reduce(0) { $0 + of($1) }) }
         let facts = Buffer([
             count(\.rewards.count), episodes.reduce(0) { $0 + $1.rewards.reduce(0, +) },
             count { $0.rewards.count * $0.masked }, count { $0.rewards.count * ranks.levels.count },
         ])
         try peers.sum(facts)
-        var lesson = Lesson(tolerance: tolerance)
+        var policyReport = PolicyReport(tolerance: tolerance)
         // A step that ran in full decided nothing.
-        guard facts[0] > 0 else { return lesson }
-        lesson.reward = facts[1] / facts[0]
-        lesson.maskedShare = facts[2] / facts[3]
+        guard facts[0] > 0 else { return policyReport }
+        policyReport.reward = facts[1] / facts[0]
+        policyReport.maskedShare = facts[2] / facts[3]
         let graded = try grade(episodes, with: peers)
         let epochs = isWarmingUp || options.update == .reinforce ? 1 : Self.epochs
         for epoch in 0..<epochs {
             let entropy = Buffer([try update(graded, of: facts[0], isFirst: epoch == 0, with: peers)])
             try peers.sum(entropy)
-            if epoch == 0 { lesson.entropy = entropy[0] / facts[0] }
+            if epoch == 0 { policyReport.entropy = entropy[0] / facts[0] }
         }
         team.flops.add(network.takeFLOPs(), .policy)
         progress[0] += 1
-        return lesson
+        return policyReport
     }
 
     /// The gradient of the first update that `episodes` of this rank and those of others lead to, summed over all ranks, in
     /// the order of the network's arena; and the number of decisions behind it. The policy stays as it is.
     ///
-    /// Throws what `peers` throw.
+    /// - Throws: what `peers` throw.
     public func gradient(
         of episodes: [Episodes], with peers: some Peers
     ) throws -> (gradient: Buffer<Float>, decisions: Double) {

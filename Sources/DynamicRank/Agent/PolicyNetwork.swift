@@ -120,7 +120,7 @@ public final class PolicyNetwork: Sendable {
     private func forEachTap(_ state: PolicyState, _ weight: Matrix, _ body: (_ input: Matrix, _ weight: Matrix, _ j: Int) -> Void) {
         let D = shape.inputWidth, rows = state.episodes * state.segments * (state.pieces + 2)
         let all = Matrix(state.pooled, rows: rows + 2, columns: D)
-        for j in 0..<PolicyShape.kernel {
+        for j in 0..<PolicyShape.convolvedRows {
             body(all.rows(j..<(rows + j)), weight.rows((j * D)..<((j + 1) * D)), j)
         }
     }

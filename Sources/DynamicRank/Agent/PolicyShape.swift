@@ -17,7 +17,7 @@ public struct PolicyShape: Codable, Equatable, Sendable {
     /// Channels of the convolution, width of the facts' map and of the previous level's embedding.
     static let convolved = 64, stated = 32, embedded = 32
     /// Positions that the convolution sees at once.
-    static let kernel = 3
+    static let convolvedRows = 3
     static let encoder = EncoderShape(width: convolved + stated + embedded, heads: 4, layers: 2, feedForward: 256)
     static let hidden = 128
     static let encoderPrefix = "encoder."
@@ -34,7 +34,7 @@ public struct PolicyShape: Codable, Equatable, Sendable {
             ParameterSpec(name + ".bias", [count], starts: .constant(0))
         }
         return [
-            weight("conv", [Self.kernel * inputWidth, Self.convolved]), bias("conv", Self.convolved),
+            weight("conv", [Self.convolvedRows * inputWidth, Self.convolved]), bias("conv", Self.convolved),
             weight("facts", [factCount, Self.stated]), bias("facts", Self.stated),
             // Row 0 stands for no previous level.
             weight("level", [levels + 1, Self.embedded]),

@@ -12,6 +12,16 @@ public struct PerLayerSearch {
     /// How many choices of levels were measured.
     public var measured: Int { losses.count }
 
+    /// What a search came to.
+    public struct Outcome: Equatable, Sendable {
+        /// Each layer's, as an index in the list.
+        public let levels: [Int]
+        /// Of these levels, and their FLOPs.
+        public let loss, flops: Double
+        /// Choices of levels that were measured.
+        public let measured: Int
+    }
+
     private var losses: [[Int]: Double] = [:]
 
     /// At least one level and one layer.
@@ -29,7 +39,7 @@ public struct PerLayerSearch {
     /// Each layer's level, as its index: the cheapest everywhere where even that is over the budget. `measure` gives the
     /// loss of a choice, and is asked once for each.
     ///
-    /// Throws what `measure` throws.
+    /// - Throws: what `measure` throws.
     public mutating func run(_ measure: ([Int]) throws -> Double) rethrows -> [Int] {
         var best = Array(repeating: costs.count - 1, count: layers)
         while cost(best) > budget, let lower = try descent(from: best, measure) { best = lower }
@@ -40,7 +50,8 @@ public struct PerLayerSearch {
         return best
     }
 
-    private mutating func loss(_ levels: [Int], _ measure: ([Int]) throws -> Double) rethrows -> Double {
+    /// The loss of a choice, measured where it is not known. Throws what `measure` throws.
+    mutating func loss(_ levels: [Int], _ measure: ([Int]) throws -> Double) rethrows -> Double {
         if let known = losses[levels] { return known }
         let loss = try measure(levels)
         losses[levels] = loss

@@ -2,7 +2,7 @@ import Synchronization
 import Transformer
 
 /// What levels that were taken were worth beside others, tried one by one afterwards: sums of rewards over segments.
-public struct Hindsight: Sendable, Equatable {
+public struct Regret: Sendable, Equatable {
     public var segments = 0
     /// Reward of the level taken, of the best of the list, of all of the list on average.
     public var taken = 0.0, best = 0.0, average = 0.0
@@ -11,17 +11,17 @@ public struct Hindsight: Sendable, Equatable {
 
     /// How much worse than the best the levels taken were, as a share of what choosing blindly loses; 0 where nothing
     /// could be lost.
-    public var regret: Double { best > average ? (best - taken) / (best - average) : 0 }
+    public var share: Double { best > average ? (best - taken) / (best - average) : 0 }
 }
 
 /// Tries every level of the list where one was taken, at rows of that segment.
-final class HindsightMeter: Sendable {
+final class RegretMeter: Sendable {
     private let reward: RewardModel
-    private let sums = Mutex(Hindsight())
+    private let sums = Mutex(Regret())
 
     init(_ reward: RewardModel) { self.reward = reward }
 
-    var hindsight: Hindsight { sums.withLock { $0 } }
+    var regret: Regret { sums.withLock { $0 } }
 
     func look(back decisions: Decisions, _ input: AttentionInput, _ batch: MicroBatch) {
         let options = reward.options, all = Array(options.levels.indices), L = batch.length

@@ -1,6 +1,6 @@
 import Kernels
 import Testing
-import Toolbox
+import DynamicRank
 
 @Suite struct PerLayerSearchTests {
     private static let costs: [Double] = [3, 4, 7, 9, 12]

@@ -1,0 +1,13 @@
+import Transformer
+
+/// Full attention; no level is named.
+public struct FullAttention: AttentionMode {
+    public static let name = "full"
+
+    public init() {}
+    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {}
+}
+
+extension AttentionMode where Self == FullAttention {
+    public static var full: FullAttention { FullAttention() }
+}

@@ -1,0 +1,35 @@
+import Transformer
+
+/// Nyström attention; no level is named.
+public struct NystromMode: SoftmaxApproximation {
+    public static let name = "nystrom"
+
+    static let landmarks = AttentionOption("landmarks", .whole, "n", "For nystrom: landmarks a segment (default: 8).")
+    public static let options = [AttentionOptionGroup([landmarks])]
+
+    /// n, landmarks a segment.
+    public let landmarks: Int
+
+    public init(landmarks: Int) { self.landmarks = landmarks }
+
+    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+        landmarks = given.whole(Self.landmarks) ?? min(8, shape.segment)
+        guard (1...shape.segment).contains(landmarks) else {
+            throw ConfigurationError(
+                "--landmarks is \(landmarks); it must lie between 1 and the segment's \(shape.segment) tokens")
+        }
+    }
+
+    public var values: [(option: AttentionOption, text: String?)] { [(Self.landmarks, "\(landmarks)")] }
+    public var settings: [String: Double] { ["landmarks": Double(landmarks)] }
+
+    public func summary(segment: Int) -> String {
+        "nystrom, \(landmarks) landmarks for each segment of \(segment) tokens"
+    }
+
+    public func kind(segment: Int, seed: UInt64) -> AttentionKind { .nystrom(landmarks: landmarks, segment: segment) }
+}
+
+extension AttentionMode where Self == NystromMode {
+    public static func nystrom(landmarks: Int) -> NystromMode { NystromMode(landmarks: landmarks) }
+}

@@ -1,0 +1,40 @@
+import Transformer
+
+/// Performer attention; no level is named.
+public struct PerformerMode: SoftmaxApproximation {
+    public static let name = "performer"
+
+    static let features = AttentionOption(
+        "features", .whole, "m", "For performer: random features a head (default: twice the head width).")
+    public static let options = [AttentionOptionGroup([features])]
+    private static let most = 4096
+
+    /// m, random features a head.
+    public let features: Int
+
+    public init(features: Int) { self.features = features }
+
+    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+        features = given.whole(Self.features) ?? min(2 * shape.headWidth, Self.most)
+        guard (1...Self.most).contains(features) else {
+            throw ConfigurationError("--features is \(features); it must lie between 1 and \(Self.most)")
+        }
+    }
+
+    public var values: [(option: AttentionOption, text: String?)] { [(Self.features, "\(features)")] }
+    public var settings: [String: Double] { ["features": Double(features)] }
+    public func summary(segment: Int) -> String { "performer, \(features) features a head" }
+    public func kind(segment: Int, seed: UInt64) -> AttentionKind { .performer(features: features, seed: seed) }
+
+    /// Directions of every head, and each thread's states.
+    public func bytes(_ configuration: ModelConfiguration, _ options: RankOptions, on share: RankShare) -> Double {
+        let L = Double(configuration.context), d = Double(configuration.headWidth), H = Double(configuration.heads)
+        let m = Double(features), chunks = (L / 64).rounded(.up)
+        let workspace = 4 * 64 * m + (chunks + 2) * m * (d + 1) + L
+        return 4 * (Double(share.layers) * H * m * d + Double(share.threads) * workspace)
+    }
+}
+
+extension AttentionMode where Self == PerformerMode {
+    public static func performer(features: Int) -> PerformerMode { PerformerMode(features: features) }
+}
