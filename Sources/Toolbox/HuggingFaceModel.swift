@@ -40,7 +40,8 @@ struct HuggingFaceModel {
         let weights = try SafetensorsModel(directory: directory)
         names = try Self.names(of: model, in: weights, path: directory)
         let tokenizer = try ByteLevelBPE(directory: directory)
-        guard tokenizer.vocabularySize == model.vocabularySize else {
+        // A model may have more: its embeddings are padded.
+        guard tokenizer.vocabularySize <= model.vocabularySize else {
             throw ConfigurationError(
                 "\(directory): its tokenizer has \(tokenizer.vocabularySize) entries, its model \(model.vocabularySize); "
                     + "use a tokenizer and weights that belong together")
