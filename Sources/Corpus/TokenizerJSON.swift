@@ -55,8 +55,8 @@ extension JSONReader {
                 parts = text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map(Array.init)
             case .array:
                 try reader.array { reader throws(Fault) in
-                    guard case .string(let part) = try reader.value() else { return }
-                    parts.append(Array(part.utf8))
+                    // What is no string is no token.
+                    if case .string(let part) = try reader.value() { parts.append(Array(part.utf8)) } else { parts.append([]) }
                 }
             default: _ = try reader.value()
             }
