@@ -24,11 +24,12 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "CProcess"),
+        .target(name: "JSON"),
         .target(name: "Communicator", dependencies: ["CMPI", "CProcess", "Kernels"]),
         .target(
             name: "Corpus",
             dependencies: [
-                "Kernels",
+                "JSON", "Kernels",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
@@ -36,7 +37,7 @@ let package = Package(
         .target(name: "DynamicRank", dependencies: ["CKernels", "CLAPACKE", "COpenBLAS", "Kernels", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
-        .target(name: "Exchange", dependencies: ["Corpus", "Kernels", "Transformer"]),
+        .target(name: "Exchange", dependencies: ["Corpus", "JSON", "Kernels", "Transformer"]),
         .target(
             name: "Worker",
             dependencies: ["Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "Kernels"]),
@@ -107,7 +108,7 @@ let package = Package(
         .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
         .testTarget(
             name: "CorpusTests",
-            dependencies: ["Corpus", "Kernels", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["Corpus", "Kernels", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
             exclude: ["Golden"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels", "TestSupport"],

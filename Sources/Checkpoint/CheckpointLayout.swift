@@ -22,6 +22,8 @@ public enum CheckpointLayout {
     public static let tokenizerEncoder = "/tokenizer/encoder.json"
     /// uint8 list: the bytes of `vocab.bpe`.
     public static let tokenizerMerges = "/tokenizer/vocab.bpe"
+    /// uint8 list: the bytes of `tokenizer.json`, in place of the two.
+    public static let tokenizerJSON = "/tokenizer/tokenizer.json"
     /// Text: the tokenizer's hash, as printed beside perplexities.
     public static let tokenizerHash = "/tokenizer/hash"
 

@@ -16,7 +16,7 @@ public struct BPETrainer {
     /// A pair and how often it occurred when it was put into the queue.
     private struct Candidate: Comparable {
         var count: Int
-        var pair: UInt32
+        var pair: UInt64
 
         static func < (a: Candidate, b: Candidate) -> Bool {
             a.count != b.count ? a.count < b.count : a.pair > b.pair
@@ -24,10 +24,10 @@ public struct BPETrainer {
     }
 
     private var words: [Word] = []
-    private var symbols: [UInt16] = []
-    private var counts: [UInt32: Int] = [:]
+    private var symbols: [Int32] = []
+    private var counts: [UInt64: Int] = [:]
     /// Words in which a pair has occurred; some may have lost it since.
-    private var places: [UInt32: [Int32]] = [:]
+    private var places: [UInt64: [Int32]] = [:]
     private var queue = Heap<Candidate>()
 
     /// A tokenizer of exactly `vocabularySize` entries: 256 bytes, the merges, `<|endoftext|>`.
@@ -50,13 +50,13 @@ public struct BPETrainer {
                 largest: ByteLevelBPE.smallestVocabulary + merges.count)
         }
         let files = VocabularyWriter(merges: merges)
-        return try ByteLevelBPE(encoderFile: files.encoder, mergesFile: files.merges)
+        return try ByteLevelBPE(TokenizerFiles(.gpt2, [files.encoder, files.merges]))
     }
 
     private init(_ text: Text) {
         var table = WordTable()
         var occurrences: [Int] = []
-        let preTokenizer = PreTokenizer()
+        let preTokenizer = PreTokenizer(.words)
         for article in text.articles {
             let article = text.bytes.span.extracting(article)
             var start = 0
@@ -68,8 +68,8 @@ public struct BPETrainer {
                 start = end
             }
         }
-        var idOfByte = [UInt16](repeating: 0, count: 256)
-        for (id, byte) in ByteAlphabet.order.enumerated() { idOfByte[Int(byte)] = UInt16(id) }
+        var idOfByte = [Int32](repeating: 0, count: 256)
+        for (id, byte) in ByteAlphabet.order.enumerated() { idOfByte[Int(byte)] = Int32(id) }
         symbols = table.bytes.map { idOfByte[Int($0)] }
         for number in 0..<table.count {
             let range = table.range(of: number)
@@ -85,8 +85,8 @@ public struct BPETrainer {
     }
 
     /// Merges until there are `limit` or no pair occurs twice.
-    private mutating func learn(atMost limit: Int) -> [(left: UInt16, right: UInt16)] {
-        var merges: [(left: UInt16, right: UInt16)] = []
+    private mutating func learn(atMost limit: Int) -> [(left: Int32, right: Int32)] {
+        var merges: [(left: Int32, right: Int32)] = []
         while merges.count < limit, let best = queue.popMax() {
             // Counts only fall while a candidate waits: what rises is queued anew.
             let count = counts[best.pair] ?? 0
@@ -95,17 +95,17 @@ public struct BPETrainer {
                 continue
             }
             guard count >= 2 else { break }
-            let (left, right) = (UInt16(best.pair >> 16), UInt16(best.pair & 0xFFFF))
-            merge(left, right, into: UInt16(256 + merges.count))
+            let (left, right) = MergeTable.ids(best.pair)
+            merge(left, right, into: Int32(256 + merges.count))
             merges.append((left, right))
         }
         return merges
     }
 
     /// Replaces the pair by `token` in every word that has it.
-    private mutating func merge(_ left: UInt16, _ right: UInt16, into token: UInt16) {
+    private mutating func merge(_ left: Int32, _ right: Int32, into token: Int32) {
         let pair = MergeTable.pair(left, right)
-        var risen: Set<UInt32> = []
+        var risen: Set<UInt64> = []
         var visited: Int32 = -1
         // Words come in ascending order, repeated where the pair occurs more than once.
         for number in places.removeValue(forKey: pair) ?? [] where number != visited {
@@ -121,8 +121,8 @@ public struct BPETrainer {
     }
 
     private mutating func merge(
-        _ left: UInt16, _ right: UInt16, into token: UInt16, word number: Int,
-        risen: inout Set<UInt32>
+        _ left: Int32, _ right: Int32, into token: Int32, word number: Int,
+        risen: inout Set<UInt64>
     ) {
         let word = words[number]
         let end = word.start + word.length
@@ -154,7 +154,7 @@ public struct BPETrainer {
     }
 
     /// Counts one occurrence of `pair` in a word.
-    private mutating func add(_ pair: UInt32, word number: Int) {
+    private mutating func add(_ pair: UInt64, word number: Int) {
         counts[pair, default: 0] += words[number].occurrences
         places[pair, default: []].append(Int32(number))
     }

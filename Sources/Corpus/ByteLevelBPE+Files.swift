@@ -1,32 +1,31 @@
 extension ByteLevelBPE {
-    /// The names of the two files, in order of preference: GPT-2's own, then Hugging Face's.
-    private static let fileNames = [("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")]
-
-    /// From a directory with `encoder.json` and `vocab.bpe`, or `vocab.json` and `merges.txt`.
+    /// From a directory with `encoder.json` and `vocab.bpe`, `tokenizer.json`, or `vocab.json` and `merges.txt`.
     ///
-    /// Throws `file` and `malformedTokenizer`.
+    /// The first of these that is there; but where a `tokenizer.json` is of a kind that is not supported and `vocab.json`
+    /// and `merges.txt` stand beside it, these are taken, and text is cut as GPT-2 cuts it.
+    ///
+    /// - Parameter directory: Its path as the system takes it: `~` is not expanded, `..` follows links.
+    /// - Throws: `file`, `malformedTokenizer` and `unsupportedTokenizer`.
     public convenience init(directory: String) throws(CorpusError) {
-        func path(_ name: String) -> String { "\(directory)/\(name)" }
-        let pair = Self.fileNames.first { fileExists(path($0.0)) || fileExists(path($0.1)) }
-        guard let (encoder, merges) = pair else {
+        let formats = TokenizerFiles.formats(in: directory), place = "\(directory)/"
+        guard let format = formats.first else {
             throw CorpusError.malformedTokenizer(
                 path: directory,
-                problem: "no tokenizer here; it takes encoder.json and vocab.bpe, "
-                    + "or vocab.json and merges.txt")
+                problem: "no tokenizer here; it takes encoder.json and vocab.bpe, vocab.json and merges.txt, "
+                    + "or tokenizer.json")
         }
-        try self.init(
-            encoderFile: readFile(path(encoder)), mergesFile: readFile(path(merges)),
-            encoderName: path(encoder), mergesName: path(merges))
+        do {
+            try self.init(TokenizerFiles(format, in: directory), place: place)
+        } catch {
+            guard case .unsupportedTokenizer = error, formats.count > 1 else { throw error }
+            try self.init(TokenizerFiles(formats[1], in: directory), place: place)
+        }
     }
 
-    /// Writes `encoder.json` and `vocab.bpe` into `directory`, which is made if it is not there.
+    /// Writes the files that define the tokenizer into `directory`, byte for byte, and removes files of other formats.
     ///
     /// tiktoken and Hugging Face read these files and give the same ids.
-    /// - Parameter directory: Its path as the system takes it: `~` is not expanded, `..` follows links.
+    /// - Parameter directory: Its path as the system takes it; it is made if it is not there.
     /// - Throws: `file`.
-    public func save(to directory: String) throws(CorpusError) {
-        try makeDirectory(directory)
-        try ReplacementFile.write(encoderFile, to: "\(directory)/encoder.json")
-        try ReplacementFile.write(mergesFile, to: "\(directory)/vocab.bpe")
-    }
+    public func save(to directory: String) throws(CorpusError) { try files.write(to: directory) }
 }

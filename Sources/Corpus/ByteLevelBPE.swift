@@ -2,83 +2,106 @@ import Synchronization
 
 /// Byte-level byte-pair encoding as in GPT-2 (Radford et al. 2019; Sennrich et al. 2016).
 ///
-/// Made from GPT-2's own files or trained by `BPETrainer`. The same ids as tiktoken's `encode_ordinary`:
-/// a literal `<|endoftext|>` in the text is text like any other.
+/// Made from GPT-2's own files, from Hugging Face's `tokenizer.json`, or trained by `BPETrainer`. The same ids as tiktoken's
+/// `encode_ordinary`, and as Hugging Face's `encode` without special tokens: a literal `<|endoftext|>` in the text is text
+/// like any other.
+///
+/// `decode` gives back the bytes that `encode` was given, with two exceptions that a `tokenizer.json` may ask for: text is
+/// normalised, or the vocabulary has no token for some byte, which is then left out.
 public final class ByteLevelBPE: Tokenizer {
     /// 256 bytes and `<|endoftext|>`.
     public static let smallestVocabulary = 257
-    /// What 16-bit ids can number.
-    public static let largestVocabulary = 65_536
+    /// 2^20.
+    public static let largestVocabulary = 1 << 20
 
-    public let vocabularySize: Int
-    public let endOfText: UInt16
     public let hash: String
-    /// The content of `encoder.json`: the id of every token.
-    public let encoderFile: [UInt8]
-    /// The content of `vocab.bpe`: the merges in order of rank.
-    public let mergesFile: [UInt8]
+    /// The files that it was made from.
+    public let files: TokenizerFiles
 
-    private let tokens: TokenBytes
-    private let preTokenizer = PreTokenizer()
-    private let merger: WordMerger
+    private let model: TokenizerModel
     /// Lent to one call at a time; a call that finds it lent starts with a new one.
     private let cache = Mutex(WordCache())
 
-    /// From the contents of the two files; the names are for messages. Throws `malformedTokenizer`.
-    public init(
-        encoderFile: [UInt8], mergesFile: [UInt8],
-        encoderName: String = "encoder.json", mergesName: String = "vocab.bpe"
-    ) throws(CorpusError) {
-        let vocabulary = try VocabularyFile(encoderFile, name: encoderName)
-        let merges = try readMerges(mergesFile, name: mergesName, vocabulary: vocabulary)
-        self.encoderFile = encoderFile
-        self.mergesFile = mergesFile
-        vocabularySize = vocabulary.count
-        endOfText = vocabulary.endOfText
-        hash = sha256(encoderFile, mergesFile)
-        tokens = vocabulary.tokens
-        merger = WordMerger(byteTokens: vocabulary.byteTokens, merges: merges)
+    /// From the files' contents.
+    ///
+    /// - Parameters:
+    ///   - files: What was read.
+    ///   - place: What messages put before a file's name, such as a directory and a slash.
+    /// - Throws: `malformedTokenizer` and `unsupportedTokenizer`.
+    public init(_ files: TokenizerFiles, place: String = "") throws(CorpusError) {
+        model = try TokenizerModel(files, place: place)
+        self.files = files
+        hash = sha256(files.contents)
     }
 
-    public func encode(_ text: Span<UInt8>) -> [UInt16] {
+    public var vocabularySize: Int { model.vocabulary.count }
+    public var endOfText: Int32 { model.endOfText.id }
+    /// The text of the token that ends an article, such as `<|endoftext|>`.
+    public var endOfTextName: String { model.endOfText.name }
+    /// The text of the token that starts one, such as `<|begin_of_text|>`; nil where there is none.
+    public var startOfTextName: String? { model.startOfText }
+
+    public func encode(_ text: Span<UInt8>) -> [Int32] {
         var words = cache.withLock { shared in
             let lent = shared
             shared = WordCache()
             return lent
         }
-        var ids: [UInt16] = []
+        var ids: [Int32] = []
         ids.reserveCapacity(text.count / 3)
-        var start = 0
-        while start < text.count {
-            let end = preTokenizer.endOfPiece(in: text, from: start)
-            words.append(text.extracting(start..<end), merger: merger, to: &ids)
-            start = end
+        if model.added.areMatched || model.normalizesToNFC {
+            appendParts(of: text, words: &words, to: &ids)
+        } else {
+            appendPieces(of: text, words: &words, to: &ids)
         }
         cache.withLock { $0 = words }
         return ids
     }
 
-    public func decode(_ ids: [UInt16]) throws(CorpusError) -> [UInt8] {
+    /// The tokens of text in which some stand literally, or that is normalised first.
+    private func appendParts(of text: Span<UInt8>, words: inout WordCache, to ids: inout [Int32]) {
+        for part in model.added.beforeNormalization.parts(of: text) {
+            guard case .text(let range) = part else {
+                ids.append(part.token)
+                continue
+            }
+            let raw = text.extracting(range)
+            if model.normalizesToNFC, let normalized = canonicallyComposed(raw) {
+                appendParts(ofNormalized: normalized.span, words: &words, to: &ids)
+            } else {
+                appendParts(ofNormalized: raw, words: &words, to: &ids)
+            }
+        }
+    }
+
+    private func appendParts(ofNormalized text: Span<UInt8>, words: inout WordCache, to ids: inout [Int32]) {
+        for part in model.added.afterNormalization.parts(of: text) {
+            guard case .text(let range) = part else {
+                ids.append(part.token)
+                continue
+            }
+            appendPieces(of: text.extracting(range), words: &words, to: &ids)
+        }
+    }
+
+    /// The tokens of ordinary text.
+    private func appendPieces(of text: Span<UInt8>, words: inout WordCache, to ids: inout [Int32]) {
+        var start = 0
+        while start < text.count {
+            let end = model.preTokenizer.endOfPiece(in: text, from: start)
+            words.append(text.extracting(start..<end), merger: model.merger, to: &ids)
+            start = end
+        }
+    }
+
+    public func decode(_ ids: [Int32]) throws(CorpusError) -> [UInt8] {
         var text: [UInt8] = []
         for id in ids {
-            guard Int(id) < vocabularySize else {
+            guard id >= 0, Int(id) < vocabularySize else {
                 throw .unknownToken(id: Int(id), vocabularySize: vocabularySize)
             }
-            text += tokens[Int(id)]
+            text += model.vocabulary.tokens[Int(id)]
         }
         return text
     }
-}
-
-/// The bytes of every token.
-struct TokenBytes: Sendable {
-    private var storage: [UInt8] = []
-    private var ends: [Int] = []
-
-    mutating func append(_ bytes: [UInt8]) {
-        storage += bytes
-        ends.append(storage.count)
-    }
-
-    subscript(id: Int) -> ArraySlice<UInt8> { storage[(id == 0 ? 0 : ends[id - 1])..<ends[id]] }
 }

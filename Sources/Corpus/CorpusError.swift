@@ -11,7 +11,9 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
     case specialText(path: String, line: Int)
     /// A tokenizer file that cannot be used; `problem` says what is missing or wrong, and where.
     case malformedTokenizer(path: String, problem: String)
-    /// A vocabulary size no byte-level BPE of 16-bit ids can have.
+    /// A tokenizer of a kind that is not run here; `part` names what asks for it, `value` what it asks, `known` what is run.
+    case unsupportedTokenizer(path: String, part: String, value: String, known: String)
+    /// A vocabulary size no byte-level BPE of ids below 2^20 can have.
     case vocabularySize(asked: Int)
     /// The text repeats too few pairs for the vocabulary asked; `largest` is what it gives.
     case textTooSmallForVocabulary(path: String, asked: Int, largest: Int)
@@ -40,6 +42,8 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
                 + "or encode to read it as text"
         case .malformedTokenizer(let path, let problem):
             "\(path): \(problem)"
+        case .unsupportedTokenizer(let path, let part, let value, let known):
+            "\(path): \(part): \(value) is not supported; choose a tokenizer with \(known)"
         case .vocabularySize(let asked):
             "a vocabulary of \(asked) entries cannot be trained; ask for "
                 + "\(ByteLevelBPE.smallestVocabulary) to \(ByteLevelBPE.largestVocabulary)"

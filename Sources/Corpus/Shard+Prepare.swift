@@ -43,11 +43,11 @@ extension Shard {
         }
     }
 
-    /// Writes the tokens of `text`, every article ended by `<|endoftext|>`, and opens the shard.
+    /// Writes the tokens of `text`, every article ended by the tokenizer's end of text, and opens the shard.
     public static func build(
         _ path: String, text: Text, tokenizer: any Tokenizer
     ) throws(CorpusError) -> Shard {
-        var writer = try ShardWriter(path)
+        var writer = try ShardWriter(path, vocabularySize: tokenizer.vocabularySize)
         for article in text.articles {
             try writer.append(tokenizer.encode(text.bytes.span.extracting(article)))
             try writer.append([tokenizer.endOfText])

@@ -8,12 +8,11 @@ import Darwin
 
 /// A file of tokens in llm.c's format, mapped into memory.
 ///
-/// 256 int32 (magic 20240520, version 1, count, zeros), then the tokens as uint16; little endian. Any number of
-/// threads may read. The file must not be changed while it is open: `prepare` replaces it, and never
-/// writes into it.
+/// 256 int32 (magic 20240520, version, count, zeros), then the tokens; little endian. Version 1, llm.c's, has tokens of
+/// 16 bits; version 2, for vocabularies of more than 65,536 entries, has tokens of 32. Any number of threads may read. The
+/// file must not be changed while it is open: `prepare` replaces it, and never writes into it.
 public final class Shard: Sendable {
     static let magic: Int32 = 20_240_520
-    static let version: Int32 = 1
     static let headerFields = 256
     static let headerBytes = headerFields * MemoryLayout<Int32>.size
 
@@ -23,6 +22,7 @@ public final class Shard: Sendable {
     /// Number of tokens.
     public let count: Int
 
+    private let width: TokenWidth
     private let mapping: Mapping
 
     /// Opens a shard that must have been made by this tokenizer from this text, both given by their SHA-256.
@@ -42,11 +42,11 @@ public final class Shard: Sendable {
         guard header[0] == Self.magic else {
             throw refused("magic number \(header[0]) where \(Self.magic) was expected")
         }
-        guard header[1] == Self.version else {
-            throw refused("version \(header[1]) where \(Self.version) was expected")
+        guard let width = TokenWidth(version: header[1]) else {
+            throw refused("version \(header[1]) where 1 or 2 was expected")
         }
         let count = Int(header[2])
-        let expectedBytes = Self.headerBytes + count * MemoryLayout<UInt16>.size
+        let expectedBytes = Self.headerBytes + count * width.bytes
         guard count >= 0, mapping.byteCount == expectedBytes else {
             throw refused("\(mapping.byteCount) bytes where \(count) tokens take \(expectedBytes)")
         }
@@ -54,6 +54,9 @@ public final class Shard: Sendable {
         let sidecar = try ShardSidecar(ofShard: path)
         guard sidecar.tokens == count else {
             throw refused("\(count) tokens where its sidecar names \(sidecar.tokens)")
+        }
+        guard sidecar.tokenBytes == width.bytes else {
+            throw refused("tokens of \(width.bytes) bytes where its sidecar names \(sidecar.tokenBytes)")
         }
         guard sidecar.tokenizerHash == tokenizerHash else {
             throw refused(
@@ -63,15 +66,19 @@ public final class Shard: Sendable {
             throw refused(
                 "made from the text \(sidecar.sourceHash.prefix(12)), not \(sourceHash.prefix(12))")
         }
-        let tokens = mapping.elements(of: UInt16.self, from: Self.headerBytes, count: count)
-        let largest = tokens.reduce(0) { max($0, $1) }
-        guard Int(largest) < sidecar.vocabularySize else {
+        let largest =
+            switch width {
+            case .two: Int(mapping.largest(of: UInt16.self, from: Self.headerBytes, count: count))
+            case .four: Int(mapping.largest(of: UInt32.self, from: Self.headerBytes, count: count))
+            }
+        guard largest < sidecar.vocabularySize else {
             throw refused("token \(largest) is outside its vocabulary of \(sidecar.vocabularySize)")
         }
 
         self.path = path
         self.sidecar = sidecar
         self.count = count
+        self.width = width
         self.mapping = mapping
     }
 
@@ -83,10 +90,11 @@ public final class Shard: Sendable {
         precondition(
             range.count <= destination.count,
             "\(range.count) tokens into a buffer of \(destination.count)")
-        let tokens = mapping.elements(
-            of: UInt16.self, from: Self.headerBytes + 2 * range.lowerBound, count: range.count)
-        let target = destination.pointer
-        for i in 0..<range.count { target[i] = Int32(tokens[i]) }
+        let offset = Self.headerBytes + width.bytes * range.lowerBound
+        switch width {
+        case .two: mapping.copy(UInt16.self, from: offset, count: range.count, to: destination.pointer)
+        case .four: mapping.copy(UInt32.self, from: offset, count: range.count, to: destination.pointer)
+        }
     }
 
     /// Copies the window `range` as inputs and, one token further on, the targets to predict from them.
@@ -141,5 +149,17 @@ private final class Mapping: @unchecked Sendable {
     ) -> UnsafeBufferPointer<Element> {
         let start = base.map { ($0 + offset).assumingMemoryBound(to: type) }
         return UnsafeBufferPointer(start: start, count: count)
+    }
+    /// Copies `count` tokens from byte `offset` on.
+    func copy<Token: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Token.Type, from offset: Int, count: Int, to target: UnsafeMutablePointer<Int32>
+    ) {
+        let tokens = elements(of: type, from: offset, count: count)
+        for i in 0..<count { target[i] = Int32(truncatingIfNeeded: tokens[i]) }
+    }
+
+    /// The largest of `count` tokens from byte `offset` on; 0 where there are none.
+    func largest<Token: FixedWidthInteger & BitwiseCopyable>(of type: Token.Type, from offset: Int, count: Int) -> Token {
+        elements(of: type, from: offset, count: count).reduce(0) { max($0, $1) }
     }
 }

@@ -6,7 +6,7 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
     public var tokenizerHash: String
     /// SHA-256 of the source text.
     public var sourceHash: String
-    /// Tokens in the shard, one `<|endoftext|>` per article among them.
+    /// Tokens in the shard, one that ends each article among them.
     public var tokens: Int
     /// Words of the source text's articles, the unit of word perplexity.
     public var words: Int
@@ -20,6 +20,10 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
     public var specialText: SpecialText
     /// Entries of the tokenizer's vocabulary; every token is below.
     public var vocabularySize: Int
+    /// Bytes of each token: 2 in a shard that does not say, which is what all of vocabularies up to 65,536 entries have.
+    public var tokenBytes: Int { wideTokenBytes ?? 2 }
+    /// Named where it is not 2.
+    private var wideTokenBytes: Int?
 
     enum CodingKeys: String, CodingKey {
         case tokenizerHash = "tokenizer_sha256"
@@ -27,6 +31,7 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
         case tokens, words, bytes, articles, separators
         case specialText = "special_text"
         case vocabularySize = "vocabulary_size"
+        case wideTokenBytes = "token_bytes"
     }
 
     public init(from decoder: any Decoder) throws {
@@ -40,6 +45,7 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
         separators = try values.decodeIfPresent(Int.self, forKey: .separators) ?? 0
         specialText = try values.decodeIfPresent(SpecialText.self, forKey: .specialText) ?? .encode
         vocabularySize = try values.decode(Int.self, forKey: .vocabularySize)
+        wideTokenBytes = try values.decodeIfPresent(Int.self, forKey: .wideTokenBytes)
     }
 
     /// Whether the shard has the tokens that its source text gives under `specialText`.
@@ -80,6 +86,8 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
         separators = text.separators
         specialText = text.specialText
         vocabularySize = tokenizer.vocabularySize
+        let width = TokenWidth(vocabularySize: vocabularySize)
+        wideTokenBytes = width == .two ? nil : width.bytes
     }
 
     func write(forShard path: String) throws(CorpusError) {

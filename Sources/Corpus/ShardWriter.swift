@@ -3,17 +3,23 @@ struct ShardWriter: ~Copyable {
     private var file: ReplacementFile
     private(set) var count = 0
     /// Tokens not yet in the file: an article may be a few words, too little for a call to the system.
-    private var pending: [UInt16] = []
+    private var pending: [Int32] = []
+    private let width: TokenWidth
 
     private static let mostPending = 1 << 18
 
-    init(_ path: String) throws(CorpusError) {
+    /// - Parameters:
+    ///   - path: Where the shard is to be.
+    ///   - vocabularySize: What its tokens are below.
+    init(_ path: String, vocabularySize: Int) throws(CorpusError) {
+        let width = TokenWidth(vocabularySize: vocabularySize)
+        self.width = width
         var file = try ReplacementFile(path)
-        try file.append(Self.header(tokens: 0).span.bytes)
+        try file.append(Self.header(tokens: 0, width).span.bytes)
         self.file = file
     }
 
-    mutating func append(_ tokens: [UInt16]) throws(CorpusError) {
+    mutating func append(_ tokens: [Int32]) throws(CorpusError) {
         guard count + tokens.count <= Int(Int32.max) else {
             throw .file(
                 path: file.path, action: "write",
@@ -27,23 +33,28 @@ struct ShardWriter: ~Copyable {
     private mutating func flush() throws(CorpusError) {
         let tokens = pending
         pending = []
-        try file.append(tokens.span.bytes)
+        if width == .two {
+            let narrow = tokens.map { UInt16($0) }
+            try file.append(narrow.span.bytes)
+        } else {
+            try file.append(tokens.span.bytes)
+        }
     }
 
     /// Writes the count, then puts shard and sidecar in place.
     mutating func commit(sidecar: ShardSidecar) throws(CorpusError) {
         try flush()
-        try file.overwrite(Self.header(tokens: count).span.bytes, at: 0)
+        try file.overwrite(Self.header(tokens: count, width).span.bytes, at: 0)
         // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
         try removeFile(ShardSidecar.path(ofShard: file.path))
         try file.commit()
         try sidecar.write(forShard: file.path)
     }
 
-    private static func header(tokens: Int) -> [Int32] {
+    private static func header(tokens: Int, _ width: TokenWidth) -> [Int32] {
         var fields = [Int32](repeating: 0, count: Shard.headerFields)
         fields[0] = Shard.magic
-        fields[1] = Shard.version
+        fields[1] = width.version
         fields[2] = Int32(tokens)
         return fields
     }

@@ -7,7 +7,7 @@ struct VocabularyWriter {
     private(set) var merges: [UInt8] = []
 
     /// `merges`: pairs of ids, best first; number i makes the token 256 + i.
-    init(merges pairs: [(left: UInt16, right: UInt16)]) {
+    init(merges pairs: [(left: Int32, right: Int32)]) {
         var names = ByteAlphabet.order.map { String(ByteAlphabet.characters[Int($0)]) }
         var lines = "#version: 0.2\n"
         for (left, right) in pairs {

@@ -1,7 +1,7 @@
 /// The tokens of the words seen so far: natural text repeats most of its words.
 struct WordCache: Sendable {
     private var words = WordTable()
-    private var tokens: [UInt16] = []
+    private var tokens: [Int32] = []
     private var ends: [Int] = []
 
     /// Longer pieces are rare, and would fill the cache for nothing.
@@ -10,7 +10,7 @@ struct WordCache: Sendable {
     private static let largest = 16 << 20
 
     /// Appends the tokens of `word` to `ids`.
-    mutating func append(_ word: Span<UInt8>, merger: WordMerger, to ids: inout [UInt16]) {
+    mutating func append(_ word: Span<UInt8>, merger: WordMerger, to ids: inout [Int32]) {
         guard word.count <= Self.longestWord else {
             merger.append(word, to: &ids)
             return

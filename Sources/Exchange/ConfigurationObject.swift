@@ -1,3 +1,5 @@
+import JSON
+
 /// An object of a configuration whose values are asked for by key and type; errors name the key.
 ///
 /// `null` is as good as no key: so the library writes what is left to its default. A key that has two names may come under

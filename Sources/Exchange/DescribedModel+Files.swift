@@ -1,3 +1,5 @@
+import JSON
+
 extension DescribedModel {
     /// The name of the file that describes a model.
     public static let fileName = "config.json"

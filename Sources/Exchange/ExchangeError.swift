@@ -1,4 +1,5 @@
 import Corpus
+import JSON
 
 /// Why a file made by another program, or for one, could not be read or written. The description is one line that
 /// names the file, what is wrong, where, and what to do.
@@ -51,16 +52,6 @@ extension ExchangeError: CustomStringConvertible {
     }
 }
 
-/// What a parser found wrong; who knows the file makes an `ExchangeError` of it.
-struct Fault: Error {
-    /// Where in the file; nil where the problem itself says so.
-    var place: String?
-    let problem: String
-
-    init(_ problem: String, in place: String? = nil) {
-        self.problem = problem
-        self.place = place
-    }
-
+extension Fault {
     func error(path: String) -> ExchangeError { .malformed(path: path, place: place, problem: problem) }
 }

@@ -1,3 +1,5 @@
+import JSON
+
 /// The header of a safetensors file: one JSON object from names to types, shapes and places, checked.
 ///
 /// The tensors tile the data: none overlaps another, no byte is left over. So the file's size bounds what they

@@ -1,4 +1,5 @@
 import Corpus
+import JSON
 import Kernels
 
 /// The weights of a model's directory, in one safetensors file or in several.

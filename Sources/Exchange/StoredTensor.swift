@@ -1,3 +1,5 @@
+import JSON
+
 /// What the elements of a stored tensor are, by the names that safetensors gives them.
 public enum StoredType: String, CaseIterable, Sendable {
     case bool = "BOOL"

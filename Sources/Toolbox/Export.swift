@@ -33,14 +33,14 @@ extension ExportOptions: RootTool {
         try SafetensorsWriter.write(
             model.parameters.map { (name: $0.name, shape: $0.shape) }, to: to + "/" + SafetensorsModel.fileName
         ) { name in try reader.read(CheckpointLayout.parameter(name), shape: shapes[name] ?? [], of: Float.self) }
-        try ReplacementFile.write(tokenizer.encoderFile, to: to + "/vocab.json")
-        try ReplacementFile.write(tokenizer.mergesFile, to: to + "/merges.txt")
-        try write(GPT2TokenizerFile(context: model.context), "tokenizer_config.json")
+        let files = tokenizer.files.renamed(.vocabularyAndMerges)
+        for (name, bytes) in files.named { try ReplacementFile.write(bytes, to: to + "/" + name) }
+        try write(TokenizerConfigurationFile(tokenizer, context: model.context), "tokenizer_config.json")
         try ReplacementFile.write(
-            ConfigurationFile(model, startOfText: nil, endOfText: Int(tokenizer.endOfText)).bytes,
+            ConfigurationFile(model, endOfText: Int(tokenizer.endOfText)).bytes,
             to: to + "/" + DescribedModel.fileName)
         return "exported    \(to): config.json, \(SafetensorsModel.fileName) with \(model.parameterCount) parameters in "
-            + "\(model.parameters.count) arrays, vocab.json, merges.txt, tokenizer_config.json"
+            + "\(model.parameters.count) arrays, \(files.format.names.joined(separator: ", ")), tokenizer_config.json"
     }
 
     private func write(_ value: some Encodable, _ name: String) throws {
@@ -50,11 +50,20 @@ extension ExportOptions: RootTool {
     }
 }
 
-/// Its `tokenizer_config.json`.
-private struct GPT2TokenizerFile: Encodable {
-    let tokenizer_class = "GPT2Tokenizer", add_prefix_space = false
-    let bos_token = "<|endoftext|>", eos_token = "<|endoftext|>", unk_token = "<|endoftext|>"
+/// A tokenizer's `tokenizer_config.json`, by transformers' names.
+private struct TokenizerConfigurationFile: Encodable {
+    let tokenizer_class, bos_token, eos_token: String
+    /// GPT-2's class alone asks for these.
+    let unk_token: String?, add_prefix_space: Bool?
     let model_max_length: Int
 
-    init(context: Int) { model_max_length = context }
+    init(_ tokenizer: ByteLevelBPE, context: Int) {
+        let isGPT2s = tokenizer.files.format != .tokenizerJSON
+        tokenizer_class = isGPT2s ? "GPT2Tokenizer" : "PreTrainedTokenizerFast"
+        eos_token = tokenizer.endOfTextName
+        bos_token = tokenizer.startOfTextName ?? tokenizer.endOfTextName
+        unk_token = isGPT2s ? tokenizer.endOfTextName : nil
+        add_prefix_space = isGPT2s ? false : nil
+        model_max_length = context
+    }
 }

@@ -30,7 +30,8 @@ struct SavedModel: ~Copyable {
             let opened = try CheckpointReader(path: path)
             let model = try opened.json(CheckpointLayout.config, as: SavedRun.self).model
             let bpe = try opened.tokenizer()
-            guard bpe.vocabularySize == model.vocabularySize else {
+            // A model may have more: its embeddings are padded.
+            guard bpe.vocabularySize <= model.vocabularySize else {
                 throw ConfigurationError(
                     "\(path): its tokenizer has \(bpe.vocabularySize) entries, its model \(model.vocabularySize); "
                         + "use another checkpoint")

@@ -3,7 +3,7 @@ import Corpus
 import Kernels
 import Worker
 
-/// A text as the model reads it: all its tokens, every article ended by `<|endoftext|>`, on every rank.
+/// A text as the model reads it: all its tokens, every article ended by the tokenizer's end of text, on every rank.
 struct TokenStream {
     /// At least two.
     let tokens: Buffer<Int32>
@@ -23,8 +23,8 @@ struct TokenStream {
             guard let tokenizer else { return }
             let text = try Text(contentsOf: path, specialText: specialText)
             for article in text.articles {
-                encoded += tokenizer.encode(text.bytes.span.extracting(article)).map { Int32($0) }
-                encoded.append(Int32(tokenizer.endOfText))
+                encoded += tokenizer.encode(text.bytes.span.extracting(article))
+                encoded.append(tokenizer.endOfText)
             }
             sizes = [Int64(text.wordCount), Int64(text.byteCount)]
             digest = text.hash

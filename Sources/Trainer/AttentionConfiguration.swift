@@ -28,12 +28,12 @@ extension RankOptions {
         } catch {
             throw ConfigurationError("\(error)")
         }
-        try self.init(type, given, list, AttentionShape(headWidth: d, segment: segment))
+        try self.init(type, given, list, OptionContext(headWidth: d, segment: segment))
         if namesLevels { self.basis = basis }
     }
 
     private init<Mode: AttentionMode>(
-        _ type: Mode.Type, _ given: OptionValues, _ list: [Level], _ shape: AttentionShape
+        _ type: Mode.Type, _ given: OptionValues, _ list: [Level], _ shape: OptionContext
     ) throws(ConfigurationError) {
         let mode = try Mode(given, for: shape)
         self.init(mode: mode, levels: mode.levels(from: list), segment: shape.segment)

@@ -85,13 +85,10 @@ struct PreparedCorpus {
             shards = [train.path, train.sidecar.sourceHash, valid?.path ?? "", valid?.sidecar.sourceHash ?? ""]
             own = tokenizer
         }
-        let encoder = try world.broadcast(own?.encoderFile ?? [], root: 0)
-        let merges = try world.broadcast(own?.mergesFile ?? [], root: 0)
+        let files = try world.broadcast(own?.files, root: 0)
         shards = try shards.map { try world.broadcast($0, root: 0) }
         return try agreed(on: world) {
-            let tokenizer = try own ?? ByteLevelBPE(
-                encoderFile: encoder, mergesFile: merges, encoderName: "rank 0's encoder.json",
-                mergesName: "rank 0's vocab.bpe")
+            let tokenizer = try own ?? ByteLevelBPE(files, place: "rank 0's ")
             func open(_ path: String, _ sourceHash: String) throws -> Shard {
                 guard fileExists(path) else {
                     throw ConfigurationError(
@@ -109,6 +106,21 @@ struct PreparedCorpus {
                 },
                 trainPath: trainPath, validPath: validPath)
         }
+    }
+}
+
+extension Communicator {
+    /// Collective: the root's files on every rank, by name. Throws `MPIError`.
+    fileprivate func broadcast(_ files: TokenizerFiles?, root: Int) throws(MPIError) -> TokenizerFiles {
+        let name = try broadcast(files?.format.rawValue ?? "", root: root)
+        guard let format = TokenizerFiles.Format(rawValue: name) else {
+            preconditionFailure("rank \(root) sends tokenizer files of the format \(name)")
+        }
+        var contents: [[UInt8]] = []
+        for number in format.names.indices {
+            contents.append(try broadcast(files?.contents[number] ?? [], root: root))
+        }
+        return TokenizerFiles(format, contents)
     }
 }
 

@@ -47,7 +47,7 @@ struct TextOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Held-out text. Default: generated if --train is; else no evaluation.", valueName: "file"))
     var valid: String?
 
-    @Option(help: ArgumentHelp("Directory of encoder.json and vocab.bpe. Default: trained on the training text.", valueName: "dir"))
+    @Option(help: ArgumentHelp("Directory of encoder.json and vocab.bpe, vocab.json and merges.txt, or tokenizer.json (byte-level BPE). Default: trained on the training text.", valueName: "dir"))
     var tokenizer: String?
 
     @Option(help: ArgumentHelp("Entries of the tokenizer to train (default: 4096).", valueName: "n"))

@@ -47,7 +47,7 @@ public struct HeldOutTokens: Sendable {
         }
         let tokens = Buffer<Int32>(uninitialized: limit)
         shard.read(0..<limit, into: tokens)
-        let bytes = try tokenizer.decode(tokens.array.map { UInt16($0) }.filter { $0 != tokenizer.endOfText })
+        let bytes = try tokenizer.decode(tokens.array.filter { $0 != tokenizer.endOfText })
         self.init(shard: shard, count: limit, words: Text.words(in: bytes, of: kind), bytes: bytes.count)
     }
 }

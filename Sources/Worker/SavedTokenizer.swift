@@ -3,12 +3,12 @@ import Corpus
 
 /// The tokenizer's files as a checkpoint carries them.
 public struct SavedTokenizer: Sendable {
-    public let encoder, merges: [UInt8]
+    /// Under the names that they have in a checkpoint.
+    public let files: TokenizerFiles
     public let hash: String
 
     public init(_ tokenizer: ByteLevelBPE) {
-        encoder = tokenizer.encoderFile
-        merges = tokenizer.mergesFile
+        files = tokenizer.files.renamed(.gpt2)
         hash = tokenizer.hash
     }
 }
@@ -16,8 +16,9 @@ public struct SavedTokenizer: Sendable {
 extension CheckpointWriter {
     /// Writes a tokenizer's files and hash. Throws `CheckpointError`.
     public mutating func write(_ tokenizer: SavedTokenizer) throws(CheckpointError) {
-        try write(CheckpointLayout.tokenizerEncoder, bytes: tokenizer.encoder)
-        try write(CheckpointLayout.tokenizerMerges, bytes: tokenizer.merges)
+        for (path, bytes) in zip(tokenizer.files.format.checkpointPaths, tokenizer.files.contents) {
+            try write(path, bytes: bytes)
+        }
         try write(CheckpointLayout.tokenizerHash, text: tokenizer.hash)
     }
 }
@@ -25,9 +26,20 @@ extension CheckpointWriter {
 extension CheckpointReader {
     /// The tokenizer that the checkpoint carries. Throws `CheckpointError`, and `CorpusError` for files that are none.
     public borrowing func tokenizer() throws -> ByteLevelBPE {
-        try ByteLevelBPE(
-            encoderFile: bytes(CheckpointLayout.tokenizerEncoder), mergesFile: bytes(CheckpointLayout.tokenizerMerges),
-            encoderName: path + ": " + CheckpointLayout.tokenizerEncoder,
-            mergesName: path + ": " + CheckpointLayout.tokenizerMerges)
+        let isOneFile = description(of: CheckpointLayout.tokenizerJSON) != nil
+        let format: TokenizerFiles.Format = isOneFile ? .tokenizerJSON : .gpt2
+        var contents: [[UInt8]] = []
+        for path in format.checkpointPaths { contents.append(try bytes(path)) }
+        return try ByteLevelBPE(TokenizerFiles(format, contents), place: path + ": /tokenizer/")
+    }
+}
+
+extension TokenizerFiles.Format {
+    /// Where a checkpoint keeps the files. A vocabulary and its merges lie under GPT-2's names, whatever theirs were.
+    fileprivate var checkpointPaths: [String] {
+        switch self {
+        case .gpt2, .vocabularyAndMerges: [CheckpointLayout.tokenizerEncoder, CheckpointLayout.tokenizerMerges]
+        case .tokenizerJSON: [CheckpointLayout.tokenizerJSON]
+        }
     }
 }

@@ -69,7 +69,7 @@ struct BPETrainerTests {
 
     @Test func sizesThatCannotBe() throws {
         let text = try plainText("a a a")
-        for size in [-1, 0, 256, 65_537] {
+        for size in [-1, 0, 256, 1 << 20 + 1] {
             #expect(throws: CorpusError.vocabularySize(asked: size)) {
                 try BPETrainer.train(on: text, vocabularySize: size)
             }
@@ -90,7 +90,7 @@ struct BPETrainerTests {
 
     @Test func equalCountsGoByLowerIds() throws {
         let tokenizer = try BPETrainer.train(on: plainText("zy\nba\nzy\nba"), vocabularySize: 258)
-        #expect(String(decoding: tokenizer.mergesFile, as: UTF8.self) == "#version: 0.2\nb a\n")
+        #expect(String(decoding: tokenizer.files.contents[1], as: UTF8.self) == "#version: 0.2\nb a\n")
     }
 
     @Test func piecesDoNotMergeAcrossArticles() throws {
@@ -100,7 +100,7 @@ struct BPETrainerTests {
             bytes: Array(String(repeating: article, count: 50).utf8), name: "t", kind: .wikiTextRaw)
         #expect(text.articles.count == 50)
         let tokenizer = try BPETrainer.train(on: text, vocabularySize: 261)
-        let pieces = (257..<260).map { try? tokenizer.decode([UInt16($0)]) }
+        let pieces = (257..<260).map { try? tokenizer.decode([Int32($0)]) }
         #expect(!pieces.contains(Array("\n ".utf8)))
     }
 }

@@ -33,7 +33,7 @@ struct SpecialTextShardTests {
         let end = [tokenizer.endOfText]
         let tokens = tokenizer.encode("A b.\n") + end + tokenizer.encode("C d e.\n") + end
         let stored = try readBytes(path).dropFirst(1024)
-        #expect(Array(stored) == tokens.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] })
+        #expect(Array(stored) == tokens.flatMap(littleEndian))
         let sidecar = shard.sidecar
         #expect((sidecar.tokens, sidecar.articles, sidecar.separators) == (tokens.count, 2, 3))
         #expect((sidecar.words, sidecar.bytes, sidecar.specialText) == (5, 12, .split))
@@ -46,7 +46,7 @@ struct SpecialTextShardTests {
         let shard = try Shard.build(path, text: text, tokenizer: tokenizer)
         let document = tokenizer.encode("Once, upon a time!\n") + [tokenizer.endOfText]
         #expect(shard.count == count * document.count)
-        let bytes = document.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+        let bytes = document.flatMap(littleEndian)
         #expect(Array(try readBytes(path).dropFirst(1024)) == (0..<count).flatMap { _ in bytes })
     }
 

@@ -61,9 +61,28 @@ func readBytes(_ path: String) throws -> [UInt8] {
 }
 
 /// SHA-256 of ids as little-endian uint16, as golden.py takes it.
-func digest(_ ids: [UInt16]) -> String {
-    let bytes = ids.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+func digest(_ ids: [Int32]) -> String {
+    let bytes = ids.flatMap(littleEndian)
     return SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+}
+
+/// A token's two bytes in a shard of version 1.
+func littleEndian(_ id: Int32) -> [UInt8] { [UInt8(id & 0xFF), UInt8(id >> 8)] }
+
+/// Random numbers that are the same in every run: an LCG with Knuth's constants, its high bits.
+struct RepeatedRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        var result: UInt64 = 0
+        for _ in 0..<2 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            result = result << 32 | state >> 32
+        }
+        return result
+    }
 }
 
 /// A text in memory.

@@ -7,8 +7,8 @@ struct TokenizerFileTests {
 
     init() throws { good = try smallTokenizer() }
 
-    private var encoder: String { String(decoding: good.encoderFile, as: UTF8.self) }
-    private var merges: String { String(decoding: good.mergesFile, as: UTF8.self) }
+    private var encoder: String { String(decoding: good.files.contents[0], as: UTF8.self) }
+    private var merges: String { String(decoding: good.files.contents[1], as: UTF8.self) }
 
     /// Expects the files to be refused with exactly this problem.
     private func refuse(
@@ -21,8 +21,7 @@ struct TokenizerFileTests {
             sourceLocation: sourceLocation
         ) {
             try ByteLevelBPE(
-                encoderFile: Array((encoder ?? self.encoder).utf8),
-                mergesFile: Array((merges ?? self.merges).utf8))
+                TokenizerFiles(.gpt2, [Array((encoder ?? self.encoder).utf8), Array((merges ?? self.merges).utf8)]))
         }
     }
 
@@ -35,18 +34,24 @@ struct TokenizerFileTests {
         #expect(try TemporaryDirectory().names == [])
     }
 
-    @Test func huggingFaceNamesAreTaken() throws {
+    @Test func huggingFaceNamesAreTakenAndKept() throws {
         let directory = try TemporaryDirectory()
-        try directory.write(good.encoderFile, to: "vocab.json")
-        try directory.write(good.mergesFile, to: "merges.txt")
-        #expect(try ByteLevelBPE(directory: directory.path).hash == good.hash)
+        try directory.write(good.files.contents[0], to: "vocab.json")
+        try directory.write(good.files.contents[1], to: "merges.txt")
+        let loaded = try ByteLevelBPE(directory: directory.path)
+        #expect(loaded.hash == good.hash)
+        let other = try TemporaryDirectory()
+        try loaded.save(to: other.path)
+        #expect(try other.names == ["merges.txt", "vocab.json"])
+        #expect(try readBytes(other.file("vocab.json")) == good.files.contents[0])
+        #expect(try readBytes(other.file("merges.txt")) == good.files.contents[1])
     }
 
     @Test func missingFiles() throws {
         let directory = try TemporaryDirectory()
         let empty = #expect(throws: CorpusError.self) { try ByteLevelBPE(directory: directory.path) }
         #expect("\(try #require(empty))".contains("no tokenizer here"))
-        try directory.write(good.encoderFile, to: "encoder.json")
+        try directory.write(good.files.contents[0], to: "encoder.json")
         let half = #expect(throws: CorpusError.self) { try ByteLevelBPE(directory: directory.path) }
         #expect("\(try #require(half))".hasPrefix("\(directory.path)/vocab.bpe: cannot read"))
     }
@@ -86,11 +91,12 @@ struct TokenizerFileTests {
     }
 
     @Test func encoderContents() {
-        let object = "not a JSON object from tokens to integer ids"
-        refuse(encoder: "", object)
-        refuse(encoder: "[1, 2]", object)
-        refuse(encoder: String(encoder.dropLast()), object)
-        refuse(encoder: encoder.replacing("\"A\": 32", with: "\"A\": \"x\""), "the id of \"A\" is not an integer")
+        let object = "not a JSON object from tokens to integer ids: "
+        refuse(encoder: "", object + "not JSON: no {; it ends too early")
+        refuse(encoder: "[1, 2]", object + "not JSON: no { at byte 0")
+        refuse(encoder: String(encoder.dropLast()), object + "not JSON: no }; it ends too early")
+        refuse(encoder: encoder.replacing("\"A\": 32", with: "\"A\": 32, \"A\": 300"), "the token \"A\" comes twice")
+        refuse(encoder: encoder.replacing("\"A\": 32", with: "\"A\": \"x\""), object + "the id of \"A\" is not an integer")
         refuse(encoder: encoder.replacing("\"A\": 32", with: "\"A\": 33"), "\"A\" and \"B\" have the same id, 33")
         refuse(
             encoder: encoder.replacing("\"A\": 32, ", with: ""),
@@ -104,8 +110,8 @@ struct TokenizerFileTests {
     }
 
     @Test func tooManyEntries() {
-        let entries = (0...65_536).map { "\"x\($0)\": \($0)" }.joined(separator: ",")
-        refuse(encoder: "{\(entries)}", "65537 entries; ids of 16 bits allow 65536")
+        let entries = (0...1 << 20).map { "\"x\($0)\": \($0)" }.joined(separator: ",")
+        refuse(encoder: "{\(entries)}", "1048577 entries; a vocabulary has 1048576 at most")
     }
 
     @Test func mergesContents() {
@@ -125,8 +131,8 @@ struct TokenizerFileTests {
         refuse(merges: with(line: 4, lines[1]), "line 4: the same merge as number 1")
         #expect(throws: Never.self) {
             try ByteLevelBPE(
-                encoderFile: good.encoderFile,
-                mergesFile: Array(lines.dropFirst().joined(separator: "\r\n").utf8))
+                TokenizerFiles(
+                    .gpt2, [good.files.contents[0], Array(lines.dropFirst().joined(separator: "\r\n").utf8)]))
         }
     }
 }

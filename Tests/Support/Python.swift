@@ -16,6 +16,9 @@ public enum Python {
     /// The same; nil where it has no safetensors.
     public static let withSafetensors: URL? = importing("numpy, safetensors")
 
+    /// The same; nil where it has no tokenizers.
+    public static let withTokenizers: URL? = importing("tokenizers")
+
     private static func importing(_ modules: String) -> URL? {
         guard let program else { return nil }
         let process = Process()

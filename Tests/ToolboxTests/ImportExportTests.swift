@@ -1,4 +1,5 @@
 import Checkpoint
+import Corpus
 import Foundation
 import TestSupport
 import Testing
@@ -43,6 +44,40 @@ import Testing
         for name in ["model.safetensors", "vocab.json", "merges.txt", "config.json"] {
             #expect(FileManager.default.contentsEqual(atPath: directory + "/" + name, andPath: again + "/" + name), "\(name)")
         }
+    }
+
+    /// A tokenizer.json in place of the two files; the model has more entries than it, as padded embeddings have.
+    @Test func aTokenizerJSONComesBack() async throws {
+        let scratch = try Scratch(), (model, directory) = try await exported(scratch)
+        let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("CorpusTests/Golden/tokenizer-json/llama3.json")
+        for name in ["vocab.json", "merges.txt", "tokenizer_config.json"] {
+            try FileManager.default.removeItem(atPath: directory + "/" + name)
+        }
+        try FileManager.default.copyItem(atPath: golden.path, toPath: directory + "/tokenizer.json")
+        let checkpoint = scratch.path + "/c.h5", back = scratch.path + "/back"
+        let imported = try await drrl(["import", directory, "--to", checkpoint])
+        #expect(imported.succeeded, "\(imported)")
+        let evaluated = try await drrl(["evaluate", "--checkpoint", checkpoint, "--text", model.text, "--threads", "1"])
+        #expect(evaluated.succeeded, "\(evaluated)")
+        #expect(try await drrl(["export", "--checkpoint", checkpoint, "--to", back]).succeeded)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: back).sorted() == [
+            "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        ])
+        #expect(FileManager.default.contentsEqual(atPath: golden.path, andPath: back + "/tokenizer.json"))
+        #expect(FileManager.default.contentsEqual(
+            atPath: directory + "/model.safetensors", andPath: back + "/model.safetensors"))
+        let described = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: URL(fileURLWithPath: back + "/tokenizer_config.json"))) as? [String: Any]
+        #expect(described?["tokenizer_class"] as? String == "PreTrainedTokenizerFast")
+        #expect(described?["eos_token"] as? String == "<|end_of_text|>")
+        #expect(described?["bos_token"] as? String == "<|begin_of_text|>")
+
+        let text = try Text(bytes: EmbeddedCorpus(seed: 7, byteCount: 20_000).bytes(), name: "t", kind: .wikiTextTokens)
+        try FileManager.default.removeItem(atPath: directory + "/tokenizer.json")
+        try BPETrainer.train(on: text, vocabularySize: 600).save(to: directory)
+        let refused = try await drrl(["import", directory, "--to", scratch.path + "/d.h5"])
+        #expect(refused.status == 2 && refused.errors.contains("its tokenizer has 600 entries, its model 512"), "\(refused)")
     }
 
     /// One line, and no checkpoint.

@@ -59,7 +59,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
         BadInput(
             "layer shards that do not divide the ranks", naming: ["--layer-shards 3", "start 3", "--layer-shards 1"],
             "--layer-shards", "3"),
-        BadInput("vocabulary too large for any tokenizer", naming: ["vocabulary", "70000"], "--vocab-size", "70000"),
+        BadInput("vocabulary too large for any tokenizer", naming: ["vocabulary", "1048577"], "--vocab-size", "1048577"),
         BadInput("vocabulary too small for bytes", naming: ["vocabulary", "100"], "--vocab-size", "100"),
         BadInput("vocabulary too large for the text", naming: ["too little text", "60000"], "--vocab-size", "60000"),
         BadInput("tokenizer directory without files", naming: ["%", "encoder.json"]) { ["--tokenizer", $0.path] },

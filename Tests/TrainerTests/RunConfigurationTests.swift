@@ -56,7 +56,7 @@ import Transformer
         (["--lr", "nan"], "--lr is nan; it must be above 0"),
         (["--lr", "inf"], "--lr is inf; it must be above 0"),
         (["--lr", "-1"], "--lr is -1.0; it must be above 0"), (["--steps", "-3"], "--steps is -3; it must be at least 1"),
-        (["--vocab-size", "0"], "--vocab-size is 0; a vocabulary that is learnt has 257 to 65536 entries"),
+        (["--vocab-size", "0"], "--vocab-size is 0; a vocabulary that is learnt has 257 to 1048576 entries"),
         (["--segment", "3", "--context", "16"], "--segment 3 does not divide --context 16; segments that do: 1, 2, 4, 8, 16"),
         (["--schedule-steps", "0"], "--schedule-steps is 0; it must be at least 1"),
         (["--eval-tokens", "1"], "--eval-tokens is 1; it must be at least 2"),

@@ -8,13 +8,13 @@ public struct ModelOptions: ParsableArguments {
     @Option(help: "Width of the residual stream.") public var width = 512
     @Option(help: "Attention heads a layer.") public var heads = 8
     @Option(help: "Tokens in a sequence.") public var context = 1024
-    @Option(help: "Entries of the vocabulary, at most 65,536.") public var vocabulary = 50257
+    @Option(help: "Entries of the vocabulary, at most 2^20.") public var vocabulary = 50257
 
     public init() {}
 
     public mutating func validate() throws {
-        guard (1...1 << 16).contains(vocabulary) else {
-            throw ValidationError("--vocabulary is \(vocabulary); tokens have 16 bits, so it lies between 1 and 65536")
+        guard (1...1 << 20).contains(vocabulary) else {
+            throw ValidationError("--vocabulary is \(vocabulary); it must lie between 1 and \(1 << 20)")
         }
     }
 

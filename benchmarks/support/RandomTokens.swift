@@ -5,17 +5,17 @@ import Kernels
 /// Stands in for a tokenizer where the text does not matter: one random id for each byte.
 public struct RandomTokens: Tokenizer {
     public let vocabularySize: Int
-    public let endOfText: UInt16 = 0
+    public let endOfText: Int32 = 0
     public let hash = "none, uniform random ids"
 
     public init(vocabularySize: Int) { self.vocabularySize = vocabularySize }
 
-    public func encode(_ text: Span<UInt8>) -> [UInt16] {
+    public func encode(_ text: Span<UInt8>) -> [Int32] {
         let generator = Philox(key: 1)
-        return (0..<text.count).map { UInt16(generator.block(UInt32($0)).x % UInt32(vocabularySize)) }
+        return (0..<text.count).map { Int32(generator.block(UInt32($0)).x % UInt32(vocabularySize)) }
     }
 
-    public func decode(_ tokens: [UInt16]) throws(CorpusError) -> [UInt8] {
+    public func decode(_ tokens: [Int32]) throws(CorpusError) -> [UInt8] {
         throw .unknownToken(id: Int(tokens.first ?? 0), vocabularySize: vocabularySize)
     }
 

@@ -15,10 +15,13 @@ import gpt2  # noqa: E402
 
 
 def read_shard(path):
-    """Tokens (256 int32 of header, then uint16) and what the sidecar says of them."""
+    """Tokens (256 int32 of header, then uint16 in version 1, uint32 in version 2) and what the sidecar says of them."""
     header = np.fromfile(path, dtype="<i4", count=256)
-    tokens = np.fromfile(path, dtype="<u2", offset=1024)
-    if header[0] != 20240520 or header[2] != len(tokens):
+    width = {1: 2, 2: 4}.get(header[1] if len(header) > 1 else 0)
+    if header[:1] != 20240520 or not width:
+        sys.exit(f"{path}: not a token shard; run drrl-train first")
+    tokens = np.fromfile(path, dtype=f"<u{width}", offset=1024)
+    if header[2] != len(tokens):
         sys.exit(f"{path}: not a whole token shard; run drrl-train first")
     return torch.from_numpy(tokens.astype(np.int64)), json.load(open(f"{path}.json"))
 

@@ -19,7 +19,7 @@ public protocol AttentionMode: NamedChoice, Codable, Equatable, Sendable {
     /// From the options that were given.
     ///
     /// - Throws: `ConfigurationError` for a value that cannot be, or one that is missing.
-    init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError)
+    init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError)
 
     /// The options that give it again, in the order of `run.yaml`; nil for one that is not set.
     var values: [(option: AttentionOption, text: String?)] { get }
@@ -40,7 +40,7 @@ public protocol AttentionMode: NamedChoice, Codable, Equatable, Sendable {
 }
 
 /// What options of attention are resolved against.
-public struct AttentionShape: Sendable {
+public struct OptionContext: Sendable {
     /// d.
     public let headWidth: Int
     /// T, tokens a segment.

@@ -17,7 +17,7 @@ public struct EnergyRule: Strategy {
 
     public init(keeping share: Double) { self.share = share }
 
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
         share = try Self.shareToKeep(given)
     }
 

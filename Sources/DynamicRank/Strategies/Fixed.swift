@@ -17,7 +17,7 @@ public struct FixedLevels: Strategy {
 
     public init(_ levels: [Level]) { self.levels = levels }
 
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
         do {
             switch (given.whole(Self.rank), given[Self.level]) {
             case (let rank?, nil):

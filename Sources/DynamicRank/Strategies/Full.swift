@@ -5,7 +5,7 @@ public struct FullAttention: AttentionMode {
     public static let name = "full"
 
     public init() {}
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {}
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {}
 }
 
 extension AttentionMode where Self == FullAttention {

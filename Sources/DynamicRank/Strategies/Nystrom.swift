@@ -12,7 +12,7 @@ public struct NystromMode: SoftmaxApproximation {
 
     public init(landmarks: Int) { self.landmarks = landmarks }
 
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
         landmarks = given.whole(Self.landmarks) ?? min(8, shape.segment)
         guard (1...shape.segment).contains(landmarks) else {
             throw ConfigurationError(

@@ -11,7 +11,7 @@ public struct OracleStrategy: Strategy {
 
     public init(_ weights: RewardWeights) { self.weights = weights }
 
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
         weights = try RewardWeights(given)
     }
 

@@ -14,7 +14,7 @@ public struct PerformerMode: SoftmaxApproximation {
 
     public init(features: Int) { self.features = features }
 
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
         features = given.whole(Self.features) ?? min(2 * shape.headWidth, Self.most)
         guard (1...Self.most).contains(features) else {
             throw ConfigurationError("--features is \(features); it must lie between 1 and \(Self.most)")

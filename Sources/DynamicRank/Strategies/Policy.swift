@@ -36,7 +36,7 @@ public struct LearnedPolicy: Strategy {
 
     public init(_ agent: AgentOptions) { self.agent = agent }
 
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) {
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
         var agent = AgentOptions()
         agent.reward = try RewardWeights(given)
         agent.tolerance = try Self.tolerance(given)

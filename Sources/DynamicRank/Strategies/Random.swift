@@ -9,7 +9,7 @@ public struct RandomLevels: Strategy {
     public let shares: [[Double]]?
 
     public init(_ shares: [[Double]]? = nil) { self.shares = shares }
-    public init(_ given: OptionValues, for shape: AttentionShape) throws(ConfigurationError) { shares = nil }
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) { shares = nil }
 
     public func check(_ levels: [Level], _ configuration: ModelConfiguration) throws(LevelError) {
         let count = try LevelList(levels, headWidth: configuration.headWidth).count, N = configuration.layers

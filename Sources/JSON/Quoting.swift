@@ -1,5 +1,5 @@
 /// Text of a file's as a message shows it: in quotes, in one line, no longer than a name has to be.
-func quoted(_ text: String) -> String {
+package func quoted(_ text: String) -> String {
     // A character may hold any number of scalars: count those.
     let shown = text.unicodeScalars.prefix(longestQuote)
     let isCut = shown.endIndex != text.unicodeScalars.endIndex
@@ -10,7 +10,7 @@ private let longestQuote = 120
 
 extension String {
     /// The same with what would leave the line, or command a terminal, spelled as `\u{…}`.
-    var inOneLine: String {
+    package var inOneLine: String {
         guard hasControls else { return self }
         var text = ""
         for scalar in unicodeScalars {
@@ -24,7 +24,7 @@ extension String {
     }
 
     /// Whether it holds control characters or line ends.
-    var hasControls: Bool { unicodeScalars.contains(where: \.isControl) }
+    package var hasControls: Bool { unicodeScalars.contains(where: \.isControl) }
 }
 
 extension Unicode.Scalar {

@@ -2,7 +2,7 @@
 ///
 /// Who reads an object sees its members in their order, all of them: it is for the caller to refuse a key that comes
 /// twice, which `JSONDecoder` would drop without a word. Depth is bounded, so that no file exhausts the stack.
-struct JSONReader {
+package struct JSONReader {
     private let bytes: [UInt8]
     private var position = 0
     private var depth = 0
@@ -11,7 +11,7 @@ struct JSONReader {
 
     /// - Parameter bytes: All of the text.
     /// - Throws: Where they are not UTF-8.
-    init(_ bytes: [UInt8]) throws(Fault) {
+    package init(_ bytes: [UInt8]) throws(Fault) {
         do {
             _ = try UTF8Span(validating: bytes.span)
         } catch {
@@ -21,12 +21,12 @@ struct JSONReader {
     }
 
     /// What a value is, by its first byte.
-    enum Kind {
+    package enum Kind {
         case object, array, string, number, word
     }
 
     /// The kind of the value that comes next.
-    mutating func kind() throws(Fault) -> Kind {
+    package mutating func kind() throws(Fault) -> Kind {
         skipSpace()
         guard let byte = current else { throw fault("not JSON: no value") }
         return switch byte {
@@ -40,7 +40,7 @@ struct JSONReader {
     }
 
     /// Reads an object; `member` is given each key, and reads the value.
-    mutating func object(_ member: (inout JSONReader, String) throws(Fault) -> Void) throws(Fault) {
+    package mutating func object(_ member: (inout JSONReader, String) throws(Fault) -> Void) throws(Fault) {
         try enter("{")
         if !take("}") {
             repeat {
@@ -54,7 +54,7 @@ struct JSONReader {
     }
 
     /// Reads an array; `element` reads each value.
-    mutating func array(_ element: (inout JSONReader) throws(Fault) -> Void) throws(Fault) {
+    package mutating func array(_ element: (inout JSONReader) throws(Fault) -> Void) throws(Fault) {
         try enter("[")
         if !take("]") {
             repeat { try element(&self) } while take(",")
@@ -64,7 +64,7 @@ struct JSONReader {
     }
 
     /// Reads a string, unescaped.
-    mutating func string() throws(Fault) -> String {
+    package mutating func string() throws(Fault) -> String {
         try expect("\"")
         var start = position
         var text: [UInt8] = []
@@ -85,7 +85,7 @@ struct JSONReader {
     }
 
     /// Reads a number, as it is written.
-    mutating func number() throws(Fault) -> String {
+    package mutating func number() throws(Fault) -> String {
         skipSpace()
         let start = position
         if current == UInt8(ascii: "-") { position += 1 }
@@ -106,7 +106,7 @@ struct JSONReader {
     /// Reads `true`, `false` or `null`.
     ///
     /// - Returns: nil for `null`.
-    mutating func word() throws(Fault) -> Bool? {
+    package mutating func word() throws(Fault) -> Bool? {
         skipSpace()
         for (text, value) in [("true", true), ("false", false), ("null", nil)] as [(String, Bool?)]
         where bytes[position...].starts(with: text.utf8) {
@@ -117,7 +117,7 @@ struct JSONReader {
     }
 
     /// Reads what may follow the last value: nothing but spaces.
-    mutating func end() throws(Fault) {
+    package mutating func end() throws(Fault) {
         skipSpace()
         guard current == nil else { throw fault("not JSON: text behind its end") }
     }

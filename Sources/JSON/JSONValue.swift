@@ -1,5 +1,5 @@
 /// A value of JSON in memory. Numbers stay as they are written: whether 2.0 or 1e400 will do is for their reader to say.
-enum JSONValue: Equatable {
+package enum JSONValue: Equatable {
     case null
     case boolean(Bool)
     case number(String)
@@ -10,7 +10,7 @@ enum JSONValue: Equatable {
 
 extension JSONReader {
     /// Reads any value; a key that comes twice in an object is refused.
-    mutating func value() throws(Fault) -> JSONValue {
+    package mutating func value() throws(Fault) -> JSONValue {
         switch try kind() {
         case .string: return .string(try string())
         case .number: return .number(try number())
@@ -31,7 +31,7 @@ extension JSONReader {
 
 extension JSONValue: CustomStringConvertible {
     /// As a message shows it.
-    var description: String {
+    package var description: String {
         switch self {
         case .null: "null"
         case .boolean(let flag): "\(flag)"
@@ -41,9 +41,4 @@ extension JSONValue: CustomStringConvertible {
         case .object: "an object"
         }
     }
-}
-
-extension Fault {
-    /// A key that an object has twice.
-    static func repeated(_ key: String) -> Fault { Fault("the key \(quoted(key)) comes twice") }
 }
