@@ -44,7 +44,7 @@ let package = Package(
         .target(
             name: "Trainer",
             dependencies: [
-                "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
+                "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),

@@ -47,10 +47,16 @@ public struct RankOptions: Sendable {
             scoreRank: levels.map(\.scoreRank).max() ?? 1, valueRank: levels.map(\.valueRank).max() ?? 1)
     }
 
-    /// - Throws: `LevelError` where segments are empty, levels are not nested or exceed the head width, or there are not as
-    ///   many fixed levels or histograms as layers.
-    func check(_ configuration: ModelConfiguration) throws(LevelError) {
+    /// - Throws: `LevelError` where segments are empty, levels are not nested or exceed the head width, there are not as
+    ///   many fixed levels or histograms as layers, or the strategy cannot measure its reward on such a model.
+    public func check(_ configuration: ModelConfiguration) throws(LevelError) {
         guard segment >= 1 else { throw LevelError(description: "segment is \(segment); it must be 1 or more") }
+        if let strategy, type(of: strategy).measuresReward, configuration.layer.rotation != nil {
+            let others = AttentionRegistry.strategies.filter { !$0.measuresReward }.map { $0.name }
+            throw LevelError(
+                description: "--attention \(name) measures rewards, which is not done yet for models with rotary positions; "
+                    + "choose \(AttentionRegistry.list(others, "or"))")
+        }
         try mode.check(levels, configuration)
     }
 

@@ -17,6 +17,10 @@ public struct RunConfiguration: Sendable, Equatable {
     public var valid: String?
     public var tokenizer: String?
     public var vocabularySize: Int
+    /// The model that a run without a checkpoint starts from.
+    public var initial: String?
+    /// Its shape.
+    private let initialShape: ModelConfiguration?
     public var layers, heads, width, context: Int
     public var dropout: Float
     public var steps, batch: Int
@@ -44,16 +48,28 @@ public struct RunConfiguration: Sendable, Equatable {
 
     /// Resolves `arguments` (without the program's name), reading `--config` where it is given.
     ///
-    /// - Parameter pipe: what the configuration file holds, where it is a pipe that only one process could read.
+    /// - Parameters:
+    ///   - pipe: what the configuration file holds, where it is a pipe that only one process could read.
+    ///   - initialShape: the shape of the model that `--init` names, where it is given.
     /// - Throws: `ConfigurationError` for a value that cannot be, and ArgumentParser's errors, a request for help among them.
-    public init(arguments: [String], pipe: [UInt8]? = nil) throws {
-        let typed = Arguments.joiningNegativeNumbers(arguments)
-        var options = try TrainOptions.parse(typed)
-        if let path = options.config {
-            let file = try ConfigurationFile(path: path, text: SystemFile.isRegular(path) ? nil : pipe)
-            options = try TrainOptions.parse(file.arguments(before: typed) + typed)
-        }
-        try self.init(options)
+    public init(arguments: [String], pipe: [UInt8]? = nil, initialShape: ModelConfiguration? = nil) throws {
+        try self.init(Self.options(arguments, pipe: pipe), initialShape: initialShape)
+    }
+
+    private static func options(_ arguments: [String], pipe: [UInt8]?) throws -> TrainOptions {
+        let typed = Arguments.joiningNegativeNumbers(arguments), options = try TrainOptions.parse(typed)
+        guard let path = options.config else { return options }
+        let file = try ConfigurationFile(path: path, text: SystemFile.isRegular(path) ? nil : pipe)
+        return try TrainOptions.parse(file.arguments(before: typed) + typed)
+    }
+
+    /// The model that `arguments`, or the configuration file that they name, start from; nil for none.
+    ///
+    /// - Throws: as `init` does.
+    static func initialModel(in arguments: [String], pipe: [UInt8]?) throws -> String? {
+        guard let path = try options(arguments, pipe: pipe).model.initial else { return nil }
+        try SystemFile.requireExpanded(path, option: "--init")
+        return path
     }
 
     /// What the configuration file that `arguments` name holds, if it is a pipe, which can be read once; nil otherwise.
@@ -70,16 +86,26 @@ public struct RunConfiguration: Sendable, Equatable {
         }
     }
 
-    init(_ options: TrainOptions) throws(ConfigurationError) {
+    init(_ options: TrainOptions, initialShape: ModelConfiguration? = nil) throws(ConfigurationError) {
         let (text, model, step, run) = (options.text, options.model, options.training, options.run)
         train = text.train
         valid = text.valid
         tokenizer = text.tokenizer
-        vocabularySize = text.vocabSize ?? 4096
-        layers = model.layers ?? 4
-        heads = model.heads ?? 4
-        width = model.width ?? 256
-        context = model.context ?? 256
+        initial = model.initial
+        self.initialShape = initialShape
+        if initialShape != nil {
+            for (name, isGiven) in [
+                ("--layers", model.layers != nil), ("--heads", model.heads != nil), ("--width", model.width != nil),
+                ("--vocab-size", text.vocabSize != nil), ("--tokenizer", text.tokenizer != nil),
+            ] where isGiven {
+                throw ConfigurationError("\(name) and --init exclude each other: the model has its own shape and tokenizer")
+            }
+        }
+        vocabularySize = initialShape?.vocabularySize ?? text.vocabSize ?? 4096
+        layers = initialShape?.layers ?? model.layers ?? 4
+        heads = initialShape?.heads ?? model.heads ?? 4
+        width = initialShape?.width ?? model.width ?? 256
+        context = model.context ?? initialShape?.context ?? 256
         dropout = model.dropout ?? 0
         steps = step.steps ?? 400
         batch = step.batch ?? 8
@@ -95,7 +121,12 @@ public struct RunConfiguration: Sendable, Equatable {
         // Shape errors come first: levels depend on the head width.
         let shape = try ModelConfiguration(
             vocabularySize: max(1, vocabularySize), context: context, width: width, heads: heads, layers: layers,
-            dropout: dropout)
+            dropout: dropout, family: initialShape?.family ?? .gpt2)
+        if let initialShape, initialShape.layer.rotation == nil, context != initialShape.context {
+            throw ConfigurationError(
+                "--context is \(context), and the model of --init has learnt positions for \(initialShape.context); "
+                    + "use --context \(initialShape.context)")
+        }
         ranks = try RankOptions(
             options.attention, learning: options.learning, headWidth: shape.headWidth, context: context)
         startsPolicy = options.policy.newPolicy
@@ -176,8 +207,8 @@ public struct RunConfiguration: Sendable, Equatable {
     /// The model for a tokenizer of this many entries. Throws `ConfigurationError`.
     public func model(vocabularySize: Int) throws(ConfigurationError) -> ModelConfiguration {
         try ModelConfiguration(
-            vocabularySize: vocabularySize, context: context, width: width, heads: heads, layers: layers,
-            dropout: dropout)
+            vocabularySize: initialShape?.vocabularySize ?? vocabularySize, context: context, width: width, heads: heads,
+            layers: layers, dropout: dropout, family: initialShape?.family ?? .gpt2)
     }
 
     /// What decides each step, on `replicas` replicas.
@@ -192,8 +223,9 @@ public struct RunConfiguration: Sendable, Equatable {
     var options: [(name: String, value: String)] {
         var lines: [(String, String?)] = [
             ("train", train), ("valid", valid), ("tokenizer", tokenizer),
-            ("vocab-size", tokenizer == nil ? "\(vocabularySize)" : nil),
-            ("layers", "\(layers)"), ("heads", "\(heads)"), ("width", "\(width)"), ("context", "\(context)"),
+            ("vocab-size", tokenizer == nil && initial == nil ? "\(vocabularySize)" : nil), ("init", initial),
+            ("layers", initial == nil ? "\(layers)" : nil), ("heads", initial == nil ? "\(heads)" : nil),
+            ("width", initial == nil ? "\(width)" : nil), ("context", "\(context)"),
             ("dropout", "\(dropout)"), ("steps", "\(steps)"), ("batch", "\(batch)"),
             ("micro-batch", microBatch.map { "\($0)" }), ("lr", "\(learningRate.peak)"),
             ("min-lr", "\(learningRate.floor)"), ("warmup", "\(learningRate.warmup)"),
@@ -226,7 +258,7 @@ public struct RunConfiguration: Sendable, Equatable {
     ///
     /// - Throws: `YamlError` where the library cannot write them.
     public func yaml() throws -> String {
-        let texts = Set(["train", "valid", "tokenizer", "levels"])
+        let texts = Set(["train", "valid", "tokenizer", "init", "levels"])
             .union(AttentionRegistry.options.filter { $0.kind == .text }.map(\.name))
         let pairs = options.map { name, value in
             (Node(name), texts.contains(name) ? Node(value, Tag(.str), .doubleQuoted) : Node(value))

@@ -49,6 +49,12 @@ public enum SystemFile {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
+    /// Whether `path` names a directory.
+    public static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Whether two names are of one file or directory.
     public static func areSame(_ a: String, _ b: String) -> Bool {
         var first = stat(), second = stat()

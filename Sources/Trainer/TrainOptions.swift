@@ -58,6 +58,13 @@ struct TextOptions: ParsableArguments {
 }
 
 struct ModelOptions: ParsableArguments {
+    @Option(
+        name: .customLong("init"),
+        help: ArgumentHelp(
+            "Start from this model's weights: a checkpoint, or a directory that Hugging Face's save_pretrained wrote. Its shape and tokenizer are the run's; --context may be shorter.",
+            valueName: "path"))
+    var initial: String?
+
     @Option(help: ArgumentHelp("Layers (default: 4).", valueName: "n"))
     var layers: Int?
 

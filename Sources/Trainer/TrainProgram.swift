@@ -20,18 +20,33 @@ public enum TrainProgram {
             let pipe = try agreed(on: session.world) { isRoot ? try RunConfiguration.pipe(in: Arguments.ofProcess()) : nil }
             let isPipe = try session.world.broadcast(UInt8(pipe == nil ? 0 : 1), root: 0) == 1
             let text = try session.world.broadcast(pipe ?? [], root: 0)
+            let given = isPipe ? text : nil
             guard
-                let run = try agreed(on: session.world, { try parse(pipe: isPipe ? text : nil, isRoot: isRoot) })
+                let path = try agreed(on: session.world, {
+                    try settled(isRoot) { try RunConfiguration.initialModel(in: Arguments.ofProcess(), pipe: given) ?? "" }
+                })
+            else { return 0 }
+            try SameOnAllRanks.require([("init", path)], on: session.world)
+            let initial = try InitialModel(path: path, world: session.world), shape = initial.configuration
+            guard
+                let run = try agreed(on: session.world, {
+                    try settled(isRoot) {
+                        try RunConfiguration(arguments: Arguments.ofProcess(), pipe: given, initialShape: shape)
+                    }
+                })
             else { return 0 }
             try SameOnAllRanks.require(run.shared, on: session.world)
-            return try train(run, session)?.exitCode ?? 0
+            return try train(run, from: initial, session)?.exitCode ?? 0
         }
     }
 
-    /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
-    private static func parse(pipe: [UInt8]?, isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
+    /// What `parse` makes of the command line; nil once help was asked for and shown. Throws `ConfigurationError` for a
+    /// mistake.
+    private static func settled<Parsed>(
+        _ isRoot: Bool, _ parse: () throws -> Parsed
+    ) throws(ConfigurationError) -> Parsed? {
         do {
-            return try RunConfiguration(arguments: Arguments.ofProcess(), pipe: pipe)
+            return try parse()
         } catch {
             try program.settle(error, of: TrainOptions.self, help: "drrl-train --help", isRoot: isRoot)
             return nil
@@ -39,7 +54,9 @@ public enum TrainProgram {
     }
 
     /// Collective. Returns the signal that stopped the run, if one did. Throws `AgreedError`, `DivergedError` and `MPIError`.
-    private static func train(_ run: RunConfiguration, _ session: borrowing MPISession) throws -> StopSignal? {
+    private static func train(
+        _ run: RunConfiguration, from initial: borrowing InitialModel, _ session: borrowing MPISession
+    ) throws -> StopSignal? {
         let isRoot = session.world.rank == 0
         let progress = isRoot ? Progress(steps: run.steps) : nil
         let say: (String) -> Void = { progress?.say($0) }
@@ -50,7 +67,9 @@ public enum TrainProgram {
         var lock: RunLock?
         try agreed(on: session.world) {
             // Whether shapes and grid fit is known before any text is read.
-            _ = try StagePlacement.split(run.model(vocabularySize: run.vocabularySize), stages: run.layerShards)
+            let model = try run.model(vocabularySize: run.vocabularySize)
+            _ = try StagePlacement.split(model, stages: run.layerShards)
+            try run.ranks.check(model)
             guard isRoot else { return }
             try directory.create()
             lock = try RunLock(directory)
@@ -68,7 +87,7 @@ public enum TrainProgram {
             isRoot ? try ResumePoint(run, in: directory, say: say) : .none
         }
         let corpus = try PreparedCorpus.prepare(
-            run, directory, saved: point.tokenizer, staged: staged, world: session.world, say: say)
+            run, directory, saved: point.tokenizer ?? initial.tokenizer, staged: staged, world: session.world, say: say)
         let model = try agreed(on: session.world) {
             let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
             try MemoryEstimate(
@@ -87,7 +106,7 @@ public enum TrainProgram {
                 traceEvery: run.traceEvery)
         }
         let rate = try sgemmRate(team, grid)
-        say("model      \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
+        say("model      \(model.familyName), \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
             + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
         if let summary = run.ranks.summary { say("attention  \(summary)") }
         say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(openBLASCore) kernels")
@@ -97,7 +116,7 @@ public enum TrainProgram {
         }
         say("run        \(run.runDirectory): checkpoints, metrics.jsonl, run.yaml, tokenizer, tokens")
 
-        try resume(run, worker, corpus, point, say)
+        try takeUp(run, worker, corpus, point, initial, say)
         guard worker.step < run.steps else {
             say("done       step \(worker.step) of \(run.steps) was reached before; raise --steps to go on")
             return nil
@@ -124,13 +143,19 @@ public enum TrainProgram {
         return stopped
     }
 
-    /// Collective: takes up the checkpoint that the run goes on from, if any, and says what is otherwise than it was there.
-    private static func resume(
+    /// Collective: takes up the checkpoint that the run goes on from, if any, and says what is otherwise than it was there;
+    /// else the weights of the model that it starts from, if any.
+    private static func takeUp(
         _ run: RunConfiguration, _ worker: Worker, _ corpus: PreparedCorpus, _ point: borrowing ResumePoint,
-        _ say: (String) -> Void
+        _ initial: borrowing InitialModel, _ say: (String) -> Void
     ) throws {
         let path = try worker.grid.world.broadcast(point.path, root: 0)
-        if path.isEmpty { return }
+        if path.isEmpty {
+            guard let name = run.initial else { return }
+            try worker.takeWeights { try initial.read($0, into: $1) }
+            say("init       weights of \(name)")
+            return
+        }
         let restored = try worker.restore(
             from: point.reader, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
         say("resume     step \(worker.step) from \(path)")

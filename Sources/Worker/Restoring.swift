@@ -55,6 +55,26 @@ extension Worker {
         return found.map { RestoredRun(run: $0.run, corpus: $0.corpus, traceNote: takeUp($0.trace)) }
     }
 
+    /// Collective: takes weights in place of the initial ones; moments, bases and the data cursor stay as at a start.
+    ///
+    /// - Parameter read: on rank 0, gives a parameter's values; not called elsewhere.
+    /// - Throws: `AgreedError` on every rank where a parameter cannot be read or is not finite, and `MPIError`.
+    public func takeWeights(_ read: (ParameterSpec, Buffer<Float>) throws -> Void) throws {
+        let isRoot = grid.world.rank == 0
+        for parameter in ParameterLayout(configuration, .whole(configuration)).parameters {
+            let own = stage.parameters.layout[parameter.name].map { stage.parameters.values[$0.range] }
+            let elements = own ?? Buffer<Float>(uninitialized: parameter.range.count)
+            try grid.agree {
+                guard isRoot else { return }
+                try read(parameter.spec, elements)
+                guard areFinite(elements) else {
+                    throw ConfigurationError("\(parameter.name) has elements that are not finite; use other weights")
+                }
+            }
+            try grid.world.broadcast(elements, root: 0)
+        }
+    }
+
     /// Goes on with the trace of a checkpoint, or says why it cannot.
     private func takeUp(_ saved: RankTrace) -> String? {
         guard saved.layers == trace.layers, saved.segments == trace.segments else {

@@ -29,13 +29,18 @@ public struct SavedRun: Codable, Equatable, Sendable {
 
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.
     public func mismatch(with wanted: ModelConfiguration) -> String? {
+        guard model.familyName == wanted.familyName else {
+            return "it holds a \(model.familyName) model where this run asks for a \(wanted.familyName) model (--init names one)"
+        }
         let pairs: [(String, Int, Int)] = [
             ("vocabulary", model.vocabularySize, wanted.vocabularySize), ("context", model.context, wanted.context),
             ("width", model.width, wanted.width), ("heads", model.heads, wanted.heads),
             ("layers", model.layers, wanted.layers),
         ]
         let different = pairs.filter { $0.1 != $0.2 }
-        if different.isEmpty { return nil }
+        if different.isEmpty {
+            return model.family == wanted.family ? nil : "it holds a \(model.familyName) model of another shape"
+        }
         return "it holds a model with " + different.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
             + " where this run asks for " + different.map { "\($0.2)" }.joined(separator: ", ")
     }

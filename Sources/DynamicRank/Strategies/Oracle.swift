@@ -5,6 +5,7 @@ import Transformer
 /// It is what exhaustion can do without looking ahead; `RewardModel` says in hindsight what would have been best.
 public struct OracleStrategy: Strategy {
     public static let name = "oracle"
+    public static let measuresReward = true
     public static let options = [RewardWeights.group]
 
     public let weights: RewardWeights

@@ -8,6 +8,8 @@ import Transformer
 public protocol Strategy: AttentionMode {
     /// Whether it is a policy: a checkpoint holds what it has learnt, for its levels and segments alone.
     static var isLearned: Bool { get }
+    /// Whether it compares with full attention (Eq. 12), which is measured where positions do not rotate.
+    static var measuresReward: Bool { get }
     /// Whether rows of `drrl compare` can be held against it.
     static var isReference: Bool { get }
 
@@ -22,6 +24,7 @@ public protocol Strategy: AttentionMode {
 extension Strategy {
     public static var isLearned: Bool { false }
     public static var isReference: Bool { false }
+    public static var measuresReward: Bool { isLearned }
     public func levels(ofLayer layer: Int, among list: [Level]) -> [Level] { list }
     public func makeAgent(_ rank: AgentRank) -> PolicyAgent? { nil }
 }
