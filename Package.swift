@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 
         // How tests start programs, alone or under mpirun.
-        .target(name: "TestSupport", dependencies: ["Kernels"], path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["Corpus", "Exchange", "Kernels", "Transformer"], path: "Tests/Support"),
         // Prints encoding and training rates.
         .executableTarget(
             name: "tokenizer-benchmark", dependencies: ["Corpus"], path: "benchmarks/tokenizer"),

@@ -80,6 +80,25 @@ import Testing
         #expect(refused.status == 2 && refused.errors.contains("its tokenizer has 600 entries, its model 512"), "\(refused)")
     }
 
+    /// A model of the Llama family, its head tied or not, with biases or without.
+    @Test(arguments: [(true, false), (false, false), (true, true)])
+    func aLlamaComesBack(tiesHead: Bool, hasBias: Bool) async throws {
+        let scratch = try Scratch(), directory = scratch.path + "/model", text = scratch.path + "/text.tokens"
+        try EmbeddedCorpus(seed: 8, byteCount: 8_000).write(to: text)
+        try RandomModel(tiesHead: tiesHead, hasBias: hasBias).write(to: directory, text: Text(contentsOf: text))
+        let checkpoint = scratch.path + "/c.h5", back = scratch.path + "/back"
+        let imported = try await drrl(["import", directory, "--to", checkpoint])
+        #expect(imported.succeeded && imported.output.contains("Llama"), "\(imported)")
+        let evaluated = try await drrl(["evaluate", "--checkpoint", checkpoint, "--text", text, "--threads", "1"])
+        #expect(evaluated.succeeded && evaluated.output.contains("perplexity"), "\(evaluated)")
+        #expect(try await drrl(["export", "--checkpoint", checkpoint, "--to", back]).succeeded)
+        for name in ["model.safetensors", "config.json"] {
+            #expect(FileManager.default.contentsEqual(atPath: directory + "/" + name, andPath: back + "/" + name), "\(name)")
+        }
+        let config = try String(contentsOfFile: back + "/config.json", encoding: .utf8)
+        #expect(config.contains(hasBias ? "\"qwen2\"" : "\"llama\""))
+    }
+
     /// One line, and no checkpoint.
     @Test func whatIsNotAModelIsRefusedByName() async throws {
         let scratch = try Scratch(), (_, directory) = try await exported(scratch)
