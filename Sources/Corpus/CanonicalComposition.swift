@@ -12,8 +12,10 @@ func canonicallyComposed(_ text: Span<UInt8>) -> [UInt8]? {
     while start < text.count {
         var (end, mayChange) = (start, false)
         while end < text.count && text[end] != UInt8(ascii: "\n") {
-            // All characters below U+0300, whose first byte is 0xCC, stay as they are when none above is near.
-            mayChange = mayChange || text[end] >= 0xCC
+            // Characters below U+0300, whose first byte is 0xCC, stay as they are when none above is near.
+            if text[end] >= 0xCC, !mayChange, let scalar = text.scalar(at: end).scalar {
+                mayChange = CanonicalComposition.mayChange(scalar)
+            }
             end += 1
         }
         if mayChange {
@@ -29,6 +31,9 @@ func canonicallyComposed(_ text: Span<UInt8>) -> [UInt8]? {
 }
 
 private enum CanonicalComposition {
+    /// Whether text with this character may not be in the normal form (`NFC_Quick_Check` is not Yes).
+    static func mayChange(_ scalar: UInt32) -> Bool { scalar < tables.changing.count && tables.changing[Int(scalar)] }
+
     /// Appends the normal form of a line.
     static func append(_ line: Span<UInt8>, to result: inout [UInt8]) {
         var composed: [UInt32] = []
@@ -95,6 +100,8 @@ private enum CanonicalComposition {
     private struct Tables: Sendable {
         private(set) var decompositions: [UInt32: (UInt32, UInt32?)] = [:]
         private(set) var compositions: [UInt64: UInt32] = [:]
+        /// Marks, second parts of compositions, and characters that are never composed, by scalar.
+        private(set) var changing: [Bool]
         private var classes: [UInt8]
 
         init() {
@@ -103,17 +110,24 @@ private enum CanonicalComposition {
             for i in stride(from: 0, to: marks.count, by: 3) {
                 for scalar in marks[i]...marks[i + 1] { classes[Int(scalar)] = UInt8(marks[i + 2]) }
             }
+            changing = [Bool](repeating: false, count: 0x30000)
+            for scalar in classes.indices where classes[scalar] > 0 { changing[scalar] = true }
+            for scalar in Hangul.seconds { changing[scalar] = true }
             for (list, composes) in [(UnicodeCompositions.pairs, true), (UnicodeCompositions.decompositions, false)] {
                 for i in stride(from: 0, to: list.count, by: 3) {
                     decompositions[list[i]] = (list[i + 1], list[i + 2])
                     if composes { compositions[UInt64(list[i + 1]) << 32 | UInt64(list[i + 2])] = list[i] }
+                    changing[Int(composes ? list[i + 2] : list[i])] = true
                 }
             }
             let runs = UnicodeCompositions.singles
             var i = 0
             while i < runs.count {
                 let count = Int(runs[i + 1])
-                for j in 0..<count { decompositions[runs[i] + UInt32(j)] = (runs[i + 2 + j], nil) }
+                for j in 0..<count {
+                    decompositions[runs[i] + UInt32(j)] = (runs[i + 2 + j], nil)
+                    changing[Int(runs[i]) + j] = true
+                }
                 i += 2 + count
             }
         }
@@ -126,6 +140,9 @@ private enum CanonicalComposition {
 private enum Hangul {
     private static let leads: UInt32 = 0x1100, vowels: UInt32 = 0x1161, tails: UInt32 = 0x11A7, syllables: UInt32 = 0xAC00
     private static let leadCount: UInt32 = 19, vowelCount: UInt32 = 21, tailCount: UInt32 = 28
+
+    /// Vowels and tails.
+    static let seconds = 0x1161..<0x11C3
 
     static func parts(_ scalar: UInt32) -> [UInt32]? {
         let index = scalar &- syllables

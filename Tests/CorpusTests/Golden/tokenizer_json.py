@@ -39,16 +39,22 @@ KINDS = {
 }
 
 
+# Merges that show where text is cut: of digits, signs, spaces and line ends beside each other.
+PROBES = [("1", "2"), ("12", "3"), ("123", "4"), ("Ġ", "1"), ("1", "a"), ("a", "1"), ("Ċ", "Ċ"), ("Ġ", "Ċ"), ("!", "Ċ"), ("Ġ", "!"),
+          ("!", "a"), ("ĉ", "a"), ("č", "Ċ"), ("'", "S"), ("'", "s"), ("'", "x")]
+
+
 def train(name, text):
     pre_tokenizer, normalizer, special, others, changes, pairs = KINDS[name]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizer
-    if normalizer:
-        tokenizer.normalizer = normalizer
-    tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator([text], trainers.BpeTrainer(
         vocab_size=SIZE, min_frequency=2, show_progress=False, special_tokens=special if name == "smollm2" else [],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer = Tokenizer(with_probes(json.loads(tokenizer.to_str())["model"]))
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizer, decoders.ByteLevel()
+    if normalizer:
+        tokenizer.normalizer = normalizer
     tokenizer.add_special_tokens(special)
     tokenizer.add_tokens(others)
     if name == "llama3":
@@ -56,16 +62,29 @@ def train(name, text):
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{start} $A", special_tokens=[(start, tokenizer.token_to_id(start))])
     file = json.loads(tokenizer.to_str())
-    file["model"]["ignore_merges"] = changes.get("ignore_merges", False)
+    model = file["model"]
+    if changes.get("ignore_merges"):
+        # Words that no merge makes: without the setting they are their letters.
+        model["ignore_merges"] = True
+        made = {"".join(merge) for merge in model["merges"][-56:-16]}
+        model["merges"] = [m for m in model["merges"] if "".join(m) not in made and not made & set(m)]
     if not pairs:
-        file["model"]["merges"] = [" ".join(merge) for merge in file["model"]["merges"]]
+        model["merges"] = [" ".join(merge) for merge in model["merges"]]
     if "without" in changes:
         without(file, changes["without"])
-    if changes.get("ignore_merges"):
-        # Words that no merge makes: without merges they are their letters.
-        made = {"".join(merge) for merge in file["model"]["merges"][-40:]}
-        file["model"]["merges"] = [m for m in file["model"]["merges"][:-40] if not made & set(m)]
     return file
+
+
+def with_probes(trained):
+    """The model with the probes in place of its last merges."""
+    merges = [tuple(merge) for merge in trained["merges"]]
+    start = [name for name, _ in sorted(trained["vocab"].items(), key=lambda item: item[1])][:SIZE - len(merges)]
+    while len(start) + len(dict.fromkeys(merges + PROBES)) > SIZE:
+        merges = merges[:-1]
+    merges = list(dict.fromkeys(merges + PROBES))
+    names = start + ["".join(merge) for merge in merges]
+    assert len(set(names)) == SIZE
+    return models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=merges)
 
 
 def without(file, numbers):
@@ -97,11 +116,11 @@ def cases():
     scalars = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000 and unicodedata.category(chr(c)) != "Cn"]
     texts = [
         "", " ", "  ", "a", " a", "  a", "a ", "\n", "\n\n", "a\nb", "a \n b", "a\r\nb\r\n\r\n", " \n\n  x", "x \t\n\t y", "\ta", ".\n\nb", "!?\r\n a",
-        "don't DON'T He'LL we'Re I'vE 'ſ x'ſy 'sam 'Test", "''s '", "'x", "o'clock’s", "123", " 123", "1 2  3", "12,345.67", "1234567", "1st x2y3", "½⅓Ⅷ②",
+        "don't DON'T He'LL we'Re I'vE 'ſ x'ſy 'sam 'Test", "''s '", "'x", "o'clock’s", "123", " 123", "1234", "a123", "12a", "1 2  3", "!\n\n", "x!\r\n\r\na", " \n\n\n", "12,345.67", "1234567", "1st x2y3", "½⅓Ⅷ②",
         "٣٤٥", "a  1", "a \n1", "  12", "\n12", "७८ 9", "x\U00011de0\U00016ff4y", "!!!", " !!!", "a!b", "?!\n", " ...x", "=\n=", "a<|endoftext|>b",
         "<|im_start|>user\n<|im_end|>", "<|begin_of_text|>x", "<tool_call>x</tool_call>", "x<tool_call>\u0338", "=é= =e\u0301=", "<|endoftext| x",
         "naïve café", "cafe\u0301", "Größe ẞ", "Ελλάδα", "дом", "東京の橋", "한국어", "\u1112\u1161\u11ab\u1100\u1173\u11af", "हिन्दी", "ไทย", "क\u093c\u094d",
-        "\u212b \u2126 \u1e9b\u0323 q\u0307\u0323", "\u0344 \u0f73\u0301 a\u0315\u0300", "\uf900\U0002f800 \u0958 \U0001d15e", "a\u07fd\u0301", "\u0300a\n\u0301b",
+        "\u212b \u2126 \u1e9b\u0323 q\u0307\u0323 e\u030a\u0301", "\u0344 \u0f73\u0301 a\u0315\u0300", "\uf900\U0002f800 \u0958 \U0001d15e", "a\u07fd\u0301", "\u0300a\n\u0301b",
         "\x00\x04\x06\x1d", "a\x04b", "th\x04e", "\x04" * 200 + "the", "\u00a0\u00a0b", " \u00a0b", "\u2003x", "\u3000東", "\ufeffx", "👩‍👩‍👧 🇩🇪", "\U00050000\U000e0001",
         "the " * 40, "ab" * 150, " " * 300, " " * 100 + "x", "7" * 250, "\n" * 257, "The river , and the tower of the city in 1234 .",
     ]
