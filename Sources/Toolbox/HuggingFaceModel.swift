@@ -69,7 +69,9 @@ struct HuggingFaceModel {
         return names
     }
 
-    /// A parameter's values. Throws `ExchangeError`, and `ConfigurationError` where the head is not the embedding.
+    /// A parameter's values.
+    ///
+    /// - Throws: `ExchangeError`, and `ConfigurationError` where the head is not the embedding.
     func read(_ spec: ParameterSpec) throws -> Buffer<Float> {
         let values = Buffer<Float>(uninitialized: spec.count)
         try weights.read(names[spec.name] ?? spec.name, shape: spec.shape, into: values)

@@ -28,7 +28,9 @@ public enum TrainProgram {
         }
     }
 
-    /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
+    /// Nil once help was asked for and shown.
+    ///
+    /// - Throws: `ConfigurationError` for a mistake.
     private static func parse(pipe: [UInt8]?, isRoot: Bool) throws(ConfigurationError) -> RunConfiguration? {
         do {
             return try RunConfiguration(arguments: Arguments.ofProcess(), pipe: pipe)
@@ -38,7 +40,10 @@ public enum TrainProgram {
         }
     }
 
-    /// Collective. Returns the signal that stopped the run, if one did. Throws `AgreedError`, `DivergedError` and `MPIError`.
+    /// Collective: the whole run.
+    ///
+    /// - Returns: the signal that stopped it, if one did.
+    /// - Throws: `AgreedError`, `DivergedError` and `MPIError`.
     private static func train(_ run: RunConfiguration, _ session: borrowing MPISession) throws -> StopSignal? {
         let isRoot = session.world.rank == 0
         let progress = isRoot ? Progress(steps: run.steps) : nil
