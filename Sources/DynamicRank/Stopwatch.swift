@@ -7,7 +7,9 @@ public final class Stopwatch: Sendable {
 
     public init(_ now: @escaping @Sendable () -> Double) { self.now = now }
 
-    /// Runs `body` on the clock. Throws what it throws.
+    /// Runs `body` on the clock.
+    ///
+    /// - Throws: what it throws.
     public func time<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
         let start = now()
         defer { total.withLock { $0 += now() - start } }

@@ -73,7 +73,9 @@ func compare(
 }
 
 /// What is measured, and what levels are chosen on: the first tenth of the text in whole windows of the longest context,
-/// at least four of them, and at most half the text. Throws `ConfigurationError` where that leaves nothing to predict.
+/// at least four of them, and at most half the text.
+///
+/// - Throws: `ConfigurationError` where that leaves nothing to predict.
 private func split(
     _ tokens: Buffer<Int32>, longest: Int, path: String
 ) throws(ConfigurationError) -> (measured: Buffer<Int32>, calibration: Buffer<Int32>) {

@@ -18,7 +18,9 @@ struct SavedModel: ~Copyable {
     private let reader: CheckpointReader?
     private let hasBases: Bool
 
-    /// Collective: reads configuration and tokenizer. Throws `AgreedError` for a file that cannot serve, and `MPIError`.
+    /// Collective: reads configuration and tokenizer.
+    ///
+    /// - Throws: `AgreedError` for a file that cannot serve, and `MPIError`.
     init(path: String, world: borrowing Communicator) throws {
         let isRoot = world.rank == 0
         var reader: CheckpointReader?
@@ -55,7 +57,9 @@ struct SavedModel: ~Copyable {
         self.reader = reader
     }
 
-    /// Collective: fills the stage's weights, which is the whole model. Throws `AgreedError` and `MPIError`.
+    /// Collective: fills the stage's weights, which is the whole model.
+    ///
+    /// - Throws: `AgreedError` and `MPIError`.
     func readWeights(into stage: TransformerStage, world: borrowing Communicator) throws {
         for parameter in stage.parameters.layout.parameters {
             let elements = stage.parameters.values[parameter.range]
@@ -66,8 +70,9 @@ struct SavedModel: ~Copyable {
         }
     }
 
-    /// Collective: the bases, for what `name` asks. Throws `AgreedError`, also where the checkpoint has none, and
-    /// `MPIError`.
+    /// Collective: the bases, for what `name` asks.
+    ///
+    /// - Throws: `AgreedError`, also where the checkpoint has none, and `MPIError`.
     func readBases(for name: String, world: borrowing Communicator) throws -> SavedBases {
         let missing = ConfigurationError(
             "\(name) needs bases, and this checkpoint has none under /lowrank; "
@@ -91,8 +96,9 @@ struct SavedModel: ~Copyable {
         return bases
     }
 
-    /// Collective: fills the engine's policy, where one decides. Throws `AgreedError`, also where the checkpoint has none
-    /// that fits, and `MPIError`.
+    /// Collective: fills the engine's policy, where one decides.
+    ///
+    /// - Throws: `AgreedError`, also where the checkpoint has none that fits, and `MPIError`.
     func readPolicy(into engine: RankEngine, world: borrowing Communicator) throws {
         try agreed(on: world) {
             if let lack = try reader?.lack(ofPolicyFor: engine) { throw lack }

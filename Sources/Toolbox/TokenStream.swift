@@ -12,7 +12,9 @@ struct TokenStream {
     /// SHA-256 of the text.
     let hash: String
 
-    /// Collective: rank 0, which has the tokenizer, reads and encodes the file. Throws `AgreedError` and `MPIError`.
+    /// Collective: rank 0, which has the tokenizer, reads and encodes the file.
+    ///
+    /// - Throws: `AgreedError` and `MPIError`.
     init(
         path: String, tokenizer: ByteLevelBPE?, specialText: SpecialText, world: borrowing Communicator
     ) throws {

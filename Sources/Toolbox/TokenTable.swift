@@ -12,7 +12,9 @@ struct TokenTable: ~Copyable {
     private let descriptor: Int32
     private let path: String
 
-    /// Makes the file, or opens what is there. Throws `ConfigurationError`.
+    /// Makes the file, or opens what is there.
+    ///
+    /// - Throws: `ConfigurationError`.
     init(_ path: String) throws(ConfigurationError) {
         self.path = path
         if fileExists(path), !SystemFile.isRegular(path) {
@@ -32,12 +34,16 @@ struct TokenTable: ~Copyable {
     // What it was given has been synchronised, or its error told.
     deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
-    /// Writes the columns' names. Throws `ConfigurationError`.
+    /// Writes the columns' names.
+    ///
+    /// - Throws: `ConfigurationError`.
     mutating func writeHeader(layers: Int) throws(ConfigurationError) {
         try write("position,token,nll" + (0..<layers).map { ",layer_\($0)" }.joined() + "\n")
     }
 
-    /// Appends lines. Throws `ConfigurationError`.
+    /// Appends lines.
+    ///
+    /// - Throws: `ConfigurationError`.
     mutating func write(_ lines: String) throws(ConfigurationError) {
         let bytes = Array(lines.utf8)
         do {
@@ -51,7 +57,9 @@ struct TokenTable: ~Copyable {
         }
     }
 
-    /// Makes sure that the lines have arrived, and gives a file its name. Throws `ConfigurationError`.
+    /// Makes sure that the lines have arrived, and gives a file its name.
+    ///
+    /// - Throws: `ConfigurationError`.
     mutating func finish() throws(ConfigurationError) {
         do {
             if descriptor >= 0 {

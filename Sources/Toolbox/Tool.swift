@@ -13,7 +13,9 @@ protocol Tool: ParsableCommand {
 
 /// A tool whose work rank 0 does alone.
 protocol RootTool: Tool {
-    /// Does the work and returns what is printed. Throws what a user can mend.
+    /// Does the work and returns what is printed.
+    ///
+    /// - Throws: what a user can mend.
     func report() throws -> String
 }
 
@@ -30,7 +32,9 @@ struct ToolboxOptions: ParsableCommand {
         commandName: "drrl", abstract: "Looks at what drrl-train has trained, and exchanges models with other programs.", subcommands: tools)
 }
 
-/// One line, keys sorted. Throws `EncodingError`.
+/// One line, keys sorted.
+///
+/// - Throws: `EncodingError`.
 func jsonLine(_ report: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -25,7 +25,9 @@ public enum ToolboxProgram {
         try agreed(on: session.world) { if isRoot { try StandardOutput.write(report + "\n") } }
     }
 
-    /// Nil once help was asked for and shown. Throws `ConfigurationError` for a mistake.
+    /// Nil once help was asked for and shown.
+    ///
+    /// - Throws: `ConfigurationError` for a mistake.
     private static func parse(_ arguments: [String], isRoot: Bool) throws(ConfigurationError) -> (any Tool)? {
         do {
             var command = try ToolboxOptions.parseAsRoot(arguments)

@@ -92,8 +92,9 @@ final class WindowRunner {
         return stage
     }
 
-    /// Collective: each rank runs its share of the windows. Throws `AgreedError` where the loss is not finite, and
-    /// `MPIError`.
+    /// Collective: each rank runs its share of the windows.
+    ///
+    /// - Throws: `AgreedError` where the loss is not finite, and `MPIError`.
     func run(_ text: WindowedText, _ engine: RankEngine, on world: borrowing Communicator) throws -> WindowRun {
         let windows = text.windows, layers = model.layers, levels = engine.options.levels
         let share = Topology.share(of: windows.count, part: world.rank, of: world.size)

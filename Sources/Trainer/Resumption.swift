@@ -26,8 +26,10 @@ struct ResumePoint: ~Copyable {
 
     /// The checkpoint that `--resume` names.
     ///
-    /// Says which files it passes over and why. Throws `ConfigurationError` when there are checkpoints and none is good, or
-    /// the one named is of another model, and `CheckpointError` when it cannot be read.
+    /// Says which files it passes over and why.
+    ///
+    /// - Throws: `ConfigurationError` when there are checkpoints and none is good, or the one named is of another
+    ///   model, and `CheckpointError` when it cannot be read.
     init(_ run: RunConfiguration, in directory: RunDirectory, say: (String) -> Void) throws {
         guard let path = try Self.path(run, directory, say) else {
             self = .none

@@ -204,7 +204,9 @@ public struct RunConfiguration: Sendable, Equatable {
         if case .path(let path) = resume { try SystemFile.requireExpanded(path, option: "--resume") }
     }
 
-    /// The model for a tokenizer of this many entries. Throws `ConfigurationError`.
+    /// The model for a tokenizer of this many entries.
+    ///
+    /// - Throws: `ConfigurationError`.
     public func model(vocabularySize: Int) throws(ConfigurationError) -> ModelConfiguration {
         try ModelConfiguration(
             vocabularySize: initialShape?.vocabularySize ?? vocabularySize, context: context, width: width, heads: heads,

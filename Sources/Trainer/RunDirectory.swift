@@ -17,7 +17,9 @@ public struct RunDirectory: Sendable {
     public var data: String { path + "/data" }
     public var configuration: String { path + "/run.yaml" }
 
-    /// Makes the directories that are missing. Throws `ConfigurationError` where it cannot be written to.
+    /// Makes the directories that are missing.
+    ///
+    /// - Throws: `ConfigurationError` where it cannot be written to.
     public func create() throws(ConfigurationError) {
         do {
             for directory in [path, data] { try makeDirectory(directory) }
@@ -31,7 +33,9 @@ public struct RunDirectory: Sendable {
         }
     }
 
-    /// Writes a small file whole, in place of what has its name. Throws `CorpusError`.
+    /// Writes a small file whole, in place of what has its name.
+    ///
+    /// - Throws: `CorpusError`.
     public func write(_ text: String, to file: String) throws(CorpusError) {
         try ReplacementFile.write(Array(text.utf8), to: file)
     }

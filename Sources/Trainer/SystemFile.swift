@@ -10,7 +10,9 @@ public enum SystemFile {
         public var description: String { String(cString: strerror(code)) }
     }
 
-    /// All that can be read from `path`, a pipe among others. Throws `Refusal`.
+    /// All that can be read from `path`, a pipe among others.
+    ///
+    /// - Throws: `Refusal`.
     static func contents(of path: String) throws(Refusal) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Refusal(code: errno) }
@@ -26,7 +28,9 @@ public enum SystemFile {
         }
     }
 
-    /// Writes all of `bytes`. Throws `Refusal`.
+    /// Writes all of `bytes`.
+    ///
+    /// - Throws: `Refusal`.
     public static func write(_ bytes: [UInt8], to descriptor: Int32) throws(Refusal) {
         var done = 0
         while done < bytes.count {
@@ -37,7 +41,9 @@ public enum SystemFile {
         }
     }
 
-    /// Makes sure that what was written has arrived. Throws `Refusal`.
+    /// Makes sure that what was written has arrived.
+    ///
+    /// - Throws: `Refusal`.
     public static func synchronise(_ descriptor: Int32) throws(Refusal) {
         // A pipe or terminal cannot be synchronised and needs not be.
         guard fsync(descriptor) == 0 || [EINVAL, EROFS, ENOTSUP].contains(errno) else { throw Refusal(code: errno) }
@@ -72,7 +78,9 @@ public enum SystemFile {
     /// The last part of a path.
     static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
-    /// Gives `path` the name `other`. Throws `Refusal`.
+    /// Gives `path` the name `other`.
+    ///
+    /// - Throws: `Refusal`.
     static func move(_ path: String, to other: String) throws(Refusal) {
         guard rename(path, other) == 0 else { throw Refusal(code: errno) }
     }

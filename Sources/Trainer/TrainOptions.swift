@@ -6,7 +6,9 @@ import Kernels
 extension Precision: ExpressibleByArgument {}
 extension SpecialText: ExpressibleByArgument {}
 
-/// A seed as it is typed. Throws `ValidationError` for what is none.
+/// A seed as it is typed.
+///
+/// - Throws: `ValidationError` for what is none.
 @Sendable func seedNumber(_ text: String) throws -> UInt64 {
     guard let seed = UInt64(text) else {
         throw ValidationError("a seed is a whole number from 0 to \(UInt64.max)")

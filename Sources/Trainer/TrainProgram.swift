@@ -40,8 +40,9 @@ public enum TrainProgram {
         }
     }
 
-    /// What `parse` makes of the command line; nil once help was asked for and shown. Throws `ConfigurationError` for a
-    /// mistake.
+    /// What `parse` makes of the command line; nil once help was asked for and shown.
+    ///
+    /// - Throws: `ConfigurationError` for a mistake.
     private static func settled<Parsed>(
         _ isRoot: Bool, _ parse: () throws -> Parsed
     ) throws(ConfigurationError) -> Parsed? {
@@ -53,7 +54,11 @@ public enum TrainProgram {
         }
     }
 
-    /// Collective. Returns the signal that stopped the run, if one did. Throws `AgreedError`, `DivergedError` and `MPIError`.
+    /// Collective: the whole run.
+    ///
+    /// - Parameter initial: the model that it starts from.
+    /// - Returns: the signal that stopped it, if one did.
+    /// - Throws: `AgreedError`, `DivergedError` and `MPIError`.
     private static func train(
         _ run: RunConfiguration, from initial: borrowing InitialModel, _ session: borrowing MPISession
     ) throws -> StopSignal? {

@@ -29,8 +29,10 @@ final class TrainingLoop {
         savedStep = worker.step
     }
 
-    /// Collective. Returns the signal that stopped the run before its last step, if one did. Throws `AgreedError` where a file
-    /// could not be written, `DivergedError` and `MPIError`.
+    /// Collective: steps, evaluates, logs and saves until all is done or a signal asks to stop.
+    ///
+    /// - Returns: the signal that stopped the run before its last step, if one did.
+    /// - Throws: `AgreedError` where a file could not be written, `DivergedError` and `MPIError`.
     func train(into metrics: borrowing MetricsFile?) throws -> StopSignal? {
         do {
             return try run(into: metrics)

@@ -14,7 +14,9 @@ public final class Grid {
     /// First and last stages of all replicas, which share the token embedding; nil elsewhere and with one stage.
     public let embeddingOwners: Communicator?
 
-    /// Collective. Throws `MPIError`.
+    /// Collective.
+    ///
+    /// - Throws: `MPIError`.
     public init(_ topology: Topology, world: consuming Communicator) throws(MPIError) {
         self.topology = topology
         sameStage = try world.split(color: topology.stage, key: topology.replica, name: "same stage")

@@ -7,9 +7,11 @@ import Transformer
 extension Worker {
     /// Collective: takes up the run that a checkpoint holds, from whatever grid. Returns on rank 0 what there is to say of it.
     ///
-    /// Only rank 0 has a `reader`. Throws `AgreedError` on every rank when the checkpoint cannot be read, is of another
-    /// shape or was made with another tokenizer or seed, or holds no policy for these levels where one decides; weights are
-    /// untouched unless all of that holds. Throws `MPIError` as well.
+    /// Only rank 0 has a `reader`.
+    ///
+    /// - Throws: `AgreedError` on every rank when the checkpoint cannot be read, is of another shape or was made with
+    ///   another tokenizer or seed, or holds no policy for these levels where one decides; weights are untouched unless
+    ///   all of that holds. Throws `MPIError` as well.
     ///
     /// - Parameter startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
     @discardableResult
@@ -98,7 +100,9 @@ private struct SavedFacts {
 }
 
 extension CheckpointReader {
-    /// What `worker` goes on from. Throws `ConfigurationError` where it cannot, and `CheckpointError`.
+    /// What `worker` goes on from.
+    ///
+    /// - Throws: `ConfigurationError` where it cannot, and `CheckpointError`.
     fileprivate borrowing func saved(for worker: Worker, tokenizerHash: String, startsPolicy: Bool) throws -> SavedFacts {
         let run = try json(CheckpointLayout.config, as: SavedRun.self)
         try requireSame(run, as: worker.configuration, seed: worker.options.seed, tokenizerHash: tokenizerHash)

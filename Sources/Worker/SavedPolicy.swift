@@ -5,7 +5,9 @@ import Transformer
 
 extension CheckpointReader {
     /// Why an engine's policy cannot be read from here: it has none, or one for other levels or segments. Nil
-    /// where it can be, or no policy decides. Throws `CheckpointError` where the checkpoint cannot be read.
+    /// where it can be, or no policy decides.
+    ///
+    /// - Throws: `CheckpointError` where the checkpoint cannot be read.
     public func lack(ofPolicyFor engine: RankEngine) throws -> ConfigurationError? {
         guard let entry = engine.policyEntries.first else { return nil }
         let options = engine.options
@@ -30,8 +32,9 @@ extension CheckpointReader {
     }
 }
 
-/// Collective: fills the engine's policy from what rank 0 reads; `reader` is nil on other ranks. Throws `AgreedError` and
-/// `MPIError`.
+/// Collective: fills the engine's policy from what rank 0 reads; `reader` is nil on other ranks.
+///
+/// - Throws: `AgreedError` and `MPIError`.
 public func fillPolicy(
     of engine: RankEngine, from reader: borrowing CheckpointReader?, world: borrowing Communicator
 ) throws {

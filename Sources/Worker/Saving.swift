@@ -7,9 +7,10 @@ import Transformer
 extension Worker {
     /// Collective: saves the run as it stands in `directory`. Returns the checkpoint's path on rank 0.
     ///
-    /// Rank 0 writes; the other stages of its replica send it their parameters one by one. Throws `NonFiniteError` on every
-    /// rank, with nothing written, where weights, moments, Grams or policy are not finite; `AgreedError` when the file could
-    /// not be written; and `MPIError`.
+    /// Rank 0 writes; the other stages of its replica send it their parameters one by one.
+    ///
+    /// - Throws: `NonFiniteError` on every rank, with nothing written, where weights, moments, Grams or policy are not
+    ///   finite; `AgreedError` when the file could not be written; and `MPIError`.
     @discardableResult
     public func save(in directory: String, corpus: SavedCorpus, tokenizer: SavedTokenizer) throws -> String? {
         try requireFiniteState()

@@ -15,7 +15,9 @@ extension Worker {
 }
 
 extension CheckpointReader {
-    /// The trace that it holds; an empty one where it has none. Throws `CheckpointError`.
+    /// The trace that it holds; an empty one where it has none.
+    ///
+    /// - Throws: `CheckpointError`.
     borrowing func trace(like own: RankTrace) throws(CheckpointError) -> RankTrace {
         let name = CheckpointLayout.trace("rank")
         guard let shape = description(of: name)?.shape else { return own }

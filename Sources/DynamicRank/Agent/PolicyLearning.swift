@@ -16,7 +16,9 @@ extension PolicyAgent {
     /// Passes over a step's decisions of the clipped update.
     private static let epochs = 3
 
-    /// Ends a training step: the policy learns from what all ranks decided. Throws what `peers` throw.
+    /// Ends a training step: the policy learns from what all ranks decided.
+    ///
+    /// - Throws: what `peers` throw.
     func learn(with peers: some Peers) throws -> PolicyReport {
         let episodes = memory.withLock { memory in
             defer { memory = [] }
@@ -25,7 +27,9 @@ extension PolicyAgent {
         return try learn(from: episodes, with: peers)
     }
 
-    /// The policy learns from `episodes` of this rank and those of others. Throws what `peers` throw.
+    /// The policy learns from `episodes` of this rank and those of others.
+    ///
+    /// - Throws: what `peers` throw.
     public func learn(from episodes: [Episodes], with peers: some Peers) throws -> PolicyReport {
         func count(_ of: (Episodes) -> Int) -> Double { Double(episodes.reduce(0) { $0 + of($1) }) }
         let facts = Buffer([

@@ -50,7 +50,9 @@ public struct PerLayerSearch {
         return best
     }
 
-    /// The loss of a choice, measured where it is not known. Throws what `measure` throws.
+    /// The loss of a choice, measured where it is not known.
+    ///
+    /// - Throws: what `measure` throws.
     mutating func loss(_ levels: [Int], _ measure: ([Int]) throws -> Double) rethrows -> Double {
         if let known = losses[levels] { return known }
         let loss = try measure(levels)
