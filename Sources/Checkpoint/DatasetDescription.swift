@@ -1,6 +1,6 @@
 /// What the manifest says of one dataset.
 public struct DatasetDescription: Codable, Equatable, Sendable {
-    /// Its path in the file, such as `/model/transformer.wte.weight`.
+    /// Its path in the file, such as `/model/` and a parameter's name.
     public let name: String
     public let type: ElementType
     /// Extents, slowest axis first; empty for a scalar; for text its length in bytes.

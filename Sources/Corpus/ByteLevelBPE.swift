@@ -39,7 +39,9 @@ public final class ByteLevelBPE: Tokenizer {
     /// The text of the token that ends an article, such as `<|endoftext|>`.
     public var endOfTextName: String { model.endOfText.name }
     /// The text of the token that starts one, such as `<|begin_of_text|>`; nil where there is none.
-    public var startOfTextName: String? { model.startOfText }
+    public var startOfTextName: String? { model.startOfText?.name }
+    /// Its id.
+    public var startOfText: Int32? { model.startOfText?.id }
 
     public func encode(_ text: Span<UInt8>) -> [Int32] {
         var words = cache.withLock { shared in

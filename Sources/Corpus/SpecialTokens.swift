@@ -31,7 +31,7 @@ struct SpecialTokens {
     }
 
     /// The token that starts a text; nil where there is none.
-    var startOfText: String? { Self.starts.first { token($0) != nil } }
+    var startOfText: (name: String, id: Int32)? { Self.starts.lazy.compactMap(token).first }
 
     private func token(_ name: String) -> (name: String, id: Int32)? {
         if let token = special.first(where: { $0.content == name }) { return (name, Int32(token.id)) }

@@ -9,7 +9,7 @@ struct TokenizerModel: Sendable {
     /// The token that ends a text.
     let endOfText: (name: String, id: Int32)
     /// The token that starts one; nil where there is none.
-    let startOfText: String?
+    let startOfText: (name: String, id: Int32)?
 }
 
 extension TokenizerModel {

@@ -30,7 +30,7 @@ public enum PowerIteration {
         return norm
     }
 
-    /// ‖W‖₂ of a float32 matrix, such as W_Q within `c_attn.weight`; products in float32.
+    /// ‖W‖₂ of a float32 matrix, such as W_Q; products in float32.
     public static func spectralNorm(_ w: Matrix, steps: Int = 3, seed: UInt64 = 0, on team: Team) -> Double {
         guard w.rows > 0, w.columns > 0 else { return 0 }
         let x = Buffer(startVector(w.columns, seed)), y = Buffer<Float>(count: w.rows, repeating: 0)

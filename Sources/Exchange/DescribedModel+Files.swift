@@ -1,4 +1,5 @@
 import JSON
+import Transformer
 
 extension DescribedModel {
     /// The name of the file that describes a model.
@@ -110,7 +111,7 @@ extension LlamaDescription {
         }
         innerWidth = try object.integer("intermediate_size", in: Limit.width)
         normEpsilon = try object.number("rms_norm_eps", in: Limit.epsilon)
-        rotation = try RotaryDescription(object, context: context)
+        rotation = try RotaryPositions(object, context: context)
         tiesEmbeddings = try object.flag("tie_word_embeddings", default: false)
 
         let activation = try object.text("hidden_act", default: "silu")
@@ -139,7 +140,10 @@ extension LlamaDescription {
             case .mistral: true
             case .qwen2: try object.flag("use_sliding_window", default: false)
             }
-        guard isUsed, let window = try object.optionalInteger("sliding_window", in: Limit.context) else { return }
+        // Mistral's window is this where nothing is said; `null` says that there is none.
+        let isUnsaid = family == .mistral && object.members["sliding_window"] == nil
+        let said = try object.optionalInteger("sliding_window", in: Limit.context)
+        guard isUsed, let window = isUnsaid ? 4096 : said else { return }
         // A window as long as any sequence hides nothing.
         guard window >= context else {
             throw object.unsupported("sliding_window", "attention to all earlier positions")

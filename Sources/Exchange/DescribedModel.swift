@@ -1,3 +1,5 @@
+import Transformer
+
 /// What a `config.json` says of a model: its family and sizes, checked, and no more than this program can run.
 public enum DescribedModel: Equatable, Sendable {
     case gpt2(GPT2Description)
@@ -44,7 +46,7 @@ public struct LlamaDescription: Equatable, Sendable {
     /// Width inside the feed-forward part.
     public var innerWidth: Int
     public var normEpsilon: Double
-    public var rotation: RotaryDescription
+    public var rotation: RotaryPositions
     /// Whether the head's weights are the embedding's.
     public var tiesEmbeddings: Bool
     /// Whether queries, keys and values have biases.
@@ -53,25 +55,4 @@ public struct LlamaDescription: Equatable, Sendable {
     public var hasAttentionOutputBias: Bool
     /// Whether the three maps of the feed-forward part have.
     public var hasFeedForwardBias: Bool
-}
-
-/// How rotary positions turn queries and keys (transformers' `modeling_rope_utils`).
-public struct RotaryDescription: Equatable, Sendable {
-    /// Base θ of the frequencies θ^(−2i/d), in radians a position.
-    public var base: Double
-    public var scaling: Scaling
-
-    public enum Scaling: Equatable, Sendable {
-        case none
-        /// Every frequency divided by `factor`.
-        case linear(factor: Double)
-        /// Llama 3.1's: frequencies of wavelengths above `originalContext / lowFrequencyFactor` divided by `factor`,
-        /// those below `originalContext / highFrequencyFactor` kept, and a line between the two.
-        case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
-    }
-
-    public init(base: Double, scaling: Scaling = .none) {
-        self.base = base
-        self.scaling = scaling
-    }
 }

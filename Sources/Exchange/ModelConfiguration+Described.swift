@@ -32,23 +32,9 @@ extension ModelConfiguration {
             family: .llama(
                 LlamaShape(
                     keyValueHeads: model.keyValueHeads, headWidth: model.headWidth, feedForwardWidth: model.innerWidth,
-                    normEpsilon: Float(model.normEpsilon), rotation: RotaryPositions(model.rotation),
+                    normEpsilon: Float(model.normEpsilon), rotation: model.rotation,
                     mostPositions: model.context, hasInputBias: model.hasQueryKeyValueBias,
                     hasOutputBias: model.hasAttentionOutputBias, hasFeedForwardBias: model.hasFeedForwardBias,
                     tiesHead: model.tiesEmbeddings)))
-    }
-}
-
-extension RotaryPositions {
-    fileprivate init(_ described: RotaryDescription) {
-        let scaling: Scaling =
-            switch described.scaling {
-            case .none: .none
-            case .linear(let factor): .linear(factor: factor)
-            case .llama3(let factor, let low, let high, let original):
-                .llama3(
-                    factor: factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalContext: original)
-            }
-        self.init(base: described.base, scaling: scaling)
     }
 }

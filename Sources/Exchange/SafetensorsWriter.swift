@@ -6,7 +6,7 @@ import Kernels
 /// Byte for byte as the reference implementation writes them: the header's keys without spaces between them, tensors of
 /// one type sorted by the bytes of their names, spaces behind the header up to a multiple of 8 bytes.
 ///
-///     var writer = try SafetensorsWriter(path: path, tensors: [("wte.weight", [50257, 768]), …])
+///     var writer = try SafetensorsWriter(path: path, tensors: [("norm.weight", [768]), …])
 ///     for name in writer.order { try writer.append(values[name], as: name) }
 ///     try writer.finish()
 public struct SafetensorsWriter: ~Copyable {

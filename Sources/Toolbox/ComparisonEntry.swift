@@ -15,6 +15,8 @@ struct ComparisonEntry: Hashable {
     var isFull: Bool { type == FullAttention.self }
     /// Whether it is a policy, which the checkpoint must hold.
     var isLearned: Bool { (type as? any Strategy.Type)?.isLearned == true }
+    /// Whether it compares with full attention, which is measured where positions do not rotate.
+    var measuresReward: Bool { (type as? any Strategy.Type)?.measuresReward == true }
     /// Whether it follows from the levels and the reference; the others stand by themselves.
     var derived: (any DerivedStrategy.Type)? { type as? any DerivedStrategy.Type }
     /// Whether it runs in bases.

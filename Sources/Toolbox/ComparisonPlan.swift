@@ -110,12 +110,19 @@ extension ComparisonPlan.Context {
         // A policy that is asked for and not there is refused by name when it is read.
         let wantsPolicy = holdsPolicy || named?.contains(where: \.isLearned) == true || reference?.isLearned == true
         var modes: [ComparisonEntry: any AttentionMode] = [:]
-        for entry in ComparisonEntry.all where entry.derived == nil && (!entry.isLearned || wantsPolicy) {
+        // Asked for by name, it is refused by name.
+        func isThere(_ entry: ComparisonEntry) -> Bool {
+            saved.model.layer.rotation == nil || !entry.measuresReward || named?.contains(entry) == true
+        }
+        for entry in ComparisonEntry.all
+        where entry.derived == nil && (!entry.isLearned || wantsPolicy) && isThere(entry) {
             guard let mode = entry.type as? any AttentionMode.Type else { continue }
             modes[entry] = try plan(mode).ranks.mode
         }
         self.modes = modes
-        entries = ComparisonEntry.all.filter { $0.isFull || named?.contains($0) ?? (!$0.isLearned || holdsPolicy) }
+        entries = ComparisonEntry.all.filter {
+            $0.isFull || named?.contains($0) ?? ((!$0.isLearned || holdsPolicy) && isThere($0))
+        }
         // Of several policies, that of the checkpoint.
         let own = saved.ranks.flatMap { ranks in ComparisonEntry.all.first { $0.name == ranks.name } }
         self.reference = reference ?? (holdsPolicy ? own : nil) ?? ComparisonEntry(type: EnergyRule.self)

@@ -15,8 +15,8 @@ struct EvaluationPlan {
     init(
         context asked: Int?, stride askedStride: Int?, _ attention: AttentionOptions, _ saved: SavedRun
     ) throws(ConfigurationError) {
-        let most = saved.model.context
-        context = asked ?? most
+        let most = saved.model.longestContext
+        context = asked ?? saved.model.context
         guard context >= 1, context <= most else {
             throw ConfigurationError("--context is \(context); it must lie between 1 and the model's context \(most)")
         }
@@ -27,6 +27,11 @@ struct EvaluationPlan {
         ranks = try RankOptions(
             Self.filled(attention, from: saved.ranks, context: context), headWidth: saved.model.headWidth,
             context: context)
+        do {
+            try ranks.check(saved.model)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
     }
 
     /// - Throws: `ConfigurationError` for a number of threads that cannot be.

@@ -35,9 +35,11 @@ extension ExportOptions: RootTool {
         ) { name in try reader.read(CheckpointLayout.parameter(name), shape: shapes[name] ?? [], of: Float.self) }
         let files = tokenizer.files.renamed(.vocabularyAndMerges)
         for (name, bytes) in files.named { try ReplacementFile.write(bytes, to: to + "/" + name) }
-        try write(TokenizerConfigurationFile(tokenizer, context: model.context), "tokenizer_config.json")
+        try write(TokenizerConfigurationFile(tokenizer, context: model.longestContext), "tokenizer_config.json")
         try ReplacementFile.write(
-            ConfigurationFile(model, endOfText: Int(tokenizer.endOfText)).bytes,
+            ModelDescriptionFile(
+                model, startOfText: Int(tokenizer.startOfText ?? tokenizer.endOfText), endOfText: Int(tokenizer.endOfText)
+            ).bytes,
             to: to + "/" + DescribedModel.fileName)
         return "exported    \(to): config.json, \(SafetensorsModel.fileName) with \(model.parameterCount) parameters in "
             + "\(model.parameters.count) arrays, \(files.format.names.joined(separator: ", ")), tokenizer_config.json"

@@ -31,13 +31,7 @@ struct SavedModel: ~Copyable {
             guard isRoot else { return }
             let opened = try CheckpointReader(path: path)
             let model = try opened.json(CheckpointLayout.config, as: SavedRun.self).model
-            let bpe = try opened.tokenizer()
-            // A model may have more: its embeddings are padded.
-            guard bpe.vocabularySize <= model.vocabularySize else {
-                throw ConfigurationError(
-                    "\(path): its tokenizer has \(bpe.vocabularySize) entries, its model \(model.vocabularySize); "
-                        + "use another checkpoint")
-            }
+            let bpe = try opened.tokenizer(for: model)
             texts = [try opened.text(CheckpointLayout.config), bpe.hash]
             let hasBases = opened.description(of: CheckpointLayout.lowRank("layer_0/query_basis")) != nil
             facts = [Int64(opened.step), hasBases ? 1 : 0]

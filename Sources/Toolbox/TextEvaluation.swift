@@ -54,7 +54,7 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
                 + "apart from them \(giga(flops.exponentials)) exponentials",
             "time        \(number(seconds, 2)) s",
         ]
-        for (layer, (score, value)) in zip(score_rank, value_rank).enumerated() {
+        for (layer, (score, value)) in zip(score_rank, value_rank).enumerated() where !levels.isEmpty {
             lines.append("layer \(layer)".padding(toLength: 12, withPad: " ", startingAt: 0)
                 + "mean score rank \(number(score, 2)), value rank \(number(value, 2))")
         }

@@ -52,7 +52,10 @@ final class WindowRunner {
     init(
         _ saved: consuming SavedModel, rows: Int, threads: Int, reducing: String?, world: borrowing Communicator
     ) throws {
-        let model = saved.run.model
+        var shape = saved.run.model
+        // Positions that rotate may go beyond those of the run.
+        shape.context = max(shape.context, rows)
+        let model = shape
         self.model = model
         try agreed(on: world) {
             try MemoryLimits.requireAddressSpace(bytes: MemoryEstimate(reading: model, rows: rows).bytes, threads: threads)

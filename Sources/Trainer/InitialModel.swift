@@ -36,8 +36,8 @@ struct InitialModel: ~Copyable {
                 (own, tokenizer, directory) = (model.configuration, try model.tokenizer(), model)
             } else {
                 let reader = try CheckpointReader(path: path)
-                own = try reader.json(CheckpointLayout.config, as: SavedRun.self).model
-                tokenizer = try reader.tokenizer()
+                let model = try reader.json(CheckpointLayout.config, as: SavedRun.self).model
+                (own, tokenizer) = (model, try reader.tokenizer(for: model))
                 checkpoint = consume reader
             }
         }
@@ -55,6 +55,7 @@ struct InitialModel: ~Copyable {
     ///
     /// - Throws: `ExchangeError`, `CheckpointError` and `ConfigurationError`.
     func read(_ spec: ParameterSpec, into values: Buffer<Float>) throws {
+        precondition(configuration != nil, "weights of no model")
         try directory?.read(spec, into: values)
         try checkpoint?.read(CheckpointLayout.parameter(spec.name), shape: spec.shape, into: values)
     }

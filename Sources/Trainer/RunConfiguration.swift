@@ -68,6 +68,9 @@ public struct RunConfiguration: Sendable, Equatable {
     /// - Throws: as `init` does.
     static func initialModel(in arguments: [String], pipe: [UInt8]?) throws -> String? {
         guard let path = try options(arguments, pipe: pipe).model.initial else { return nil }
+        guard !path.isEmpty else {
+            throw ConfigurationError("--init is empty; name a checkpoint, or a directory that save_pretrained wrote")
+        }
         try SystemFile.requireExpanded(path, option: "--init")
         return path
     }
@@ -192,7 +195,7 @@ public struct RunConfiguration: Sendable, Equatable {
             throw ConfigurationError("--tokenizer and --vocab-size exclude each other: a given tokenizer has its own size")
         }
         let sizes = ByteLevelBPE.smallestVocabulary...ByteLevelBPE.largestVocabulary
-        guard sizes.contains(vocabularySize) else {
+        guard initial != nil || sizes.contains(vocabularySize) else {
             throw ConfigurationError(
                 "--vocab-size is \(vocabularySize); a vocabulary that is learnt has \(sizes.lowerBound) to \(sizes.upperBound) entries")
         }

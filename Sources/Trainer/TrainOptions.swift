@@ -20,7 +20,7 @@ extension SpecialText: ExpressibleByArgument {}
 struct TrainOptions: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drrl-train",
-        abstract: "Trains a GPT-2-style language model over MPI ranks.",
+        abstract: "Trains a language model over MPI ranks: a GPT-2 from nothing, or any that --init names.",
         usage: "[mpirun -n RANKS] drrl-train [--config FILE] [options]",
         discussion: """
             Started alone it is a grid of one rank. With no --train it generates a corpus and trains on that. \
@@ -76,7 +76,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Width of the residual stream (default: 256).", valueName: "n"))
     var width: Int?
 
-    @Option(help: ArgumentHelp("Tokens in a sequence (default: 256).", valueName: "n"))
+    @Option(help: ArgumentHelp("Tokens in a sequence (default: 256, or those of --init).", valueName: "n"))
     var context: Int?
 
     @Option(help: ArgumentHelp("Probability of dropping an element (default: 0).", valueName: "p"))

@@ -66,7 +66,7 @@ extension LayerShape {
 
     /// Floats that all layers of a stage share for each token of a micro-batch in training.
     public var sharedFloats: Int {
-        // Of the final norm and the stream's gradient, and what of them is on its way to other stages.
-        BlockScratch.floats(self, forTraining: true) + 5 * width
+        // Of the final norm and the stream's gradient, and what of them is on its way to other stages; packed keys and values.
+        BlockScratch.floats(self, forTraining: true) + 5 * width + 2 * attention.keyValueHeads * attention.headWidth
     }
 }

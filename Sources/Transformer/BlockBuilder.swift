@@ -1,9 +1,12 @@
 import Kernels
 
-/// Makes a stage's layers of the parameters in an arena.
+/// Makes a stage's layers, final norm and head of the parameters in an arena.
 struct BlockBuilder {
     private let shape: LayerShape
-    private let arena: ParameterArena
+    private let layout: ParameterLayout
+    private let values: Buffer<Float>
+    /// The values themselves where nobody asks for gradients, so that there is no second array.
+    private let gradients: Buffer<Float>
     private let team: Team
     private let softmax: Attention
     private let scratch: BlockScratch
@@ -21,7 +24,9 @@ struct BlockBuilder {
     ) {
         let own = shape.attention, copied = kernel != nil && own.group > 1 ? rows * 3 * own.width : 0
         self.shape = shape
-        self.arena = arena
+        layout = arena.layout
+        values = arena.values
+        gradients = forTraining ? arena.gradients : arena.values
         self.team = team
         self.kernel = kernel
         softmax = Attention(own, team: team)
@@ -55,8 +60,17 @@ struct BlockBuilder {
     /// The norm before the head.
     var finalNorm: Norm { norm(.finalNormGain, .finalNormBias, nil) }
 
+    /// From the final norm's output to logits, [D, V]: by a matrix of its own, or by the token embedding.
+    var head: Linear {
+        let role: ParameterRole = layout.holds(.head) ? .head : .tokenEmbedding
+        func matrix(_ values: Buffer<Float>) -> Matrix { layout.matrix(role, in: values).transposed }
+        return Linear(
+            weight: matrix(values), bias: nil, weightGradient: matrix(gradients), biasGradient: nil,
+            kind: .head, precision: team.precision)
+    }
+
     private func map(_ weight: ParameterRole, _ bias: ParameterRole, _ layer: Int, _ kind: FlopKind) -> Linear {
-        let layout = arena.layout, hasBias = layout.holds(bias, layer: layer)
+        let hasBias = layout.holds(bias, layer: layer)
         func matrix(_ values: Buffer<Float>) -> Matrix {
             shape.storage.map(layout.matrix(weight, layer: layer, in: values))
         }
@@ -64,18 +78,18 @@ struct BlockBuilder {
             hasBias ? layout.vector(bias, layer: layer, in: values) : nil
         }
         return Linear(
-            weight: matrix(arena.values), bias: vector(arena.values), weightGradient: matrix(arena.gradients),
-            biasGradient: vector(arena.gradients), kind: kind, precision: team.precision)
+            weight: matrix(values), bias: vector(values), weightGradient: matrix(gradients),
+            biasGradient: vector(gradients), kind: kind, precision: team.precision)
     }
 
     private func norm(_ gain: ParameterRole, _ bias: ParameterRole, _ layer: Int?) -> Norm {
-        let layout = arena.layout, hasBias = layout.holds(bias, layer: layer)
+        let hasBias = layout.holds(bias, layer: layer)
         func vector(_ role: ParameterRole, _ values: Buffer<Float>) -> Buffer<Float> {
             layout.vector(role, layer: layer, in: values)
         }
         return Norm(
-            kind: shape.norm, gain: vector(gain, arena.values), gainGradient: vector(gain, arena.gradients),
-            bias: hasBias ? vector(bias, arena.values) : nil,
-            biasGradient: hasBias ? vector(bias, arena.gradients) : nil)
+            kind: shape.norm, gain: vector(gain, values), gainGradient: vector(gain, gradients),
+            bias: hasBias ? vector(bias, values) : nil,
+            biasGradient: hasBias ? vector(bias, gradients) : nil)
     }
 }

@@ -44,6 +44,9 @@ public struct ModelConfiguration: Equatable, Sendable {
     /// The shape of every layer.
     public var layer: LayerShape { family.description.layer(of: self) }
 
+    /// The longest sequence that it can be given: L where positions are learnt, else as many as the model was made for.
+    public var longestContext: Int { max(context, family.description.mostPositions ?? context) }
+
     /// d, the width of one head.
     public var headWidth: Int { layer.attention.headWidth }
 

@@ -40,7 +40,7 @@ public final class TransformerStage: Sendable {
         self.forTraining = forTraining
         capacity = rows
         let layout = ParameterLayout(configuration, placement)
-        let arena = other?.parameters ?? ParameterArena(layout)
+        let arena = other?.parameters ?? ParameterArena(layout, forTraining: forTraining)
         parameters = arena
         let builder = BlockBuilder(
             configuration.layer, in: arena, context: configuration.context, rows: rows, team: team,
@@ -49,7 +49,7 @@ public final class TransformerStage: Sendable {
         blocks = placement.layers.map(builder.block)
         finalNorm = placement.isLast ? builder.finalNorm : nil
         streamGradient = Buffer(uninitialized: forTraining ? rows * configuration.width : 0)
-        head = placement.isLast ? Head(vocabularySize: configuration.vocabularySize, rows: rows) : nil
+        head = placement.isLast ? Head(builder.head, rows: rows) : nil
         normed = Buffer(uninitialized: placement.isLast ? rows * configuration.width : 0)
         normedGradient = Buffer(uninitialized: placement.isLast && forTraining ? rows * configuration.width : 0)
     }
@@ -120,9 +120,7 @@ public final class TransformerStage: Sendable {
         let M = batch.rows, D = configuration.width
         let x = normalised(batch, activations)
         let dx = Matrix(normedGradient, rows: M, columns: D)
-        let total = lastHead.forwardBackward(
-            x, embedding: headMatrix(parameters.values), targets: batch.targets, scale: scale, dx: dx,
-            dembedding: headMatrix(parameters.gradients), on: team)
+        let total = lastHead.forwardBackward(x, targets: batch.targets, scale: scale, dx: dx, on: team)
         streamGradient[0..<(M * D)].fill(0)
         lastNorm.backward(
             dy: normedGradient, x: activations.output, activations.finalNorm, dx: streamGradient, rows: M, on: team)
@@ -132,17 +130,15 @@ public final class TransformerStage: Sendable {
     /// Last stage: each row's negative log-likelihood in nats, without gradients; nll: [M].
     public func negativeLogLikelihood(_ batch: MicroBatch, _ activations: Activations, into nll: Buffer<Double>) {
         let x = normalised(batch, activations)
-        lastHead.forward(
-            x, embedding: headMatrix(parameters.values), targets: batch.targets, into: nll, on: team)
+        lastHead.forward(x, targets: batch.targets, into: nll, on: team)
     }
 
     /// Last stage: the logits of every row, [M, V]; for small models and tests, since nothing else needs them.
     public func logits(_ batch: MicroBatch, _ activations: Activations) -> Buffer<Float> {
         let x = normalised(batch, activations)
         let logits = Buffer<Float>(uninitialized: batch.rows * configuration.vocabularySize)
-        team.gemm(
-            x, headMatrix(parameters.values).transposed,
-            into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize), .head, in: team.precision)
+        lastHead.map.product(
+            x, into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize), on: team)
         return logits
     }
 
@@ -200,11 +196,6 @@ public final class TransformerStage: Sendable {
 
     private func tokenTable(_ arena: Buffer<Float>) -> Matrix {
         parameters.layout.matrix(.tokenEmbedding, in: arena)
-    }
-
-    /// [V, D], the token embedding where the two are tied.
-    private func headMatrix(_ arena: Buffer<Float>) -> Matrix {
-        parameters.layout.matrix(parameters.layout.holds(.head) ? .head : .tokenEmbedding, in: arena)
     }
 
     /// Nil where positions rotate.

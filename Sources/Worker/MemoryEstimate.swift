@@ -41,7 +41,7 @@ public struct MemoryEstimate: Sendable {
     public init(reading configuration: ModelConfiguration, rows: Int) {
         let shape = configuration.layer
         let kept = Double(rows)
-            * (Double(configuration.layers * shape.keptFloats) + Double(shape.sharedFloats + shape.width))
+            * Double(shape.keptFloats + shape.sharedFloats + shape.width)
         bytes = 4 * (Double(configuration.parameterCount) + kept + 24 * 1_048_576)
     }
 

@@ -106,6 +106,11 @@ extension CheckpointReader {
     fileprivate borrowing func saved(for worker: Worker, tokenizerHash: String, startsPolicy: Bool) throws -> SavedFacts {
         let run = try json(CheckpointLayout.config, as: SavedRun.self)
         try requireSame(run, as: worker.configuration, seed: worker.options.seed, tokenizerHash: tokenizerHash)
+        let name = ParameterLayout(worker.configuration, .whole(worker.configuration)).parameters[0].name
+        guard description(of: CheckpointLayout.firstMoment(name)) != nil else {
+            throw ConfigurationError(
+                "\(path): holds a model and no run to go on with, as drrl import makes them; start from it with --init \(path)")
+        }
         let lack = try lack(ofPolicyFor: worker.ranks)
         if let lack, !startsPolicy { throw lack }
         let hasBases = description(of: CheckpointLayout.lowRank("layer_0/gram")) != nil

@@ -24,7 +24,7 @@ public struct SavedRun: Codable, Equatable, Sendable {
     public func requireSameModel(_ wanted: ModelConfiguration, path: String) throws(ConfigurationError) {
         guard let mismatch = mismatch(with: wanted) else { return }
         throw ConfigurationError(
-            "\(path): \(mismatch); give the model's own options, or use another --run-dir or --resume none")
+            "\(path): \(mismatch); give the model's own options (--init, where it started from a model), or use another --run-dir or --resume none")
     }
 
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.

@@ -1,5 +1,6 @@
 import Checkpoint
 import Corpus
+import Transformer
 
 /// The tokenizer's files as a checkpoint carries them.
 public struct SavedTokenizer: Sendable {
@@ -31,6 +32,22 @@ extension CheckpointReader {
         var contents: [[UInt8]] = []
         for path in format.checkpointPaths { contents.append(try bytes(path)) }
         return try ByteLevelBPE(TokenizerFiles(format, contents), place: path + ": /tokenizer/")
+    }
+}
+
+extension CheckpointReader {
+    /// `tokenizer()`, whose ids the model's embedding must have rows for.
+    ///
+    /// - Throws: `ConfigurationError` where it has more entries than the model, and as `tokenizer()` does.
+    public borrowing func tokenizer(for model: ModelConfiguration) throws -> ByteLevelBPE {
+        let tokenizer = try tokenizer()
+        // A model may have more: some pad their embedding.
+        guard tokenizer.vocabularySize <= model.vocabularySize else {
+            throw ConfigurationError(
+                "\(path): its tokenizer has \(tokenizer.vocabularySize) entries, its model \(model.vocabularySize); "
+                    + "use another checkpoint")
+        }
+        return tokenizer
     }
 }
 

@@ -2,6 +2,7 @@ import Exchange
 import Foundation
 import TestSupport
 import Testing
+import Transformer
 
 /// What `config.json` is taken for, and what is refused by key.
 @Suite struct ConfigurationTests {
@@ -70,7 +71,7 @@ import Testing
         #expect(description.headWidth == 64)
         #expect(description.innerWidth == 1536)
         #expect(description.normEpsilon == 1e-5)
-        #expect(description.rotation == RotaryDescription(base: 100_000))
+        #expect(description.rotation == RotaryPositions(base: 100_000))
         #expect(description.tiesEmbeddings)
         #expect(!description.hasQueryKeyValueBias)
         #expect(!description.hasAttentionOutputBias)
@@ -80,7 +81,7 @@ import Testing
             changing(
                 SmallConfiguration.llama, "\"attention_bias\":true,\"mlp_bias\":true,\"head_dim\":80",
                 without: "rope_theta", "num_key_value_heads", "tie_word_embeddings", "hidden_act"))
-        #expect(other.rotation == RotaryDescription(base: 10_000))
+        #expect(other.rotation == RotaryPositions(base: 10_000))
         #expect(other.keyValueHeads == 9)
         #expect(other.headWidth == 80)
         #expect(!other.tiesEmbeddings)
@@ -97,7 +98,7 @@ import Testing
         #expect(!mistral.hasQueryKeyValueBias)
         let qwen2 = try llama(SmallConfiguration.qwen2)
         #expect(qwen2.family == .qwen2)
-        #expect(qwen2.rotation == RotaryDescription(base: 1_000_000))
+        #expect(qwen2.rotation == RotaryPositions(base: 1_000_000))
         #expect(qwen2.tiesEmbeddings)
         #expect(qwen2.hasQueryKeyValueBias)
         #expect(!qwen2.hasAttentionOutputBias)
@@ -108,28 +109,28 @@ import Testing
     }
 
     @Test func rotations() throws {
-        func rotation(_ members: String) throws -> RotaryDescription {
+        func rotation(_ members: String) throws -> RotaryPositions {
             try llama(changing(SmallConfiguration.llama, members, without: "rope_scaling", "rope_theta")).rotation
         }
-        let llama3 = RotaryDescription.Scaling.llama3(
+        let llama3 = RotaryPositions.Scaling.llama3(
             factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 8192)
         #expect(
-            try llama(SmallConfiguration.llama3).rotation == RotaryDescription(base: 500_000, scaling: llama3))
-        #expect(try rotation("\"rope_scaling\":{\"type\":\"default\"}") == RotaryDescription(base: 10_000))
+            try llama(SmallConfiguration.llama3).rotation == RotaryPositions(base: 500_000, scaling: llama3))
+        #expect(try rotation("\"rope_scaling\":{\"type\":\"default\"}") == RotaryPositions(base: 10_000))
         #expect(
             try rotation("\"rope_theta\":5e5,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5}")
-                == RotaryDescription(base: 500_000, scaling: .linear(factor: 2.5)))
+                == RotaryPositions(base: 500_000, scaling: .linear(factor: 2.5)))
         #expect(
             try rotation("\"rope_scaling\":{\"type\":\"linear\",\"rope_type\":\"linear\",\"factor\":4}")
-                == RotaryDescription(base: 10_000, scaling: .linear(factor: 4)))
+                == RotaryPositions(base: 10_000, scaling: .linear(factor: 4)))
         #expect(
             try rotation(
                 """
                 "rope_parameters":{"rope_theta":500000.0,"rope_type":"llama3","factor":32.0,"high_freq_factor":4.0,
                 "low_freq_factor":1.0,"original_max_position_embeddings":8192,"partial_rotary_factor":1.0}
-                """) == RotaryDescription(base: 500_000, scaling: llama3))
-        #expect(try rotation("\"rope_parameters\":{\"rope_theta\":7.0}") == RotaryDescription(base: 7))
-        #expect(try rotation("\"rope_theta\":9,\"rope_parameters\":{}") == RotaryDescription(base: 9))
+                """) == RotaryPositions(base: 500_000, scaling: llama3))
+        #expect(try rotation("\"rope_parameters\":{\"rope_theta\":7.0}") == RotaryPositions(base: 7))
+        #expect(try rotation("\"rope_theta\":9,\"rope_parameters\":{}") == RotaryPositions(base: 9))
     }
 
     private static let wrong = "; use the config.json that was saved with the weights"

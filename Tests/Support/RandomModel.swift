@@ -41,7 +41,9 @@ public struct RandomModel: Sendable {
             to: directory + "/" + SafetensorsModel.fileName
         ) { arena.layout.vector($0, in: arena.values) }
         try ReplacementFile.write(
-            ConfigurationFile(configuration, endOfText: Int(tokenizer.endOfText)).bytes,
+            ModelDescriptionFile(
+                configuration, startOfText: Int(tokenizer.endOfText), endOfText: Int(tokenizer.endOfText)
+            ).bytes,
             to: directory + "/" + DescribedModel.fileName)
     }
 }

@@ -50,10 +50,16 @@ public final class RunningCommand: @unchecked Sendable {
             .merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
             .merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try Self.newFile(directory.appendingPathComponent("output"))
-        process.standardError = try Self.newFile(directory.appendingPathComponent("errors"))
+        let files = [
+            try Self.newFile(directory.appendingPathComponent("output")),
+            try Self.newFile(directory.appendingPathComponent("errors")),
+        ]
+        process.standardOutput = files[0]
+        process.standardError = files[1]
         process.terminationHandler = { [ended] _ in ended.signal() }
         deadline = Date(timeIntervalSinceNow: timeout)
+        // The program has them now. Foundation keeps them open for good, and crashes on some 1,500 descriptors.
+        defer { for file in files { try? file.close() } }
         try Self.withSignalsUnblocked { try process.run() }
     }
 

@@ -33,7 +33,7 @@ struct ProgramTests {
             #"tokenizer  .*/tokenizer: 512 entries learnt from .*articles\.tokens, [0-9a-f]{12}"#,
             #"           .*articles\.tokens: [\d,]+ tokens, [\d,]+ words"#,
             #"           .*valid\.tokens: [\d,]+ tokens, [\d,]+ words"#,
-            #"model      [\d,]+ parameters: 4 layers, width 64, 2 heads, context 64, vocabulary 512"#,
+            #"model      GPT-2, [\d,]+ parameters: 4 layers, width 64, 2 heads, context 64, vocabulary 512"#,
             #"machine    SGEMM \d+ GFLOP/s over all ranks, OpenBLAS's \w+ kernels"#,
             #"run        .*: checkpoints, metrics\.jsonl, run\.yaml, tokenizer, tokens"#,
             #"step 1/4  loss \d\.\d{4}  +[\d,]+ tokens/s  +\d+% of SGEMM  ETA [\dhms ]+"#,

@@ -2,6 +2,7 @@
 /// width, and a head that shares the token embedding. Names and shapes are Hugging Face's; matrices of layers are [in, out].
 struct GPT2: FamilyDescription {
     let name = "GPT-2"
+    let mostPositions: Int? = nil
     let storedNames = StoredNames(
         prefix: "transformer.", buffers: [".attn.bias", ".attn.masked_bias"], head: "lm_head.weight")
 

@@ -8,6 +8,7 @@ public struct LlamaShape: Codable, Equatable, Sendable {
     public var feedForwardWidth: Int
     /// ε of RMSNorm.
     public var normEpsilon: Float
+    /// How positions turn queries and keys.
     public var rotation: RotaryPositions
     /// Positions that the model was made for; a run's context may be shorter.
     public var mostPositions: Int
@@ -43,6 +44,7 @@ public struct LlamaShape: Codable, Equatable, Sendable {
 struct Llama: FamilyDescription {
     let name = "Llama"
     let storedNames = StoredNames(prefix: "model.", buffers: [".rotary_emb.inv_freq"], head: "lm_head.weight")
+    var mostPositions: Int? { shape.mostPositions }
     private let shape: LlamaShape
 
     init(_ shape: LlamaShape) { self.shape = shape }
@@ -69,8 +71,22 @@ struct Llama: FamilyDescription {
         guard shape.rotation.base > 0, shape.rotation.base.isFinite else {
             throw ConfigurationError("the base of the rotary positions is \(shape.rotation.base); it must be above 0")
         }
+        try check(shape.rotation.scaling)
         guard shape.normEpsilon > 0, shape.normEpsilon < 1 else {
             throw ConfigurationError("the norm's epsilon is \(shape.normEpsilon); it must be above 0 and below 1")
+        }
+    }
+
+    private func check(_ scaling: RotaryPositions.Scaling) throws(ConfigurationError) {
+        let isRight =
+            switch scaling {
+            case .none: true
+            case .linear(let factor): factor > 0 && factor.isFinite
+            case .llama3(let factor, let low, let high, let original):
+                factor > 0 && factor.isFinite && low > 0 && high > low && high.isFinite && original >= 1
+            }
+        guard isRight else {
+            throw ConfigurationError("the scaling of rotary positions is \(scaling); its factors must be above 0, low below high")
         }
     }
 

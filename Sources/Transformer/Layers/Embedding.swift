@@ -1,6 +1,6 @@
 import Kernels
 
-/// x[b, t] = wte[token] + wpe[t], or without wpe; x: [B × length, D].
+/// x[b, t] = the table's row of the token plus, where positions are learnt, that of the position; x: [B × length, D].
 public func embeddingForward(
     _ batch: MicroBatch, tokenTable: Matrix, positionTable: Matrix?, into x: Buffer<Float>, on team: Team
 ) {
@@ -22,12 +22,12 @@ public func embeddingForward(
     }
 }
 
-/// dwte[token] += dx, in the order of the rows; rows of a negative token are passed over.
+/// The gradient of the table's row of each token += dx, in the order of the rows; rows of a negative token are passed over.
 public func tokenEmbeddingBackward(_ tokens: Buffer<Int32>, dx: Buffer<Float>, tokenTable: Matrix, on team: Team) {
     addRows(tokens.count, of: dx, to: tokenTable, on: team) { Int(tokens[$0]) }
 }
 
-/// dwpe[t] += dx, in the order of the rows.
+/// The gradient of each position's row += dx, in the order of the rows.
 public func positionEmbeddingBackward(_ batch: MicroBatch, dx: Buffer<Float>, positionTable: Matrix, on team: Team) {
     addRows(batch.rows, of: dx, to: positionTable, on: team) { $0 % batch.length }
 }

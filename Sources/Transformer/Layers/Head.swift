@@ -1,16 +1,20 @@
 import CKernels
 import Kernels
 
-/// The tied head and its cross-entropy, a tile of rows at a time: logits of the other rows never exist.
+/// The head and its cross-entropy, a tile of rows at a time: logits of the other rows never exist.
 public struct Head: Sendable {
+    /// From the final norm's output to logits, [D, V]; where the two are tied, the token embedding's transpose.
+    let map: Linear
     /// Most rows a tile.
     private let mostRows: Int
     private let logits: Buffer<Float>
     private let losses: Buffer<Double>
 
-    /// For a vocabulary of V and at most `rows` rows; the tile takes at most about 112 MB: SGEMM is slower on fewer rows,
+    /// For at most `rows` rows; the tile takes at most about 112 MB: SGEMM is slower on fewer rows,
     /// and each tile reads and writes the embedding's whole gradient.
-    public init(vocabularySize: Int, rows: Int) {
+    public init(_ map: Linear, rows: Int) {
+        let vocabularySize = map.weight.columns
+        self.map = map
         mostRows = min(rows, max(64, (112 << 20) / (4 * vocabularySize) / 64 * 64))
         logits = Buffer(uninitialized: mostRows * vocabularySize)
         losses = Buffer(uninitialized: mostRows)
@@ -18,33 +22,31 @@ public struct Head: Sendable {
 
     /// The negative log-likelihood of each row's target, in nats; 0 where the target is negative.
     ///
-    /// x: [M, D] after the final norm; embedding: [V, D].
-    public func forward(_ x: Matrix, embedding: Matrix, targets: Buffer<Int32>, into nll: Buffer<Double>, on team: Team) {
-        tiles(x, embedding, targets, scale: 0, gradient: false, on: team) { rows, _ in
+    /// x: [M, D] after the final norm.
+    public func forward(_ x: Matrix, targets: Buffer<Int32>, into nll: Buffer<Double>, on team: Team) {
+        tiles(x, targets, scale: 0, gradient: false, on: team) { rows, _ in
             for row in rows { nll[row] = losses[row - rows.lowerBound] }
         }
     }
 
-    /// Σ negative log-likelihood over rows with a target, in nats; dx = ∂/∂x and dembedding += ∂/∂embedding of
-    /// `scale` times that sum.
+    /// Σ negative log-likelihood over rows with a target, in nats; dx = ∂/∂x of `scale` times that sum, and the map's
+    /// gradient is added to.
     public func forwardBackward(
-        _ x: Matrix, embedding: Matrix, targets: Buffer<Int32>, scale: Float, dx: Matrix, dembedding: Matrix,
-        on team: Team
+        _ x: Matrix, targets: Buffer<Int32>, scale: Float, dx: Matrix, on team: Team
     ) -> Double {
         var total = 0.0
-        tiles(x, embedding, targets, scale: scale, gradient: true, on: team) { rows, dlogits in
+        tiles(x, targets, scale: scale, gradient: true, on: team) { rows, dlogits in
             for row in 0..<rows.count { total += losses[row] }
-            team.gemm(dlogits, embedding, into: dx.rows(rows), .head, in: team.precision)
-            team.gemm(dlogits.transposed, x.rows(rows), into: dembedding, beta: 1, .head, in: team.precision)
+            map.backward(dy: dlogits, x: x.rows(rows), dx: dx.rows(rows), on: team)
         }
         return total
     }
 
     private func tiles(
-        _ x: Matrix, _ embedding: Matrix, _ targets: Buffer<Int32>, scale: Float, gradient: Bool, on team: Team,
+        _ x: Matrix, _ targets: Buffer<Int32>, scale: Float, gradient: Bool, on team: Team,
         _ body: (Range<Int>, Matrix) -> Void
     ) {
-        let vocabulary = embedding.rows
+        let vocabulary = map.weight.columns
         precondition(targets.count >= x.rows)
         guard x.rows > 0 else { return }
         // Tiles of about the same height: a low last one would cost nearly as much as a high one.
@@ -52,7 +54,7 @@ public struct Head: Sendable {
         for first in stride(from: 0, to: x.rows, by: height) {
             let rows = first..<min(first + height, x.rows)
             let tile = Matrix(logits, rows: rows.count, columns: vocabulary)
-            team.gemm(x.rows(rows), embedding.transposed, into: tile, .head, in: team.precision)
+            map.product(x.rows(rows), into: tile, on: team)
             let targets = targets[rows]
             for i in 0..<rows.count {
                 precondition(Int(targets[i]) < vocabulary, "target \(targets[i]) of \(vocabulary)")

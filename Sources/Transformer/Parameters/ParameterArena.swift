@@ -12,12 +12,15 @@ public struct ParameterArena: Sendable {
     public let secondMoment: Buffer<Float>
 
     /// Everything zero; weights come from `initialize` or a checkpoint.
-    public init(_ layout: ParameterLayout) {
+    ///
+    /// - Parameter forTraining: whether there are gradients and moments; else these arrays are empty.
+    public init(_ layout: ParameterLayout, forTraining: Bool = true) {
+        let count = forTraining ? layout.count : 0
         self.layout = layout
         values = Buffer(count: layout.count, repeating: 0)
-        gradients = Buffer(count: layout.count, repeating: 0)
-        firstMoment = Buffer(count: layout.count, repeating: 0)
-        secondMoment = Buffer(count: layout.count, repeating: 0)
+        gradients = Buffer(count: count, repeating: 0)
+        firstMoment = Buffer(count: count, repeating: 0)
+        secondMoment = Buffer(count: count, repeating: 0)
     }
 
     /// Gives every parameter its start. Each has a stream of random numbers of its own, by its name, so stages agree whatever

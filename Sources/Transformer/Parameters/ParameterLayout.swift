@@ -6,7 +6,7 @@ public struct Parameter: Equatable, Sendable {
     /// Its elements within the arena.
     public let range: Range<Int>
 
-    /// Hugging Face's name for it, e.g. `transformer.h.0.attn.c_attn.weight`.
+    /// Hugging Face's name for it.
     public var name: String { spec.name }
     /// Rows and columns of a matrix, or the length of a vector.
     public var shape: [Int] { spec.shape }

@@ -1,4 +1,7 @@
-extension RotaryDescription {
+import JSON
+import Transformer
+
+extension RotaryPositions {
     private static let defaultBase = 10_000.0
     private static let known = "the rope types default, linear or llama3"
 
@@ -24,16 +27,16 @@ extension RotaryDescription {
         if let new, let inner, let outer, inner != outer {
             throw new.invalid("rope_theta", "\(inner) here and \(outer) outside")
         }
-        base = inner ?? outer ?? Self.defaultBase
+        let base = inner ?? outer ?? Self.defaultBase
         guard let part = new ?? old else {
-            scaling = Scaling.none
+            self.init(base: base)
             return
         }
         // With a table for each type of layer, the rope type is one level further in.
         for case .object in part.members.values {
             throw object.unsupported(new == nil ? "rope_scaling" : "rope_parameters", "the same rotation in every layer")
         }
-        scaling = try Self.scaling(part, context)
+        self.init(base: base, scaling: try Self.scaling(part, context))
     }
 
     private static func scaling(_ part: ConfigurationObject, _ context: Int) throws(ExchangeError) -> Scaling {

@@ -2,19 +2,22 @@ import Foundation
 import Transformer
 
 /// A model's `config.json`, by transformers' names.
-public struct ConfigurationFile: Sendable {
+public struct ModelDescriptionFile: Sendable {
     /// The file's bytes.
     public let bytes: [UInt8]
 
-    /// - Parameter endOfText: Id of the token that ends a text, and stands before the first.
+    /// - Parameters:
+    ///   - startOfText: Id of the token that begins a text.
+    ///   - endOfText: Id of the token that ends one.
     /// - Throws: What the encoder throws.
-    public init(_ model: ModelConfiguration, endOfText: Int) throws {
+    public init(_ model: ModelConfiguration, startOfText: Int, endOfText: Int) throws {
         let encoder = JSONEncoder()
+        let ends = (startOfText, endOfText)
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let data =
             switch model.family {
-            case .gpt2: try encoder.encode(GPT2Fields(model, endOfText))
-            case .llama(let shape): try encoder.encode(LlamaFields(model, shape, endOfText))
+            case .gpt2: try encoder.encode(GPT2Fields(model, ends))
+            case .llama(let shape): try encoder.encode(LlamaFields(model, shape, ends))
             }
         bytes = Array(data) + [UInt8(ascii: "\n")]
     }
@@ -26,10 +29,10 @@ private struct GPT2Fields: Encodable {
     let vocab_size, n_positions, n_embd, n_layer, n_head, bos_token_id, eos_token_id: Int
     let attn_pdrop, embd_pdrop, resid_pdrop: Float
 
-    init(_ model: ModelConfiguration, _ endOfText: Int) {
+    init(_ model: ModelConfiguration, _ ends: (Int, Int)) {
         (vocab_size, n_positions, n_embd) = (model.vocabularySize, model.context, model.width)
         (n_layer, n_head) = (model.layers, model.heads)
-        (bos_token_id, eos_token_id) = (endOfText, endOfText)
+        (bos_token_id, eos_token_id) = ends
         (attn_pdrop, embd_pdrop, resid_pdrop) = (model.dropout, model.dropout, model.dropout)
     }
 }
@@ -52,14 +55,14 @@ private struct LlamaFields: Encodable {
         var original_max_position_embeddings: Int?
     }
 
-    init(_ model: ModelConfiguration, _ shape: LlamaShape, _ endOfText: Int) {
+    init(_ model: ModelConfiguration, _ shape: LlamaShape, _ ends: (Int, Int)) {
         let isQwen2 = shape.hasInputBias && !shape.hasOutputBias
         (architectures, model_type) = isQwen2 ? (["Qwen2ForCausalLM"], "qwen2") : (["LlamaForCausalLM"], "llama")
         (vocab_size, max_position_embeddings, hidden_size) = (model.vocabularySize, shape.mostPositions, model.width)
         (num_hidden_layers, num_attention_heads) = (model.layers, model.heads)
         (num_key_value_heads, head_dim) = (shape.keyValueHeads, shape.headWidth)
         intermediate_size = shape.feedForwardWidth
-        (bos_token_id, eos_token_id) = (endOfText, endOfText)
+        (bos_token_id, eos_token_id) = ends
         // The shortest decimal of the float: 1e-05 and not its binary neighbour.
         rms_norm_eps = Double("\(shape.normEpsilon)") ?? Double(shape.normEpsilon)
         rope_theta = shape.rotation.base
