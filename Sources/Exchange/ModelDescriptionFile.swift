@@ -1,4 +1,3 @@
-import Foundation
 import Transformer
 
 /// A model's `config.json`, by transformers' names.
@@ -11,15 +10,12 @@ public struct ModelDescriptionFile: Sendable {
     ///   - endOfText: Id of the token that ends one.
     /// - Throws: What the encoder throws.
     public init(_ model: ModelConfiguration, startOfText: Int, endOfText: Int) throws {
-        let encoder = JSONEncoder()
         let ends = (startOfText, endOfText)
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let data =
+        bytes =
             switch model.family {
-            case .gpt2: try encoder.encode(GPT2Fields(model, ends))
-            case .llama(let shape): try encoder.encode(LlamaFields(model, shape, ends))
+            case .gpt2: try prettyJSON(GPT2Fields(model, ends))
+            case .llama(let shape): try prettyJSON(LlamaFields(model, shape, ends))
             }
-        bytes = Array(data) + [UInt8(ascii: "\n")]
     }
 }
 

@@ -2,7 +2,6 @@ import ArgumentParser
 import Checkpoint
 import Corpus
 import Exchange
-import Foundation
 import Kernels
 import Trainer
 import Transformer
@@ -35,7 +34,9 @@ extension ExportOptions: RootTool {
         ) { name in try reader.read(CheckpointLayout.parameter(name), shape: shapes[name] ?? [], of: Float.self) }
         let files = tokenizer.files.renamed(.vocabularyAndMerges)
         for (name, bytes) in files.named { try ReplacementFile.write(bytes, to: to + "/" + name) }
-        try write(TokenizerConfigurationFile(tokenizer, context: model.longestContext), "tokenizer_config.json")
+        try ReplacementFile.write(
+            prettyJSON(TokenizerConfigurationFile(tokenizer, context: model.longestContext)),
+            to: to + "/tokenizer_config.json")
         try ReplacementFile.write(
             ModelDescriptionFile(
                 model, startOfText: Int(tokenizer.startOfText ?? tokenizer.endOfText), endOfText: Int(tokenizer.endOfText)
@@ -43,12 +44,6 @@ extension ExportOptions: RootTool {
             to: to + "/" + DescribedModel.fileName)
         return "exported    \(to): config.json, \(SafetensorsModel.fileName) with \(model.parameterCount) parameters in "
             + "\(model.parameters.count) arrays, \(files.format.names.joined(separator: ", ")), tokenizer_config.json"
-    }
-
-    private func write(_ value: some Encodable, _ name: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try ReplacementFile.write(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")], to: to + "/" + name)
     }
 }
 

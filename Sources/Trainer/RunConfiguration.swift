@@ -56,18 +56,19 @@ public struct RunConfiguration: Sendable, Equatable {
         try self.init(Self.options(arguments, pipe: pipe), initialShape: initialShape)
     }
 
-    private static func options(_ arguments: [String], pipe: [UInt8]?) throws -> TrainOptions {
+    /// What `arguments` say, over the configuration file that they name. Throws as `init` does.
+    static func options(_ arguments: [String], pipe: [UInt8]?) throws -> TrainOptions {
         let typed = Arguments.joiningNegativeNumbers(arguments), options = try TrainOptions.parse(typed)
         guard let path = options.config else { return options }
         let file = try ConfigurationFile(path: path, text: SystemFile.isRegular(path) ? nil : pipe)
         return try TrainOptions.parse(file.arguments(before: typed) + typed)
     }
 
-    /// The model that `arguments`, or the configuration file that they name, start from; nil for none.
+    /// The model that a run of these options starts from; nil for none.
     ///
-    /// - Throws: as `init` does.
-    static func initialModel(in arguments: [String], pipe: [UInt8]?) throws -> String? {
-        guard let path = try options(arguments, pipe: pipe).model.initial else { return nil }
+    /// - Throws: `ConfigurationError` for a path that names nothing.
+    static func initialModel(of options: TrainOptions) throws(ConfigurationError) -> String? {
+        guard let path = options.model.initial else { return nil }
         guard !path.isEmpty else {
             throw ConfigurationError("--init is empty; name a checkpoint, or a directory that save_pretrained wrote")
         }

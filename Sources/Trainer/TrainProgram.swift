@@ -20,34 +20,24 @@ public enum TrainProgram {
             let pipe = try agreed(on: session.world) { isRoot ? try RunConfiguration.pipe(in: Arguments.ofProcess()) : nil }
             let isPipe = try session.world.broadcast(UInt8(pipe == nil ? 0 : 1), root: 0) == 1
             let text = try session.world.broadcast(pipe ?? [], root: 0)
-            let given = isPipe ? text : nil
             guard
-                let path = try agreed(on: session.world, {
-                    try settled(isRoot) { try RunConfiguration.initialModel(in: Arguments.ofProcess(), pipe: given) ?? "" }
-                })
+                let options = try agreed(on: session.world, { try parse(pipe: isPipe ? text : nil, isRoot: isRoot) })
             else { return 0 }
+            let path = try agreed(on: session.world) { try RunConfiguration.initialModel(of: options) ?? "" }
             try SameOnAllRanks.require([("init", path)], on: session.world)
             let initial = try InitialModel(path: path, world: session.world), shape = initial.configuration
-            guard
-                let run = try agreed(on: session.world, {
-                    try settled(isRoot) {
-                        try RunConfiguration(arguments: Arguments.ofProcess(), pipe: given, initialShape: shape)
-                    }
-                })
-            else { return 0 }
+            let run = try agreed(on: session.world) { try RunConfiguration(options, initialShape: shape) }
             try SameOnAllRanks.require(run.shared, on: session.world)
             return try train(run, from: initial, session)?.exitCode ?? 0
         }
     }
 
-    /// What `parse` makes of the command line; nil once help was asked for and shown.
+    /// Nil once help was asked for and shown.
     ///
     /// - Throws: `ConfigurationError` for a mistake.
-    private static func settled<Parsed>(
-        _ isRoot: Bool, _ parse: () throws -> Parsed
-    ) throws(ConfigurationError) -> Parsed? {
+    private static func parse(pipe: [UInt8]?, isRoot: Bool) throws(ConfigurationError) -> TrainOptions? {
         do {
-            return try parse()
+            return try RunConfiguration.options(Arguments.ofProcess(), pipe: pipe)
         } catch {
             try program.settle(error, of: TrainOptions.self, help: "drrl-train --help", isRoot: isRoot)
             return nil

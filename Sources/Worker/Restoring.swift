@@ -27,12 +27,9 @@ extension Worker {
             (stage.parameters.secondMoment, CheckpointLayout.secondMoment),
         ] {
             for parameter in whole.parameters {
-                let own = stage.parameters.layout[parameter.name].map { array[$0.range] }
-                let elements = own ?? Buffer<Float>(uninitialized: parameter.range.count)
-                try grid.agree {
-                    try reader?.read(name(parameter.name), shape: parameter.shape, into: elements)
+                try take(parameter, of: array) {
+                    try reader?.read(name(parameter.name), shape: parameter.shape, into: $0)
                 }
-                try grid.world.broadcast(elements, root: 0)
             }
         }
         stage.parameters.gradients.fill(0)
@@ -64,17 +61,25 @@ extension Worker {
     public func takeWeights(_ read: (ParameterSpec, Buffer<Float>) throws -> Void) throws {
         let isRoot = grid.world.rank == 0
         for parameter in ParameterLayout(configuration, .whole(configuration)).parameters {
-            let own = stage.parameters.layout[parameter.name].map { stage.parameters.values[$0.range] }
-            let elements = own ?? Buffer<Float>(uninitialized: parameter.range.count)
-            try grid.agree {
+            try take(parameter, of: stage.parameters.values) { elements in
                 guard isRoot else { return }
                 try read(parameter.spec, elements)
                 guard areFinite(elements) else {
                     throw ConfigurationError("\(parameter.name) has elements that are not finite; use other weights")
                 }
             }
-            try grid.world.broadcast(elements, root: 0)
         }
+    }
+
+    /// Collective: a parameter's part of `array`, weights or moments, as rank 0 reads it; a rank that does not hold it passes
+    /// it on.
+    private func take(
+        _ parameter: Parameter, of array: Buffer<Float>, read: (Buffer<Float>) throws -> Void
+    ) throws {
+        let own = stage.parameters.layout[parameter.name].map { array[$0.range] }
+        let elements = own ?? Buffer<Float>(uninitialized: parameter.range.count)
+        try grid.agree { try read(elements) }
+        try grid.world.broadcast(elements, root: 0)
     }
 
     /// Goes on with the trace of a checkpoint, or says why it cannot.

@@ -29,6 +29,17 @@ struct AttentionMaps: Sendable {
         input.backward(dy: rows(dqkv, of: x, input.weight.columns), x: x, dx: dx, on: team)
     }
 
+    /// branch = what the heads gave, [M, H d], on the residual stream, [M, D], without the map's bias.
+    func join(_ attended: Buffer<Float>, into branch: Matrix, on team: Team) {
+        output.product(rows(attended, of: branch, shape.width), into: branch, on: team)
+    }
+
+    /// dattended = ∂L/∂attended given dbranch; the map's gradients are added to.
+    func joinBackward(_ dbranch: Matrix, attended: Buffer<Float>, into dattended: Buffer<Float>, on team: Team) {
+        output.backward(
+            dy: dbranch, x: rows(attended, of: dbranch, shape.width), dx: rows(dattended, of: dbranch, shape.width), on: team)
+    }
+
     /// `project` of the row at one position of each sequence; x: [B, D], qkv: [B, (H + 2 G) d].
     func project(_ x: Matrix, into qkv: Buffer<Float>, position: Int, on team: Team) {
         input.forward(x, into: rows(qkv, of: x, input.weight.columns), on: team)

@@ -12,22 +12,17 @@ struct SoftmaxAttention: AttentionSublayer {
         attention.forward(
             qkv: kept.qkv, out: kept.attended, lse: kept.lse, batch: pass.batch, dropout: pass.dropout, layer: pass.layer,
             on: pass.team)
-        maps.output.product(heads(kept.attended, x.rows), into: branch, on: pass.team)
+        maps.join(kept.attended, into: branch, on: pass.team)
     }
 
     func backward(
         _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass
     ) {
-        maps.output.backward(
-            dy: dbranch, x: heads(kept.attended, x.rows), dx: heads(scratch.dattended, x.rows), on: pass.team)
+        maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, on: pass.team)
         attention.backward(
             qkv: kept.qkv, out: kept.attended, lse: kept.lse, dout: scratch.dattended, dqkv: scratch.dqkv,
             delta: scratch.delta, batch: pass.batch, dropout: pass.dropout, layer: pass.layer, on: pass.team)
         maps.projectBackward(scratch.dqkv, x: x, dx: dx, batch: pass.batch, on: pass.team)
-    }
-
-    private func heads(_ buffer: Buffer<Float>, _ rows: Int) -> Matrix {
-        Matrix(buffer, rows: rows, columns: maps.shape.width)
     }
 
     /// One row of each sequence, at `position`, against the rows before it.
@@ -50,6 +45,6 @@ struct SoftmaxAttention: AttentionSublayer {
             cache[first..<(first + columns)].copy(from: row[(b * columns)..<((b + 1) * columns)])
         }
         attention.forward(qkv: cache, position: position, into: attended, scores: scores, batch: batch, on: team)
-        maps.output.product(heads(attended, x.rows), into: branch, on: team)
+        maps.join(attended, into: branch, on: team)
     }
 }

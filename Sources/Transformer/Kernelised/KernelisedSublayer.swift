@@ -17,24 +17,19 @@ struct KernelisedSublayer: AttentionSublayer {
         kernel.forward(
             qkv: ofEachHead(kept.qkv, pass), out: kept.attended, kept: kept.lse, batch: pass.batch, layer: pass.layer,
             on: pass.team)
-        maps.output.product(heads(kept.attended, x.rows), into: branch, on: pass.team)
+        maps.join(kept.attended, into: branch, on: pass.team)
     }
 
     func backward(
         _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass
     ) {
-        maps.output.backward(
-            dy: dbranch, x: heads(kept.attended, x.rows), dx: heads(scratch.dattended, x.rows), on: pass.team)
+        maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, on: pass.team)
         kernel.backward(
             qkv: ofEachHead(kept.qkv, pass), out: kept.attended, kept: kept.lse, dout: scratch.dattended,
             dqkv: isShared ? spreadGradient : scratch.dqkv, delta: scratch.delta, batch: pass.batch, layer: pass.layer,
             on: pass.team)
         if isShared { sumOverGroups(into: scratch.dqkv, pass) }
         maps.projectBackward(scratch.dqkv, x: x, dx: dx, batch: pass.batch, on: pass.team)
-    }
-
-    private func heads(_ buffer: Buffer<Float>, _ rows: Int) -> Matrix {
-        Matrix(buffer, rows: rows, columns: maps.shape.width)
     }
 
     /// Each block of d elements in a row of `spread`, and the one that it copies in a row of queries, keys and values.
