@@ -228,7 +228,9 @@ public final class RankEngine {
         let d = configuration.headWidth
         for (i, own) in attention.enumerated() {
             for (h, head) in bases.layer(i).enumerated() where !head.isEmpty {
-                for (from, to) in [(head.query, own.query), (head.key, own.key), (head.value, own.value)] {
+                for (from, to) in [
+                    (head.query, own.query), (head.key, own.key), (head.value, own.value), (head.value, own.output),
+                ] {
                     for j in 0..<(d * d) { to[h * d * d + j] = Float(from.values[j]) }
                 }
             }

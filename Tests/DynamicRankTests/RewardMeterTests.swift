@@ -70,7 +70,8 @@ import Transformer
         let team = Team(threads: threads)
         let meter = RewardMeter(
             AttentionShape(heads: Self.H, headWidth: Self.d), width: Self.D,
-            basis: AttentionBasis(query: floats(\.query), key: floats(\.key), value: floats(\.value)), team: team)
+            basis: AttentionBasis(query: floats(\.query), key: floats(\.key), value: floats(\.value), headWidth: Self.d),
+            team: team)
         let sequence = RewardMeter.Sequence(
             x: Matrix(Self.x, rows: Self.L, columns: Self.D),
             map: Linear(

@@ -36,7 +36,7 @@ import Transformer
         }
         return AttentionBasis(
             query: each(1) { 0.5 + Double($0) / Double(d) }, key: each(1) { 1 / (0.5 + Double($0) / Double(d)) },
-            value: each(2) { _ in 1 })
+            value: each(2) { _ in 1 }, headWidth: d)
     }
 
     private static func pass(

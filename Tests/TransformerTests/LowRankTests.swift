@@ -58,7 +58,7 @@ import Transformer
         let value = each { orthogonal(d, seed: 7000 + $0) }
         func floats(_ x: [[Double]]) -> Buffer<Float> { Buffer(x.joined().map { Float($0) }) }
         let model = (0..<shape.layers).map {
-            AttentionBasis(query: floats(query[$0]), key: floats(key[$0]), value: floats(value[$0]))
+            AttentionBasis(query: floats(query[$0]), key: floats(key[$0]), value: floats(value[$0]), headWidth: d)
         }
         return (
             Reference.LowRank(

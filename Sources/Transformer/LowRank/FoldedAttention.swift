@@ -59,7 +59,8 @@ public final class FoldedAttention: Sendable {
         largestScoreRank = largestScore
         let isRotated = layer.rotation != nil
         queries = isRotated ? [:] : Dictionary(uniqueKeysWithValues: scoreRanks.map { ($0, inputs(shape.heads, $0)) })
-        keys = isRotated ? nil : inputs(shape.keyValueHeads, largestScore)
+        keys = isRotated ? nil : Packed(
+            rank: largestScore, inputs: D, outputs: shape.keyValueHeads * largestScore, hasBias: true, precision: precision)
         values = inputs(shape.keyValueHeads, largestValue)
         projections = Self.outputs(valueRanks, heads: shape.heads, width: D, precision: precision)
     }
@@ -68,7 +69,9 @@ public final class FoldedAttention: Sendable {
     init(_ other: FoldedAttention, valueRanks: Set<Int>, valueBasis: Buffer<Float>) {
         let rank = valueRanks.max() ?? 1, map = other.values.map
         shape = other.shape
-        basis = AttentionBasis(query: other.basis.query, key: other.basis.key, value: valueBasis)
+        basis = AttentionBasis(
+            query: other.basis.query, key: other.basis.key, value: valueBasis, keyMean: other.basis.keyMean,
+            headWidth: other.shape.headWidth)
         queries = other.queries
         keys = other.keys
         largestScoreRank = other.largestScoreRank
@@ -111,7 +114,7 @@ public final class FoldedAttention: Sendable {
     private func fold(_ inputs: [Input], _ outputs: [Output], on team: Team) {
         forEach(inputs, outputs, on: team) { input, team in
             team.gemm(input.map.weight, input.base, into: input.packed.weight.columns(input.columns), .upkeep)
-            if let bias = input.map.bias, let own = input.packed.bias {
+            if let bias = input.shiftedBias, let own = input.packed.bias {
                 team.gemm(row(bias), input.base, into: row(own[input.columns]), .upkeep)
             }
         } _: { output, team in
@@ -182,9 +185,17 @@ public final class FoldedAttention: Sendable {
     /// it stands in the packed weights.
     private struct Input: Sendable {
         let map: Linear
+        /// [d], taken from the map's outputs; nil for what has none.
+        let mean: Buffer<Float>?
         let base: Matrix
         let packed: Linear
         let columns: Range<Int>
+
+        /// [d] the map's bias less the mean; nil where there is neither.
+        var shiftedBias: Buffer<Float>? {
+            guard let mean else { return map.bias }
+            return Buffer((0..<mean.count).map { (map.bias?[$0] ?? 0) - mean[$0] })
+        }
     }
 
     /// A head's rows of the output map, [d, D], with their gradient and the first columns of its basis [d, Rv].
@@ -218,6 +229,7 @@ public final class FoldedAttention: Sendable {
     ) -> Input {
         Input(
             map: maps.input.outputs(shape.columns(of: part, head: head)),
+            mean: bases == \.key ? basis.keyMean[(head * shape.headWidth)..<((head + 1) * shape.headWidth)] : nil,
             base: base(bases, head: basisHead, rank: packed.rank), packed: packed.map,
             columns: (head * packed.rank)..<((head + 1) * packed.rank))
     }
@@ -228,7 +240,7 @@ public final class FoldedAttention: Sendable {
             let own = shape.columns(of: shape.queries, head: h)
             return Output(
                 weight: maps.output.weight.rows(own), gradient: maps.output.weightGradient.rows(own),
-                base: base(\.value, head: shape.keyValueHead(of: h), rank: packed.rank), packed: packed.map,
+                base: base(\.output, head: shape.keyValueHead(of: h), rank: packed.rank), packed: packed.map,
                 rows: (h * packed.rank)..<((h + 1) * packed.rank))
         }
     }

@@ -189,6 +189,7 @@ extension LowRankLayer {
             maps.rotary?.rotate(
                 rotated, heads: maps.rotatedHeads, rowStride: width, batch: pass.batch, on: pass.team)
         }
+        takeMean(fromKeysOf: own, on: pass.team)
         let keys = Matrix(k, rows: x.rows, columns: keyColumns)
         forEachSegment(pass, within: positions) { rows, level, solo in
             let queries = segment(q, rows, columns: shape.heads * level.scoreRank, stride: queryColumns)
@@ -198,6 +199,17 @@ extension LowRankLayer {
             } _: { head in
                 solo.gemm(
                     all.rows(rows).columns(head.columns), head.base, into: keys.rows(rows).columns(head.own), .projections)
+            }
+        }
+    }
+
+    /// k ← k − μ in the rotated keys of some rows.
+    private func takeMean(fromKeysOf rows: Range<Int>, on team: Team) {
+        let mean = folded.basis.keyMean, width = rotatedWidth, first = shape.keys.lowerBound
+        team.split(rows.count, of: width) { some in
+            for row in some {
+                let keys = rotated.pointer + (rows.lowerBound + row) * width + first
+                for i in 0..<mean.count { keys[i] -= mean[i] }
             }
         }
     }
