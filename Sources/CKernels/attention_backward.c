@@ -72,9 +72,11 @@ DRRL_INLINE void backward_block(const drrl_attention_keys *t, const drrl_attenti
     long c = 0;
     for (; c < columns; c += PANEL) {
         score_panel(p + c, KEYS, state->queries + b * state->key_width, state->key_width,
-                    state->key_panels + c * t->key_rank, q->score_rank, before - c, NULL, rows, vectors);
+                    state->key_panels + c * t->key_rank, q->score_rank, (panel_view){0, PANEL, before - c}, NULL, rows,
+                    vectors);
         score_panel(ds + c, KEYS, state->dout + b * state->value_width, state->value_width,
-                    state->value_panels + c * t->value_rank, q->value_rank, PANEL, NULL, rows, vectors);
+                    state->value_panels + c * t->value_rank, q->value_rank, (panel_view){0, PANEL, PANEL}, NULL, rows,
+                    vectors);
     }
     for (long i = 0; i < count; i++) {
         float *pi = p + i * KEYS, *di = ds + i * KEYS;
@@ -132,7 +134,7 @@ DRRL_INLINE void drrl_attention_backward_queries_body(float *dq, long ld, float 
     const long rank = q->score_rank, width = padded(rank);
     const size_t bytes = (size_t)rank * sizeof(float);
     if (t->first == 0)
-        for (long i = 0; i < q->rows; i++) memset(dq + i * ld, 0, bytes);
+        for (long i = 0; i < q->rows; i++) memset(dq + i * ld, 0, (size_t)q->query_columns * sizeof(float));
     for (long b = first_block(t, q); b < q->rows; b += BLOCK) {
         const long count = block_rows(q, b), columns = keys_seen(t, q, b);
         for (long i = 0; i < count; i++) memcpy(state.query_sums + i * width, dq + (b + i) * ld, bytes);

@@ -49,25 +49,42 @@ DRRL_INLINE void soften(float *scores, long columns, float *top, float *sum, con
     *sum += sum_lanes(even + odd);
 }
 
-// A block of rows, from row `b` of the tile, against the keys from k0 on.
-DRRL_INLINE void forward_block(const drrl_attention_tile *t, const forward_state *state, long b, long k0,
-                               const int rows, const int vectors) {
-    const long count = t->rows - b < BLOCK ? t->rows - b : BLOCK, row = t->first + b, end = row + count - k0;
-    const long columns = end < KEYS ? end : KEYS, width = padded(t->value_rank);
+// Keys first ..< end at a level: at the first columns of scores and of values.
+typedef struct {
+    long first, end, score_rank, value_rank;
+} key_range;
+
+// A block of rows, from row `b` of the tile, against at most KEYS keys of a range, from k0 on.
+DRRL_INLINE void forward_block(const drrl_attention_tile *t, const forward_state *state, const key_range *keys, long b,
+                               long k0, const int rows, const int vectors) {
+    const long count = t->rows - b < BLOCK ? t->rows - b : BLOCK, row = t->first + b;
+    const long end = (keys->end < row + count ? keys->end : row + count) - k0, columns = end < KEYS ? end : KEYS;
     float *out = state->out + b * state->width;
     v16 largest[BLOCK];
     for (long i = 0; i < BLOCK; i++) largest[i] = splat(state->top[b + i]);
     for (long c = 0; c < columns; c += PANEL)
         score_panel(state->scores + c, KEYS, state->queries + b * t->score_rank, t->score_rank,
-                    t->keys + (k0 + c) * t->key_rank, t->score_rank, row + 1 - k0 - c, largest, rows, vectors);
+                    t->keys + (k0 + c) * t->key_rank, keys->score_rank,
+                    (panel_view){keys->first - k0 - c, keys->end - k0 - c, row + 1 - k0 - c}, largest, rows, vectors);
     for (long i = 0; i < count; i++)
         soften(state->scores + i * KEYS, columns, state->top + b + i, state->sum + b + i, largest + i,
-               out + i * state->width, width);
+               out + i * state->width, state->width);
     if (t->dropout)
         drrl_dropout(state->scores, KEYS, count, columns, t->dropout->key, t->dropout->sample, row, k0,
                      t->dropout->rate);
     accumulate(out, state->width, state->scores, KEYS, 1, t->values + k0 * t->value_stride, t->value_stride, columns,
-               width, rows, vectors);
+               padded(keys->value_rank), rows, vectors);
+}
+
+// All rows of the tile against a range of keys.
+DRRL_INLINE void forward_range(const drrl_attention_tile *t, const forward_state *state, key_range keys, const int rows,
+                               const int vectors) {
+    if (keys.first >= keys.end) return;
+    for (long k0 = keys.first / PANEL * PANEL; k0 < keys.end; k0 += KEYS) {
+        const long seen = k0 > keys.first ? k0 : keys.first;
+        for (long b = seen > t->first ? (seen - t->first) / BLOCK * BLOCK : 0; b < t->rows; b += BLOCK)
+            forward_block(t, state, &keys, b, k0, rows, vectors);
+    }
 }
 
 DRRL_INLINE void drrl_attention_forward_body(const drrl_attention_tile *t, float *work, const int rows,
@@ -83,9 +100,14 @@ DRRL_INLINE void drrl_attention_forward_body(const drrl_attention_tile *t, float
         state.top[i] = -FLT_MAX;
         state.sum[i] = 0;
     }
-    for (long k0 = 0; k0 < end; k0 += KEYS)
-        for (long b = k0 > t->first ? (k0 - t->first) / BLOCK * BLOCK : 0; b < t->rows; b += BLOCK)
-            forward_block(t, &state, b, k0, rows, vectors);
+    const drrl_attention_far *far = &t->far;
+    forward_range(t, &state, (key_range){far->first, far->end, far->score_rank, far->value_rank}, rows, vectors);
+    // Whole vectors of values were added: what is beyond the far keys' columns goes.
+    if (far->first < far->end)
+        for (long i = 0; i < t->rows; i++)
+            for (long j = far->value_rank; j < padded(far->value_rank) && j < width; j++) state.out[i * width + j] = 0;
+    forward_range(t, &state, (key_range){0, far->first, t->score_rank, t->value_rank}, rows, vectors);
+    forward_range(t, &state, (key_range){far->end, end, t->score_rank, t->value_rank}, rows, vectors);
     for (long i = 0; i < t->rows; i++) {
         float inverse = 1.0f / state.sum[i];
         for (long j = 0; j < t->value_rank; j++) t->out[i * t->out_stride + j] = state.out[i * width + j] * inverse;

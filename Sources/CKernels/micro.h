@@ -59,10 +59,15 @@ enum {
         p_ * (v16)((i16)shifted_ << 23);                    \
     })
 
-// s[i][0 ..< 32] = sum over k < depth of q[i][k] * panel[k][0 ..< 32] for a block's rows i. Where `seen` is below 32, row
-// i sees its first seen + i keys, and the others are -inf. `largest`, if any, is raised to each row's largest, by lane.
+// Which keys of a panel a block's rows see: row i those from `from` on, below `end` and below seen + i.
+typedef struct {
+    long from, end, seen;
+} panel_view;
+
+// s[i][0 ..< 32] = sum over k < depth of q[i][k] * panel[k][0 ..< 32] for a block's rows i; -inf for keys that a row does
+// not see. `largest`, if any, is raised to each row's largest, by lane.
 DRRL_INLINE void score_panel(float *s, long ld, const float *q, long ld_q, const float *panel, long depth,
-                             long seen, v16 *largest, const int rows, const int vectors) {
+                             panel_view view, v16 *largest, const int rows, const int vectors) {
     const i16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     for (int i0 = 0; i0 < BLOCK; i0 += rows)
         for (int j0 = 0; j0 < PANEL_VECTORS; j0 += vectors) {
@@ -77,11 +82,13 @@ DRRL_INLINE void score_panel(float *s, long ld, const float *q, long ld_q, const
                     UNROLL for (int j = 0; j < vectors; j++) a[i][j] += x * b[j];
                 }
             }
-            if (seen < PANEL) {
+            if (view.seen < PANEL || view.end < PANEL || view.from > 0) {
                 UNROLL for (int i = 0; i < rows; i++)
                     UNROLL for (int j = 0; j < vectors; j++) {
-                        i16 end = (i16)(int32_t)(seen + i0 + i - (j0 + j) * LANES);
-                        a[i][j] = lane < end ? a[i][j] : splat(-INFINITY);
+                        const long first = (j0 + j) * LANES, seen = view.seen + i0 + i;
+                        const i16 end = (i16)(int32_t)((seen < view.end ? seen : view.end) - first);
+                        const i16 from = (i16)(int32_t)(view.from - first);
+                        a[i][j] = ((lane < end) & (lane >= from)) ? a[i][j] : splat(-INFINITY);
                     }
             }
             UNROLL for (int i = 0; i < rows; i++)

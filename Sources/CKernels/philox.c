@@ -29,8 +29,10 @@ void drrl_dropout(float *x, long ld, long rows, long columns, uint64_t key, uint
     float keep = 1.0f / (1.0f - rate);
     // A word below the threshold drops its element: probability `rate` to 2^-32.
     uint32_t threshold = (uint32_t)((double)rate * 4294967296.0);
+    // A block's words are those of four columns, of which the first may lie before first_column.
+    const long before = first_column % 4;
     for (long r = 0; r < rows; r++) {
-        for (long first = 0; first < columns; first += 4 * BLOCKS) {
+        for (long first = -before; first < columns; first += 4 * BLOCKS) {
             uint32_t word[4][BLOCKS];
             long n = columns - first < 4 * BLOCKS ? columns - first : 4 * BLOCKS;
             for (int b = 0; b < (int)(n + 3) / 4; b++) {
@@ -40,7 +42,7 @@ void drrl_dropout(float *x, long ld, long rows, long columns, uint64_t key, uint
                 for (int i = 0; i < 4; i++) word[i][b] = c[i];
             }
             float *row = x + r * ld + first;
-            for (long c = 0; c < n; c++) row[c] = word[c & 3][c >> 2] < threshold ? 0.0f : row[c] * keep;
+            for (long c = first < 0 ? before : 0; c < n; c++) row[c] = word[c & 3][c >> 2] < threshold ? 0.0f : row[c] * keep;
         }
     }
 }

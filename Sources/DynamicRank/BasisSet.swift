@@ -1,16 +1,19 @@
 import Kernels
 
-/// Both bases of one head, as a view of 3d² + 2d doubles: Bq, Bk and P (d×d each), σ² and λ (d each).
+/// Both bases of one head, as a view of 4d² + 3d doubles: Bq, Bk, C and D (d×d each), σ² and λ, and μ (d each).
 public struct HeadBasis: Sendable {
-    /// Bq, Bk and P.
+    /// Bq, Bk, C and D, as in `AttentionBasis`.
     public let query: DenseMatrix
     public let key: DenseMatrix
     public let value: DenseMatrix
+    public let output: DenseMatrix
     let scoreEnergies: Buffer<Double>
     let valueEnergies: Buffer<Double>
+    /// μ.
+    public let keyMean: Buffer<Double>
 
     /// Number of doubles of one head.
-    public static func count(headWidth d: Int) -> Int { 3 * d * d + 2 * d }
+    public static func count(headWidth d: Int) -> Int { 4 * d * d + 3 * d }
 
     /// A view of `values`.
     public init(_ values: Buffer<Double>, headWidth d: Int) {
@@ -19,8 +22,11 @@ public struct HeadBasis: Sendable {
         query = part(0)
         key = part(1)
         value = part(2)
-        scoreEnergies = values[(3 * d * d)..<(3 * d * d + d)]
-        valueEnergies = values[(3 * d * d + d)..<values.count]
+        output = part(3)
+        func vector(_ i: Int) -> Buffer<Double> { values[(4 * d * d + i * d)..<(4 * d * d + (i + 1) * d)] }
+        scoreEnergies = vector(0)
+        valueEnergies = vector(1)
+        keyMean = vector(2)
     }
 
     /// A basis of its own by full decomposition of the head's Grams; throws `LAPACKError`.
@@ -34,7 +40,7 @@ public struct HeadBasis: Sendable {
     public var headWidth: Int { query.rows }
     /// σ_k² of the scores, on the Grams the basis was built on.
     public var scoreSpectrum: Spectrum { Spectrum(energies: scoreEnergies.array) }
-    /// λ_k of the values.
+    /// λ_k of the values, or σ_k² of what their basis was built for.
     public var valueSpectrum: Spectrum { Spectrum(energies: valueEnergies.array) }
     /// Whether no basis has been written here yet: all zeros.
     public var isEmpty: Bool { query.frobeniusNorm == 0 }
@@ -48,7 +54,8 @@ public struct HeadBasis: Sendable {
 
     /// Writes a value basis in place.
     func set(_ basis: ValueBasis) {
-        value.values.copy(from: basis.vectors.values)
+        value.values.copy(from: basis.value.values)
+        output.values.copy(from: basis.output.values)
         valueEnergies.copy(from: Buffer(basis.spectrum.energies))
     }
 
@@ -58,7 +65,7 @@ public struct HeadBasis: Sendable {
     }
 }
 
-/// The bases of every head of a stage's layers, in one flat array for the checkpoint: [layers, heads, 3d² + 2d] doubles.
+/// The bases of every head of a stage's layers, in one flat array for the checkpoint: [layers, heads, 4d² + 3d] doubles.
 public struct BasisSet: Sendable {
     public let layers: Int
     public let heads: Int

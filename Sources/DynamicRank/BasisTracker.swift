@@ -11,9 +11,18 @@ public struct TrackingOptions: Sendable, Equatable {
     public var iterations: Int
     /// See `ScoreBasis`.
     public var ridge: Double
+    /// Whether the Grams of keys are taken around their mean, which softmax does not see.
+    public var centresKeys: Bool
+    /// What value bases keep best; `loss` where gradients of outputs have been summed, else `energy`.
+    public var values: ValueMeasure
 
-    public init(tolerance: Double = 1e-3, iterations: Int = 1, ridge: Double = ScoreBasis.defaultRidge) {
+    public init(
+        tolerance: Double = 1e-3, iterations: Int = 1, ridge: Double = ScoreBasis.defaultRidge, centresKeys: Bool = false,
+        values: ValueMeasure = .energy
+    ) {
         precondition(tolerance >= 0 && iterations >= 0 && ridge > 0)
+        self.centresKeys = centresKeys
+        self.values = values
         self.tolerance = tolerance
         self.iterations = iterations
         self.ridge = ridge
@@ -108,31 +117,38 @@ public struct BasisTracker: Sendable {
     public func update(_ basis: HeadBasis, to gram: HeadGram, now: () -> Double) throws(LAPACKError) -> Upkeep {
         let start = now()
         var upkeep = Upkeep()
-        let score = try newScore(basis, gram, &upkeep), value = try newValue(basis, gram, &upkeep)
+        let key = options.centresKeys ? gram.centredKey : gram.key
+        let score = try newPair(
+            basis.query, basis.key, basis.scoreSpectrum, queryGram: gram.query, keyGram: key, scoreRanks, &upkeep)
+        let value = try newValue(basis, gram, &upkeep)
         if let score { basis.set(score) }
         if let value { basis.set(value) }
+        if options.centresKeys { basis.keyMean.copy(from: Buffer(gram.keyMean)) }
         upkeep.seconds = now() - start
         return upkeep
     }
 
-    /// The basis that takes the place of the one held, or nil where that is kept.
-    private func newScore(
-        _ basis: HeadBasis, _ gram: HeadGram, _ upkeep: inout Upkeep
+    /// The pair that takes the place of the one held, `query` and `key`, or nil where that is kept.
+    private func newPair(
+        _ query: DenseMatrix, _ key: DenseMatrix, _ spectrum: Spectrum, queryGram: DenseMatrix, keyGram: DenseMatrix,
+        _ ranks: [Int], _ upkeep: inout Upkeep
     ) throws(LAPACKError) -> ScoreBasis? {
-        let d = basis.headWidth
-        let gq = try RegularisedGram(gram.query, ridge: options.ridge)
-        let gk = try RegularisedGram(gram.key, ridge: options.ridge)
+        let d = query.rows
+        let gq = try RegularisedGram(queryGram, ridge: options.ridge)
+        let gk = try RegularisedGram(keyGram, ridge: options.ridge)
         let scale = gq.scale * gk.scale
         // A basis that no longer factors the Gram is one to decompose again; so is that of a zero Gram.
-        if !basis.isEmpty, scale > 0, let look = try? HeldBasis.score(gq.matrix, gk.matrix, basis: basis) {
+        if query.frobeniusNorm > 0, scale > 0,
+            let look = try? HeldBasis.score(gq.matrix, gk.matrix, query: query, key: key)
+        {
             var (held, factor) = look
             upkeep.checkFLOPs += UpkeepFLOPs.scoreCheck(d)
-            if try isKept(&held, basis.scoreSpectrum, scoreRanks, &upkeep) { return nil }
-            if try iterate(&held, scoreRanks, &upkeep) {
+            if try isKept(&held, spectrum, ranks, &upkeep) { return nil }
+            if try iterate(&held, ranks, &upkeep) {
                 upkeep.iterationFLOPs += UpkeepFLOPs.scoreTurn(d)
                 let turned = ScoreBasis(
-                    query: .product(basis.query, .product(factor, held.turn)),
-                    key: .product(basis.key, triangularSolve(factor, held.turn)),
+                    query: .product(query, .product(factor, held.turn)),
+                    key: .product(key, triangularSolve(factor, held.turn)),
                     spectrum: Spectrum(energies: held.core.diagonal.map { $0 * scale }))
                 // Rounding adds up from turn to turn; a decomposition starts afresh.
                 let identity = DenseMatrix.product(turned.query, turned.key, transposeA: true) - .identity(d)
@@ -144,13 +160,19 @@ public struct BasisTracker: Sendable {
         }
         upkeep.decomposed += 1
         upkeep.decompositionFLOPs += UpkeepFLOPs.scoreDecomposition(d)
-        return try ScoreBasis(queryGram: gram.query, keyGram: gram.key, ridge: options.ridge)
+        return try ScoreBasis(queryGram: queryGram, keyGram: keyGram, ridge: options.ridge)
     }
 
     private func newValue(
         _ basis: HeadBasis, _ gram: HeadGram, _ upkeep: inout Upkeep
     ) throws(LAPACKError) -> ValueBasis? {
         let d = basis.headWidth
+        if options.values == .loss, gram.output.frobeniusNorm > 0 {
+            return try newPair(
+                basis.output, basis.value, basis.valueSpectrum, queryGram: gram.output, keyGram: gram.value, valueRanks,
+                &upkeep
+            ).map(ValueBasis.init(pair:))
+        }
         if !basis.isEmpty, gram.value.isFinite {
             var held = HeldBasis.value(gram.value, vectors: basis.value)
             upkeep.checkFLOPs += UpkeepFLOPs.valueCheck(d)

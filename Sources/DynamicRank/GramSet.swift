@@ -4,34 +4,56 @@ import Transformer
 
 // M rows (tokens), H query heads on G key/value heads of width d. qkv: [M, (H + 2 G) d], queries, keys and values side by side.
 
-/// The Grams of one head of keys and values: Gq = Σ q qᵀ over the query heads that share it, Gk = Σ k kᵀ, Gv = Σ v vᵀ, each
-/// d×d, symmetric and full.
+/// The Grams of one head of keys and values: Gq = Σ q qᵀ over the query heads that share it, Gk = Σ k kᵀ, Gv = Σ v vᵀ, and
+/// Go = Σ dO dOᵀ of the gradients of those heads' outputs, each d×d, symmetric and full; and Σ k.
 public struct HeadGram: Sendable {
     public let query: DenseMatrix
     public let key: DenseMatrix
     public let value: DenseMatrix
+    /// Go; zero until a backward pass has run.
+    public let output: DenseMatrix
+    /// [d] Σ k.
+    public let keySum: Buffer<Double>
+    /// Tokens summed, decayed as the Grams are.
+    public let tokens: Double
 
     /// d.
     public var headWidth: Int { query.rows }
 
-    /// Number of doubles of one head: three d×d matrices, in the order query, key, value.
-    public static func count(headWidth d: Int) -> Int { 3 * d * d }
+    /// Number of doubles of one head: query, key, value and output, d×d each, and the sum of keys.
+    public static func count(headWidth d: Int) -> Int { 4 * d * d + d }
 
     /// A view of `values`.
-    public init(_ values: Buffer<Double>, headWidth d: Int) {
+    ///
+    /// - Parameter tokens: how many are summed there.
+    public init(_ values: Buffer<Double>, headWidth d: Int, tokens: Double = 0) {
         precondition(values.count == Self.count(headWidth: d), "\(values.count) doubles for Grams of width \(d)")
         func part(_ i: Int) -> DenseMatrix { DenseMatrix(values[(i * d * d)..<((i + 1) * d * d)], rows: d, columns: d) }
         query = part(0)
         key = part(1)
         value = part(2)
+        output = part(3)
+        keySum = values[(4 * d * d)..<values.count]
+        self.tokens = tokens
+    }
+
+    /// [d] μ, the mean key; zeros where no token is summed.
+    public var keyMean: [Double] { keySum.array.map { tokens > 0 ? $0 / tokens : 0 } }
+
+    /// Σ (k − μ) (k − μ)ᵀ.
+    public var centredKey: DenseMatrix {
+        let centred = key.copy(), mean = keyMean
+        for i in mean.indices { for j in mean.indices { centred[i, j] -= mean[i] * keySum[j] } }
+        return centred
     }
 }
 
-/// The Grams of every head of a stage's layers, in one flat array that is allreduced and saved as it is.
+/// The Grams of every head of a stage's layers, in one flat array that is allreduced.
 ///
-/// Layout: [layers, heads, 3, d, d] doubles, then [layers] weights, the number of tokens summed (decayed as the Grams are).
-/// Everything in it is a sum over tokens, so adding the arrays of two ranks gives the Grams of both ranks' tokens, and
-/// decay commutes with it: G ← decay · G + Σ x xᵀ is the exponential moving average up to a factor that no basis sees.
+/// Layout: [layers, heads, 4 d² + d] doubles, then [layers] numbers of tokens summed, decayed as the Grams are, and [layers]
+/// of those whose outputs' gradients are. Everything in it is a sum over tokens, so adding the arrays of two ranks gives
+/// the Grams of both ranks' tokens, and decay commutes with it: G ← decay · G + Σ x xᵀ is the exponential moving average up
+/// to a factor that no basis sees.
 public struct GramSet: Sendable {
     public let layers: Int
     /// G.
@@ -43,7 +65,7 @@ public struct GramSet: Sendable {
 
     /// Length of `values`.
     public static func count(layers: Int, heads: Int, headWidth: Int) -> Int {
-        layers * (heads * HeadGram.count(headWidth: headWidth) + 1)
+        layers * (heads * HeadGram.count(headWidth: headWidth) + 2)
     }
 
     /// Zeros.
@@ -66,11 +88,13 @@ public struct GramSet: Sendable {
     public func head(layer: Int, head: Int) -> HeadGram {
         precondition(layer >= 0 && layer < layers && head >= 0 && head < heads, "head \(head) of layer \(layer)")
         let size = HeadGram.count(headWidth: headWidth), first = (layer * heads + head) * size
-        return HeadGram(values[first..<(first + size)], headWidth: headWidth)
+        return HeadGram(values[first..<(first + size)], headWidth: headWidth, tokens: weights[layer])
     }
 
     /// [layers] tokens summed, decayed as the Grams are.
-    public var weights: Buffer<Double> { values[(values.count - layers)..<values.count] }
+    public var weights: Buffer<Double> { values[(values.count - 2 * layers)..<(values.count - layers)] }
+    /// [layers] tokens whose outputs' gradients are summed.
+    public var outputWeights: Buffer<Double> { values[(values.count - layers)..<values.count] }
 
     /// Adds every `every`-th of the first `rows` rows of a layer's activation, as SSYRK in tiles.
     ///
@@ -88,17 +112,41 @@ public struct GramSet: Sendable {
         guard taken > 0 else { return }
         team.tasks(heads * 3) { task, _ in
             let part = task % 3, index = task / 3, gram = head(layer: layer, head: index)
-            func add(_ columns: Range<Int>, _ head: Int, to gram: DenseMatrix) {
-                gram.add(
-                    gramOf: qkv.pointer + shape.columns(of: columns, head: head).lowerBound, rows: taken, distance: distance)
+            func first(_ columns: Range<Int>, _ head: Int) -> UnsafeMutablePointer<Float> {
+                qkv.pointer + shape.columns(of: columns, head: head).lowerBound
             }
             switch part {
-            case 0: for own in shape.queryHeads(of: index) { add(shape.queries, own, to: gram.query) }
-            case 1: add(shape.keys, index, to: gram.key)
-            default: add(shape.values, index, to: gram.value)
+            case 0:
+                for own in shape.queryHeads(of: index) {
+                    gram.query.add(gramOf: first(shape.queries, own), rows: taken, distance: distance)
+                }
+            case 1:
+                gram.key.add(gramOf: first(shape.keys, index), rows: taken, distance: distance)
+                for row in 0..<taken {
+                    let key = first(shape.keys, index) + row * distance
+                    for i in 0..<headWidth { gram.keySum[i] += Double(key[i]) }
+                }
+            default: gram.value.add(gramOf: first(shape.values, index), rows: taken, distance: distance)
             }
         }
         weights[layer] += Double(taken)
+    }
+
+    /// Adds the gradients of the heads' outputs in a layer, `scale` times each; dout: [rows, H d].
+    public func accumulate(
+        outputGradients dout: Buffer<Float>, times scale: Double, rows: Int, layer: Int, _ shape: AttentionShape,
+        on team: Team
+    ) {
+        precondition(layer >= 0 && layer < layers && dout.count >= rows * shape.width)
+        precondition(shape.keyValueHeads == heads && shape.headWidth == headWidth, "Grams of another shape")
+        team.tasks(heads) { index, _ in
+            let sum = DenseMatrix(rows: headWidth, columns: headWidth), gram = head(layer: layer, head: index).output
+            for own in shape.queryHeads(of: index) {
+                sum.add(gramOf: dout.pointer + own * headWidth, rows: rows, distance: shape.width)
+            }
+            cblas_daxpy(blasint(sum.values.count), scale * scale, sum.values.pointer, 1, gram.values.pointer, 1)
+        }
+        outputWeights[layer] += Double(rows)
     }
 
     /// How many of `rows` rows are read when every `every`-th is.
@@ -107,8 +155,19 @@ public struct GramSet: Sendable {
     /// G ← decay · G + batch, weights alike: one step of the moving average, `batch` being summed over all replicas.
     public func average(adding batch: GramSet, decay: Double) {
         precondition(batch.layers == layers && batch.heads == heads && batch.headWidth == headWidth)
+        let isKept = batch.outputWeights.array.allSatisfy { $0 == 0 }
+        let kept = isKept ? outputParts.map(\.array) : []
         cblas_dscal(blasint(values.count), decay, values.pointer, 1)
         cblas_daxpy(blasint(values.count), 1, batch.values.pointer, 1, values.pointer, 1)
+        // What no backward pass renews stays as it is: its decay would only lose digits.
+        for (part, values) in zip(outputParts, kept) { part.copy(from: Buffer(values)) }
+    }
+}
+
+extension GramSet {
+    /// Everything that sums gradients of outputs.
+    private var outputParts: [Buffer<Double>] {
+        (0..<(layers * heads)).map { head(layer: $0 / heads, head: $0 % heads).output.values } + [outputWeights]
     }
 }
 

@@ -30,10 +30,10 @@ struct HeldBasis {
     ///
     /// `factor` is L of Hk = L Lᵀ, and the core is Lᵀ Hq L.
     static func score(
-        _ gq: DenseMatrix, _ gk: DenseMatrix, basis: HeadBasis
+        _ gq: DenseMatrix, _ gk: DenseMatrix, query: DenseMatrix, key: DenseMatrix
     ) throws(LAPACKError) -> (held: HeldBasis, factor: DenseMatrix) {
-        let hq = DenseMatrix.product(basis.query, .product(gq, basis.query), transposeA: true)
-        let hk = DenseMatrix.product(basis.key, .product(gk, basis.key), transposeA: true)
+        let hq = DenseMatrix.product(query, .product(gq, query), transposeA: true)
+        let hk = DenseMatrix.product(key, .product(gk, key), transposeA: true)
         let factor = try LAPACK.cholesky(hk)
         let d = hq.rows
         var tails = Array(repeating: 0.0, count: d + 1)

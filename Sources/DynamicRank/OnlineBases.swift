@@ -62,7 +62,7 @@ struct OnlineBases: Sendable {
                 gram.add(resident.head(layer: layer, head: h).value, times: share / resident.weights[layer])
                 gram.add(own[h], times: ofOwn)
                 guard let found = try? ValueBasis(gram: gram) else { return failed.store(true, ordering: .relaxed) }
-                for i in 0..<(d * d) { basis[h * d * d + i] = Float(found.vectors.values[i]) }
+                for i in 0..<(d * d) { basis[h * d * d + i] = Float(found.value.values[i]) }
             }
             team.flops.add(heads * UpkeepFLOPs.valueDecomposition(d), .upkeep)
             return failed.load(ordering: .relaxed) ? nil : ValueEpoch(start: start, basis: basis)

@@ -69,7 +69,8 @@ public final class RankEngine {
         self.upkeeping = upkeeping
         self.now = now
         overhead = Stopwatch(now)
-        tracker = BasisTracker(levels: options.levels)
+        tracker = BasisTracker(
+            levels: options.levels, options: TrackingOptions(centresKeys: true, values: options.values))
         agent = options.strategy?.makeAgent(
             AgentRank(options: options, configuration: configuration, seed: seed, sequences: sequences, team: team))
         tally = TraceTally(configuration, layers: layers, options: options)
@@ -80,7 +81,9 @@ public final class RankEngine {
         self.attention = attention
         folded = !options.namesLevels
             ? [] : zip(layers, attention).map {
-                FoldedAttention(configuration, levels: options.levels(ofLayer: $0), basis: $1, precision: team.precision)
+                FoldedAttention(
+                    configuration, levels: options.packedLevels(ofLayer: $0, headWidth: d), basis: $1,
+                    precision: team.precision)
             }
     }
 
@@ -229,10 +232,11 @@ public final class RankEngine {
         for (i, own) in attention.enumerated() {
             for (h, head) in bases.layer(i).enumerated() where !head.isEmpty {
                 for (from, to) in [
-                    (head.query, own.query), (head.key, own.key), (head.value, own.value), (head.value, own.output),
+                    (head.query, own.query), (head.key, own.key), (head.value, own.value), (head.output, own.output),
                 ] {
                     for j in 0..<(d * d) { to[h * d * d + j] = Float(from.values[j]) }
                 }
+                for j in 0..<d { own.keyMean[h * d + j] = Float(head.keyMean[j]) }
             }
         }
     }
@@ -240,24 +244,29 @@ public final class RankEngine {
 
 /// What a checkpoint holds of a layer: `/lowrank/layer_i/…`, all float64.
 extension RankEngine {
-    /// Name and shape of each entry.
-    public static func entries(_ configuration: ModelConfiguration) -> [(name: String, shape: [Int])] {
+    /// Name and shape of each entry, and whether checkpoints of earlier versions lack it: it then counts as zeros, and
+    /// `output_basis` as `value_basis`.
+    public static func entries(
+        _ configuration: ModelConfiguration
+    ) -> [(name: String, shape: [Int], isOptional: Bool)] {
         let G = configuration.keyValueHeads, d = configuration.headWidth
         return [
-            ("gram", [G, 3, d, d]), ("gram_weight", []), ("query_basis", [G, d, d]), ("key_basis", [G, d, d]),
-            ("value_basis", [G, d, d]), ("score_energy", [G, d]), ("value_energy", [G, d]),
+            ("gram", [G, 3, d, d], false), ("gram_weight", [], false), ("query_basis", [G, d, d], false),
+            ("key_basis", [G, d, d], false), ("value_basis", [G, d, d], false), ("score_energy", [G, d], false),
+            ("value_energy", [G, d], false), ("output_basis", [G, d, d], true), ("key_mean", [G, d], true),
+            ("key_sum", [G, d], true), ("output_gram", [G, d, d], true), ("output_gram_weight", [], true),
         ]
     }
 
     /// The memory of a layer's entries, in the order of `entries`: each a list of pieces that follow one another.
     private func pieces(layer: Int) -> [[Buffer<Double>]] {
-        let i = layer - layers.lowerBound, heads = configuration.keyValueHeads
-        let size = HeadGram.count(headWidth: configuration.headWidth)
-        let own = bases.layer(i)
+        let i = layer - layers.lowerBound, own = bases.layer(i)
+        let sums = (0..<configuration.keyValueHeads).map { grams.head(layer: i, head: $0) }
         return [
-            [grams.values[(i * heads * size)..<((i + 1) * heads * size)]], [grams.weights[i..<(i + 1)]],
+            sums.flatMap { [$0.query.values, $0.key.values, $0.value.values] }, [grams.weights[i..<(i + 1)]],
             own.map(\.query.values), own.map(\.key.values), own.map(\.value.values),
-            own.map(\.scoreEnergies), own.map(\.valueEnergies),
+            own.map(\.scoreEnergies), own.map(\.valueEnergies), own.map(\.output.values), own.map(\.keyMean),
+            sums.map(\.keySum), sums.map(\.output.values), [grams.outputWeights[i..<(i + 1)]],
         ]
     }
 
@@ -274,5 +283,10 @@ extension RankEngine {
     }
 
     /// Takes up what was written.
-    public func adopt() { useBases() }
+    public func adopt() {
+        for head in (0..<layers.count).flatMap(bases.layer) where head.output.frobeniusNorm == 0 {
+            head.output.values.copy(from: head.value.values)
+        }
+        useBases()
+    }
 }

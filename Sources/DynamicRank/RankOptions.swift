@@ -15,12 +15,26 @@ public struct RankOptions: Sendable {
     }
     /// Absent in checkpoints of before there was a choice.
     private var bases: BasisSource?
+    /// The keys that no level touches; nil where a level is for all keys, a query's own segment among them.
+    public var exact: ExactTokens?
+    /// What value bases keep best.
+    public var values: ValueMeasure {
+        get { valueMeasure ?? .energy }
+        set { valueMeasure = newValue }
+    }
+    /// Absent in checkpoints of before there was a choice.
+    private var valueMeasure: ValueMeasure?
 
-    public init(mode: some AttentionMode, levels: [Level], segment: Int, basis: BasisSource = .resident) {
+    public init(
+        mode: some AttentionMode, levels: [Level], segment: Int, basis: BasisSource = .resident, exact: ExactTokens? = nil,
+        values: ValueMeasure? = nil
+    ) {
         self.mode = mode
         self.levels = levels
         self.segment = segment
+        self.exact = exact
         bases = basis
+        valueMeasure = values
     }
 
     /// Who names the levels; nil where none is named, so that no bases are needed.
@@ -36,6 +50,11 @@ public struct RankOptions: Sendable {
 
     /// S = ⌈L / T⌉, for an L of 1 or more.
     public func segments(of length: Int) -> Int { (length - 1) / segment + 1 }
+
+    /// The levels at which a layer's queries and outputs are packed: d:d where some keys are exact.
+    func packedLevels(ofLayer layer: Int, headWidth d: Int) -> [Level] {
+        exact == nil ? levels(ofLayer: layer) : [Level(scoreRank: d, valueRank: d)]
+    }
 
     /// The levels that layer `layer` of the model may run at.
     public func levels(ofLayer layer: Int) -> [Level] { strategy?.levels(ofLayer: layer, among: levels) ?? levels }
@@ -57,13 +76,20 @@ public struct RankOptions: Sendable {
                 description: "--attention \(name) measures rewards, which is not done yet for models with rotary positions; "
                     + "choose \(AttentionRegistry.list(others, "or"))")
         }
+        if let strategy, type(of: strategy).measuresReward, exact != nil {
+            throw LevelError(
+                description: "--attention \(name) measures rewards where a level is for all keys; give --exact-recent off")
+        }
         try mode.check(levels, configuration)
     }
 
-    /// The pairs that the design's measurement at d = 64 suggests, scaled to other head widths.
-    public static func defaultLevels(headWidth d: Int) -> [Level] {
+    /// The pairs to choose from unless told, scaled from d = 64 to other head widths: for far keys alone they end at d:d.
+    public static func defaultLevels(headWidth d: Int, exact: Bool) -> [Level] {
+        let list = exact
+            ? [(8, 16), (16, 16), (16, 32), (24, 32), (32, 32), (32, 48), (48, 48), (48, 64), (64, 64)]
+            : [(2, 8), (4, 16), (4, 24), (4, 32), (8, 32), (16, 32)]
         var levels: [Level] = []
-        for (score, value) in [(2, 8), (4, 16), (4, 24), (4, 32), (8, 32), (16, 32)] {
+        for (score, value) in list {
             let level = Level(scoreRank: max(1, score * d / 64), valueRank: max(1, value * d / 64))
             if levels.last != level { levels.append(level) }
         }
@@ -74,6 +100,7 @@ public struct RankOptions: Sendable {
 extension RankOptions: Equatable {
     public static func == (a: RankOptions, b: RankOptions) -> Bool {
         a.mode.equals(b.mode) && a.levels == b.levels && a.segment == b.segment && a.bases == b.bases
+            && a.exact == b.exact && a.valueMeasure == b.valueMeasure
     }
 }
 
@@ -81,7 +108,8 @@ extension RankOptions: Equatable {
 extension RankOptions: Codable {
     private enum CodingKeys: String, CodingKey {
         case mode = "strategy"
-        case levels, segment, bases
+        case levels, segment, bases, exact
+        case valueMeasure = "value_basis"
     }
 
     public init(from decoder: any Swift.Decoder) throws {
@@ -90,6 +118,8 @@ extension RankOptions: Codable {
         levels = try container.decode([Level].self, forKey: .levels)
         segment = try container.decode(Int.self, forKey: .segment)
         bases = try container.decodeIfPresent(BasisSource.self, forKey: .bases)
+        exact = try container.decodeIfPresent(ExactTokens.self, forKey: .exact)
+        valueMeasure = try container.decodeIfPresent(ValueMeasure.self, forKey: .valueMeasure)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -98,5 +128,7 @@ extension RankOptions: Codable {
         try container.encode(levels, forKey: .levels)
         try container.encode(segment, forKey: .segment)
         try container.encodeIfPresent(bases, forKey: .bases)
+        try container.encodeIfPresent(exact, forKey: .exact)
+        try container.encodeIfPresent(valueMeasure, forKey: .valueMeasure)
     }
 }

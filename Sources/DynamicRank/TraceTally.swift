@@ -37,7 +37,8 @@ public final class TraceTally: Sendable {
                 let segment = i % segments
                 func add(_ value: Double, _ field: TraceSums.Field) { sums[own, segment, field] += value }
                 let flops = configuration.segmentFLOPs(
-                    level: level, largest: largest, segment: segment, segmentLength: levels.segment, length: batch.length)
+                    level: level, largest: largest, segment: segment, segmentLength: levels.segment, length: batch.length,
+                    exact: levels.exact)
                 add(1, .levels)
                 add(Double(level.scoreRank), .scoreRank)
                 add(Double(level.valueRank), .valueRank)

@@ -10,7 +10,7 @@ struct ComparisonPlan {
         /// Tokens a window, and those that each but the first predicts.
         let context, stride: Int
         /// What all strategies share.
-        let levels: [Level], segment: Int, basis: BasisSource
+        let levels: [Level], segment: Int, basis: BasisSource, exact: ExactTokens?, values: ValueMeasure
         /// Those that stand by themselves; the policy where the checkpoint has one.
         let modes: [ComparisonEntry: any AttentionMode]
         /// In the table's order, full among them.
@@ -95,17 +95,19 @@ extension ComparisonPlan.Context {
             own.attention = mode.name
             // Each takes the options that are its own.
             own.mode.values = asked.mode.values.restricted(to: mode.options.flatMap(\.options))
-            if !(mode is any Strategy.Type) { own.basis = nil }
+            if !(mode is any Strategy.Type) { (own.basis, own.exactRecent, own.exactFirst, own.valueBasis) = (nil, nil, nil, nil) }
+            // Rewards are measured where a level is for all keys.
+            if (mode as? any Strategy.Type)?.measuresReward == true { (own.exactRecent, own.exactFirst) = (nil, nil) }
             return try EvaluationPlan(context: context, stride: stride, own, saved)
         }
         let full = try plan(FullAttention.self)
         self.context = context
         self.stride = full.stride
-        levels = full.ranks.levels
         segment = full.ranks.segment
-        basis = try plan(EnergyRule.self).ranks.basis
+        let shared = try plan(EnergyRule.self).ranks
+        (levels, basis, exact, values) = (shared.levels, shared.basis, shared.exact, shared.values)
         let holdsPolicy = saved.ranks.map {
-            $0.isLearned && $0.levels == full.ranks.levels && $0.segment == full.ranks.segment
+            $0.isLearned && $0.levels == shared.levels && $0.segment == full.ranks.segment
         } ?? false
         // A policy that is asked for and not there is refused by name when it is read.
         let wantsPolicy = holdsPolicy || named?.contains(where: \.isLearned) == true || reference?.isLearned == true

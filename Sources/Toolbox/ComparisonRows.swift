@@ -80,7 +80,10 @@ final class ComparisonRows {
 
     private func options(_ mode: some AttentionMode) -> RankOptions {
         var options = RankOptions(mode: mode, levels: mode.levels(from: plan.levels), segment: plan.segment)
-        if options.namesLevels { options.basis = plan.basis }
+        if let strategy = options.strategy {
+            (options.basis, options.values) = (plan.basis, plan.values)
+            if !type(of: strategy).measuresReward { options.exact = plan.exact }
+        }
         return options
     }
 

@@ -60,7 +60,14 @@ struct EvaluationPlan {
         if type(of: saved.mode).listRefusal == nil, mode.listRefusal == nil, !asked.namesLevels {
             options.levels = saved.levels.map(\.description).joined(separator: ",")
         }
-        if asked.basis == nil, saved.namesLevels, mode is any Strategy.Type { options.basis = saved.basis.rawValue }
+        if saved.namesLevels || saved.exact != nil, let strategy = mode as? any Strategy.Type {
+            if asked.basis == nil { options.basis = saved.basis.rawValue }
+            if asked.valueBasis == nil { options.valueBasis = saved.values.rawValue }
+            if asked.exactRecent == nil, asked.exactFirst == nil, !strategy.measuresReward || saved.exact == nil {
+                options.exactRecent = saved.exact.map { "\($0.recent)" } ?? "off"
+                options.exactFirst = saved.exact?.first
+            }
+        }
         if asked.segment == nil, saved.segment >= 1, context % saved.segment == 0 { options.segment = saved.segment }
         return options
     }

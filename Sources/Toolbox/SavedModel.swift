@@ -75,10 +75,12 @@ struct SavedModel: ~Copyable {
         var entries: [[Buffer<Double>]] = []
         for layer in 0..<run.model.layers {
             var own: [Buffer<Double>] = []
-            for (name, shape) in RankEngine.entries(run.model) {
-                let elements = Buffer<Double>(uninitialized: shape.reduce(1, *))
+            for (name, shape, isOptional) in RankEngine.entries(run.model) {
+                let elements = Buffer<Double>(count: shape.reduce(1, *), repeating: 0)
                 try agreed(on: world) {
-                    try reader?.read(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, into: elements)
+                    let path = CheckpointLayout.lowRank("layer_\(layer)/\(name)")
+                    if isOptional, reader?.description(of: path) == nil { return }
+                    try reader?.read(path, shape: shape, into: elements)
                 }
                 try world.broadcast(elements, root: 0)
                 own.append(elements)

@@ -94,7 +94,7 @@ struct ConfigurationFile {
 
     /// Options of one strategy of attention that mean nothing to another.
     private static let ofStrategies = Set(AttentionRegistry.options.map(\.name))
-        .union(["basis", "new-policy", "freeze"])
+        .union(["basis", "exact-recent", "exact-first", "value-basis", "new-policy", "freeze"])
     private static let ranges: Set = ["rank-min", "rank-max", "rank-step"]
 
     /// The options of the file that one of the command line's excludes, or that are made for another value of it.

@@ -106,9 +106,20 @@ public struct AttentionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Below full rank, in evaluation: resident, the bases of training, or online, refined from each sequence's own earlier segments (default: resident).", valueName: "basis"))
     public var basis: String?
 
+    @Option(help: ArgumentHelp("Below full rank: segments before its own whose keys a token attends to at all columns, and its own always; off: the level is for all keys, its own segment's too (default: 1; off for \(Self.measuring)).", valueName: "n|off"))
+    public var exactRecent: String?
+
+    @Option(help: ArgumentHelp("… and so many first tokens of a sequence (default: 4).", valueName: "n"))
+    public var exactFirst: Int?
+
+    @Option(help: ArgumentHelp("Below full rank, what value bases keep best: energy, the values themselves; loss, what the loss sees of them, where drrl calibrate has looked (default: loss).", valueName: "measure"))
+    public var valueBasis: String?
+
     /// What one strategy or several are told.
     @OptionGroup public var mode: ModeOptions
 
+    private static let measuring = AttentionRegistry.strategies.filter { $0.measuresReward }.map { $0.name }
+        .joined(separator: " and ")
     private static let strategies = AttentionRegistry.strategies.map { $0.name }.joined(separator: ", ")
     private static let approximations = AttentionRegistry.approximations.map { $0.name }.joined(separator: ", ")
 

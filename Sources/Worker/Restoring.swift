@@ -35,10 +35,12 @@ extension Worker {
         stage.parameters.gradients.fill(0)
         if progress[2] == 1 {
             for layer in 0..<configuration.layers {
-                for (entry, (name, shape)) in RankEngine.entries(configuration).enumerated() {
-                    let elements = Buffer<Double>(uninitialized: shape.reduce(1, *))
+                for (entry, (name, shape, isOptional)) in RankEngine.entries(configuration).enumerated() {
+                    let elements = Buffer<Double>(count: shape.reduce(1, *), repeating: 0)
                     try grid.agree {
-                        try reader?.read(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, into: elements)
+                        let path = CheckpointLayout.lowRank("layer_\(layer)/\(name)")
+                        if isOptional, reader?.description(of: path) == nil { return }
+                        try reader?.read(path, shape: shape, into: elements)
                     }
                     try grid.world.broadcast(elements, root: 0)
                     if stage.placement.layers.contains(layer) { ranks.write(elements, entry: entry, layer: layer) }

@@ -43,7 +43,7 @@ extension Worker {
             }
         }
         for layer in 0..<configuration.layers {
-            for (entry, (name, shape)) in RankEngine.entries(configuration).enumerated() {
+            for (entry, (name, shape, _)) in RankEngine.entries(configuration).enumerated() {
                 let own = stage.placement.layers.contains(layer) ? ranks.read(entry: entry, layer: layer) : nil
                 let elements = try collect(own, count: shape.reduce(1, *), from: owners.stage(ofLayer: layer))
                 if let elements { store(CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape, elements) }

@@ -15,7 +15,7 @@ import Transformer
         var sample = SampleMatrices(seed: seed)
         var rows = try (0..<3).map { _ in try sample.rows(64, d, kind) }
         for _ in 0..<steps {
-            try body(HeadGram(Buffer(rows.flatMap { gram($0).values.array }), headWidth: d))
+            try body(HeadGram(Buffer(rows.flatMap { gram($0).values.array } + Array(repeating: 0, count: d * d + d)), headWidth: d))
             for i in 0..<3 {
                 let noise = try sample.rows(64, d, kind), factor = amount * rows[i].frobeniusNorm / noise.frobeniusNorm
                 rows[i] = rows[i].copy()

@@ -100,9 +100,9 @@ struct EngineRun {
     func plant(score: [[Double]], value: [[Double]], layer: Int = 0) {
         let d = configuration.headWidth
         let identity = (0..<configuration.heads).flatMap { _ in (0..<(d * d)).map { $0 / d == $0 % d ? 1.0 : 0 } }
-        for (i, (name, _)) in RankEngine.entries(configuration).enumerated() {
+        for (i, (name, _, _)) in RankEngine.entries(configuration).enumerated() {
             switch name {
-            case "query_basis", "key_basis", "value_basis": engine.write(Buffer(identity), entry: i, layer: layer)
+            case "query_basis", "key_basis", "value_basis", "output_basis": engine.write(Buffer(identity), entry: i, layer: layer)
             case "score_energy": engine.write(Buffer(score.flatMap { $0 }), entry: i, layer: layer)
             case "value_energy": engine.write(Buffer(value.flatMap { $0 }), entry: i, layer: layer)
             default: break

@@ -182,9 +182,9 @@ import Testing
             let d = [1, 3, 8, 16][number % 4]
             let v = try sample.rows(25, d, Self.kinds[number / 4 % 4])
             let basis = try ValueBasis(gram: gram(v))
-            #expect((gram(basis.vectors) - .identity(d)).frobeniusNorm < 1e-12)
+            #expect((gram(basis.value) - .identity(d)).frobeniusNorm < 1e-12)
             for r in 0...d {
-                let p = basis.vectors.leadingColumns(r)
+                let p = basis.value.leadingColumns(r)
                 let error = square((v - .product(.product(v, p), p, transposeB: true)).frobeniusNorm)
                 #expect(abs(error - basis.spectrum.tail(r)) <= 1e-10 * basis.spectrum.total)
             }

@@ -7,6 +7,9 @@ import Transformer
 @Suite struct FamilyAttentionTests {
     private typealias Model = FamilyGoldenTests.Model
     static let rotary = ["llama", "llama-untied", "qwen2", "mistral"]
+    static let families = rotary + ["gpt2"]
+    /// A level for all keys, or for those beyond the segment before and two first tokens, or beyond the own segment.
+    static let exactness = [nil, ExactTokens(recent: 1, first: 2), ExactTokens(recent: 0, first: 0)]
     static let segment = 8
 
     /// Columns of a random orthogonal matrix, [d, d], by Gram and Schmidt.
@@ -25,7 +28,7 @@ import Transformer
         return x
     }
 
-    /// A score pair whose product is the identity, and an orthogonal value basis, for each head of keys and values.
+    /// A score pair and a value pair whose products are the identity, and a mean of keys, for each head of keys and values.
     private static func basis(_ shape: AttentionShape, layer: Int) -> AttentionBasis {
         let d = shape.headWidth
         func each(_ number: Int, _ scale: (Int) -> Double) -> Buffer<Float> {
@@ -36,42 +39,53 @@ import Transformer
         }
         return AttentionBasis(
             query: each(1) { 0.5 + Double($0) / Double(d) }, key: each(1) { 1 / (0.5 + Double($0) / Double(d)) },
-            value: each(2) { _ in 1 }, headWidth: d)
+            value: each(2) { 0.6 + Double($0) / Double(d) }, output: each(2) { 1 / (0.6 + Double($0) / Double(d)) },
+            keyMean: Buffer((0..<(shape.keyValueHeads * d)).map { Float($0 % 7) / 10 - 0.3 }), headWidth: d)
     }
 
     private static func pass(
-        _ model: Model, _ levels: [AttentionLevel], _ level: @escaping @Sendable (Int, Int, Int) -> AttentionLevel
+        _ model: Model, _ levels: [AttentionLevel], exact: ExactTokens? = nil,
+        _ level: @escaping @Sendable (Int, Int, Int) -> AttentionLevel
     ) -> LowRankPass {
-        let configuration = model.configuration
+        let configuration = model.configuration, d = configuration.headWidth
+        let packed = exact == nil ? levels : [AttentionLevel(scoreRank: d, valueRank: d)]
         return LowRankPass(
             layers: (0..<configuration.layers).map {
-                FoldedAttention(configuration, levels: levels, basis: basis(configuration.layer.attention, layer: $0))
+                FoldedAttention(configuration, levels: packed, basis: basis(configuration.layer.attention, layer: $0))
             }
         ) { input, batch in
             let segments = (batch.length + segment - 1) / segment
             return ChosenLevels(SegmentLevels(
                 segment: segment, segments: segments,
-                levels: (0..<(batch.sequences * segments)).map { level(input.layer, $0 / segments, $0 % segments) }))
+                levels: (0..<(batch.sequences * segments)).map { level(input.layer, $0 / segments, $0 % segments) },
+                exact: exact))
         }
     }
 
     /// Levels of several ranks, another for each segment.
-    private static func mixed(_ model: Model) -> (levels: [AttentionLevel], pass: LowRankPass) {
+    private static func mixed(
+        _ model: Model, exact: ExactTokens? = nil
+    ) -> (levels: [AttentionLevel], pass: LowRankPass) {
         let d = model.configuration.headWidth
         let levels = [(d / 4, d / 2), (d / 2, d / 2), (d, 3 * d / 4), (d, d)].map {
             AttentionLevel(scoreRank: $0.0, valueRank: $0.1)
         }
-        return (levels, pass(model, levels) { levels[($0 + 2 * $1 + 3 * $2) % 4] })
+        return (levels, pass(model, levels, exact: exact) { levels[($0 + 2 * $1 + 3 * $2) % 4] })
     }
 
-    /// At level d:d any bases give full attention, up to rounding.
-    @Test(arguments: rotary) func fullRankIsFullAttention(name: String) throws {
+    /// At level d:d any bases give full attention, up to rounding, and at any level where all keys are exact.
+    @Test(arguments: families) func fullRankIsFullAttention(name: String) throws {
         let (plain, levelled) = (try Model(name), try Model(name)), d = plain.configuration.headWidth
-        let full = AttentionLevel(scoreRank: d, valueRank: d)
+        let full = AttentionLevel(scoreRank: d, valueRank: d), least = AttentionLevel(scoreRank: 1, valueRank: 1)
         plain.forward()
-        levelled.forward(lowRank: Self.pass(levelled, [full]) { _, _, _ in full })
         let expected = plain.logits, largest = expected.map(abs).max() ?? 0
-        #expect(zip(levelled.logits, expected).allSatisfy { abs($0 - $1) < 1e-5 * largest })
+        for (level, exact) in [
+            (full, nil), (full, ExactTokens(recent: 0, first: 3)), (least, ExactTokens(recent: 9, first: 0)),
+            (least, ExactTokens(recent: 0, first: 99)),
+        ] {
+            levelled.forward(lowRank: Self.pass(levelled, [level], exact: exact) { _, _, _ in level })
+            #expect(zip(levelled.logits, expected).allSatisfy { abs($0 - $1) < 1e-5 * largest })
+        }
     }
 
     /// Gradients are those of the loss: along their own direction it falls as they say.
@@ -88,14 +102,14 @@ import Transformer
         #expect(first.isFinite && abs(slope / norm - 1) < 5e-3, "\(slope) where the gradient has norm \(norm)")
     }
 
-    @Test(arguments: rotary) func gradientsAtLevelsAreThoseOfTheLoss(name: String) throws {
+    @Test(arguments: families, exactness) func gradientsAtLevelsAreThoseOfTheLoss(name: String, exact: ExactTokens?) throws {
         let model = try Model(name)
-        expectGradients(model) { model.pass(lowRank: Self.mixed(model).pass) }
+        expectGradients(model) { model.pass(lowRank: Self.mixed(model, exact: exact).pass) }
     }
 
     /// What the counter counts is what `segmentFLOPs` says.
-    @Test(arguments: rotary) func flopsAreThoseCounted(name: String) throws {
-        let model = try Model(name), (levels, pass) = Self.mixed(model), team = model.stages[0].team
+    @Test(arguments: families, exactness) func flopsAreThoseCounted(name: String, exact: ExactTokens?) throws {
+        let model = try Model(name), (levels, pass) = Self.mixed(model, exact: exact), team = model.stages[0].team
         model.stages[0].fold(pass)
         team.flops.reset()
         model.forward(lowRank: pass)
@@ -107,7 +121,7 @@ import Transformer
                 for segment in 0..<(L / Self.segment) {
                     expected += model.configuration.segmentFLOPs(
                         level: levels[(layer + 2 * sequence + 3 * segment) % 4], largest: largest, segment: segment,
-                        segmentLength: Self.segment, length: L)
+                        segmentLength: Self.segment, length: L, exact: exact)
                 }
             }
         }
@@ -115,9 +129,9 @@ import Transformer
     }
 
     /// Changing a token leaves every logit before it bit for bit.
-    @Test(arguments: rotary) func laterTokensDoNotMatter(name: String) throws {
+    @Test(arguments: families, exactness) func laterTokensDoNotMatter(name: String, exact: ExactTokens?) throws {
         let model = try Model(name), L = model.batch.length, V = model.configuration.vocabularySize
-        let (_, pass) = Self.mixed(model)
+        let (_, pass) = Self.mixed(model, exact: exact)
         model.forward(lowRank: pass)
         let before = model.logits
         for t in [1, 7, 8, 9, 17, 23] {

@@ -14,7 +14,7 @@ import Transformer
         let options = RankOptions(mode: strategy, levels: Self.levels, segment: 2)
         let engine = try RankEngine(model, layers: 0..<2, options: options, seed: 3, team: team, now: { 0 })
         for layer in 0..<2 {
-            for (i, (name, _)) in RankEngine.entries(model).enumerated() where name.hasSuffix("_basis") {
+            for (i, (name, _, _)) in RankEngine.entries(model).enumerated() where name.hasSuffix("_basis") {
                 engine.write(Buffer((0..<16).map { $0 / 4 == $0 % 4 ? 1 : 0 }), entry: i, layer: layer)
             }
         }

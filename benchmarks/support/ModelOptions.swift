@@ -30,7 +30,7 @@ public struct ModelOptions: ParsableArguments {
     /// The same for a model that is given otherwise.
     public static func ranks(of model: ModelConfiguration) -> RankOptions {
         RankOptions(
-            mode: .full, levels: RankOptions.defaultLevels(headWidth: model.headWidth), segment: model.context)
+            mode: .full, levels: RankOptions.defaultLevels(headWidth: model.headWidth, exact: false), segment: model.context)
     }
 }
 

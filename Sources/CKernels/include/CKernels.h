@@ -125,6 +125,11 @@ long drrl_attention_packed_width(long width);
 void drrl_attention_pack(float *keys, float *values, const float *k, long ld_k, const float *v, long ld_v, long rows,
                          long key_rank, long value_rank, float scale);
 
+// Keys first ..< end, all before the queries, at lower ranks than the others; none where first = end = 0.
+typedef struct {
+    long first, end, score_rank, value_rank;
+} drrl_attention_far;
+
 typedef struct {
     const float *queries; // [rows, score_rank]
     long query_stride;
@@ -138,6 +143,7 @@ typedef struct {
     long out_stride;
     float *lse;                            // [rows]
     const drrl_attention_dropout *dropout; // or NULL
+    drrl_attention_far far;
 } drrl_attention_tile;
 // Elements of `work` for heads of `width`.
 long drrl_attention_forward_work(long width);
@@ -156,7 +162,8 @@ typedef struct {
     const float *dout; // [rows, value_rank]
     long dout_stride;
     const float *lse, *delta; // [rows]; delta is the dot product of a row of out with its gradient
-    long score_rank, value_rank;
+    long score_rank, value_rank; // at which the rows see the tile of keys
+    long query_columns;          // of dq, at least score_rank
     long first, rows;
     const drrl_attention_dropout *dropout; // or NULL
 } drrl_attention_gradient_tile;
@@ -194,7 +201,7 @@ void drrl_cross_entropy(double *loss, float *logits, const int32_t *targets, lon
 // --- Philox4x32-10 (Salmon et al. 2011).
 void drrl_philox(uint32_t out[4], uint64_t key, const uint32_t counter[4]);
 // x[r, c] = kept ? x[r, c] * (1 / (1 - rate)) : 0. Element (r, c) is decided by block
-// ((first_column + c) / 4, first_row + r, sample), so any tiling gives the same mask; first_column is a multiple of 4.
+// ((first_column + c) / 4, first_row + r, sample), so any tiling gives the same mask.
 void drrl_dropout(float *x, long ld, long rows, long columns, uint64_t key, uint64_t sample,
                   long first_row, long first_column, float rate);
 // Normal deviates first ... first + count - 1 of the stream `key`, times `deviation` (Box & Muller 1958).

@@ -74,6 +74,6 @@ extension RankOptions {
         let segments = segments(of: batch.length)
         return Decisions(levels: SegmentLevels(
             segment: segment, segments: segments,
-            levels: (0..<(batch.sequences * segments)).map { level($0 / segments, $0 % segments) }))
+            levels: (0..<(batch.sequences * segments)).map { level($0 / segments, $0 % segments) }, exact: exact))
     }
 }

@@ -12,33 +12,29 @@ extension Attention {
         let L = batch.length, H = heads, count = batch.sequences * H
         precondition(lse.count >= batch.rows * H && delta.count >= batch.rows * H)
         let tiles = levels.tiles(length: L, most: Int(DRRL_ATTENTION_GRADIENT_ROWS))
+        let keyTiles = levels.keyTiles(length: L, most: Int(DRRL_ATTENTION_GRADIENT_KEYS))
         team.tasks(count * tiles.count) { task, _ in
             let head = task / tiles.count, rows = tiles[task % tiles.count]
             let b = head / H, h = head % H, row = b * L + rows.lowerBound
-            let level = levels[sequence: b, row: rows.lowerBound], rv = level.valueRank
+            let rv = levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth).valueRank
             drrl_row_dot(
                 delta.pointer + head * L + rows.lowerBound, out.pointer(row: row, head: h, rank: rv), out.rowStride,
                 dout.pointer(row: row, head: h, rank: rv), dout.rowStride, rows.count, rv)
-            // Scores and the gradients of probabilities and queries; then those of keys and values.
-            let (elements, byKey) = (Self.scores(of: rows), Self.scoresByKey(of: rows, length: L))
-            team.flops.product(2 * elements + byKey, 1, level.scoreRank, .scores)
-            team.flops.product(elements + byKey, 1, rv, .values)
-            team.flops.exponentials(Self.visible(rows))
+            countProducts(of: rows, keyTiles, levels, sequence: b, on: team)
         }
-        let keyTile = Int(DRRL_ATTENTION_GRADIENT_KEYS), keyTiles = (L + keyTile - 1) / keyTile
         let keyed = batch.sequences * shape.keyValueHeads
         // A tile's query gradient is a sum over tiles of keys: in their order, whichever threads compute them.
         let turns = (0..<(count * tiles.count)).map { _ in Turn() }
         let pass = BackwardPass(
             operands: operands, lse: lse, dout: dout, gradients: gradients, delta: delta, levels: levels,
             tiles: tiles, batch: batch, dropout: dropout, layer: layer)
-        team.tasks(keyed * keyTiles) { task, thread in
+        team.tasks(keyed * keyTiles.count) { task, thread in
             // As many heads of keys at a time as there are threads, so that none waits while heads last.
-            let done = task / (team.threads * keyTiles) * team.threads, among = min(team.threads, keyed - done)
-            let rest = task - done * keyTiles
-            let index = rest / among, first = index * keyTile
+            let done = task / (team.threads * keyTiles.count) * team.threads, among = min(team.threads, keyed - done)
+            let rest = task - done * keyTiles.count
+            let index = rest / among
             backward(
-                pass, keyed: done + rest % among, keys: first..<min(first + keyTile, L), work: workspaces[thread].pointer
+                pass, keyed: done + rest % among, keys: keyTiles[index], work: workspaces[thread].pointer
             ) { head, tile, add in
                 let turn = turns[head * tiles.count + tile]
                 turn.wait(for: index)
@@ -46,6 +42,25 @@ extension Attention {
                 turn.pass()
             }
         }
+    }
+
+    /// Counts a tile of rows: scores and the gradients of probabilities and queries; then those of keys and values.
+    private func countProducts(
+        of rows: Range<Int>, _ keyTiles: [Range<Int>], _ levels: SegmentLevels, sequence b: Int, on team: Team
+    ) {
+        let far = levels.far(of: rows)
+        func add(_ elements: Int, _ byKey: Int, _ level: AttentionLevel) {
+            team.flops.product(2 * elements + byKey, 1, level.scoreRank, .scores)
+            team.flops.product(elements + byKey, 1, level.valueRank, .values)
+        }
+        let farScores = rows.count * far.count
+        let nearByKey = keyTiles.lazy.filter { !far.contains($0.lowerBound) }
+            .reduce(0) { $0 + Self.scoresByKey(of: rows, keys: $1) }
+        add(
+            Self.scores(of: rows) - farScores, nearByKey,
+            levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth))
+        add(farScores, farScores, levels[sequence: b, row: rows.lowerBound])
+        team.flops.exponentials(Self.visible(rows))
     }
 
     /// What all tasks of a backward pass share.
@@ -70,7 +85,7 @@ extension Attention {
     ) {
         let (operands, gradients, L) = (pass.operands, pass.gradients, pass.batch.length)
         let b = keyed / shape.keyValueHeads, h = keyed % shape.keyValueHeads, row = b * L + keys.lowerBound
-        let (r, rv) = (pass.levels.largest.scoreRank, pass.levels.largest.valueRank)
+        let largest = pass.levels.largest(headWidth: headWidth), (r, rv) = (largest.scoreRank, largest.valueRank)
         var open = drrl_attention_keys(
             first: keys.lowerBound, count: keys.count, key_rank: r, value_rank: rv, scale: scale)
         drrl_attention_backward_begin(
@@ -79,15 +94,19 @@ extension Attention {
         for query in shape.queryHeads(of: h) {
             Self.withDropout(pass.dropout, layer: pass.layer, head: query, sample: pass.batch.samples[b]) { dropout in
                 for (i, rows) in pass.tiles.enumerated() where rows.upperBound > keys.lowerBound {
-                    let level = pass.levels[sequence: b, row: rows.lowerBound], first = b * L + rows.lowerBound
-                    let (r, rv) = (level.scoreRank, level.valueRank), head = b * heads + query
+                    let packed = pass.levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth)
+                    let (r, rv) = (packed.scoreRank, packed.valueRank), head = b * heads + query
+                    let first = b * L + rows.lowerBound
+                    let level = pass.levels.far(of: rows).contains(keys.lowerBound)
+                        ? pass.levels[sequence: b, row: rows.lowerBound] : packed
                     var tile = drrl_attention_gradient_tile(
                         queries: operands.queries.pointer(row: first, head: query, rank: r),
                         query_stride: operands.queries.rowStride,
                         dout: pass.dout.pointer(row: first, head: query, rank: rv), dout_stride: pass.dout.rowStride,
                         lse: pass.lse.pointer + head * L + rows.lowerBound,
-                        delta: pass.delta.pointer + head * L + rows.lowerBound, score_rank: r, value_rank: rv,
-                        first: rows.lowerBound, rows: rows.count, dropout: dropout)
+                        delta: pass.delta.pointer + head * L + rows.lowerBound, score_rank: level.scoreRank,
+                        value_rank: level.valueRank, query_columns: r, first: rows.lowerBound, rows: rows.count,
+                        dropout: dropout)
                     drrl_attention_backward(instructions.selector, work, &open, &tile)
                     inTurn(head, i) {
                         drrl_attention_backward_queries(

@@ -15,11 +15,11 @@ extension Attention {
     /// Row `row`'s part of `scores(of: 0..<length)`.
     static func fullScores(ofRow row: Int, length: Int) -> Int { min((row / block + 1) * block, length) }
 
-    /// What `scores` is in the gradients of keys and values: blocks of 12 of all `length` keys, each with the rows from its
-    /// first key on.
-    static func scoresByKey(of rows: Range<Int>, length: Int) -> Int {
-        stride(from: 0, to: rows.upperBound, by: block).reduce(0) {
-            $0 + min(block, length - $1) * (rows.upperBound - max(rows.lowerBound, $1))
+    /// What `scores` is in the gradients of keys and values: blocks of 12 of the keys, each with the rows from its first
+    /// key on.
+    static func scoresByKey(of rows: Range<Int>, keys: Range<Int>) -> Int {
+        stride(from: keys.lowerBound, to: min(keys.upperBound, rows.upperBound), by: block).reduce(0) {
+            $0 + min(block, keys.upperBound - $1) * (rows.upperBound - max(rows.lowerBound, $1))
         }
     }
 

@@ -5,8 +5,9 @@ import Kernels
 
 /// Causal softmax attention in tiles, forward and backward (Dao et al. 2022, "FlashAttention"): no L×L buffer.
 ///
-/// The queries of each segment see the first columns of all keys and values, as many as their segment's level says: in a
-/// basis whose columns are ordered that is attention of reduced rank, and with level d:d it is full attention.
+/// The queries of each segment see the first columns of keys and values, as many as their segment's level says: in a
+/// basis whose columns are ordered that is attention of reduced rank, and with level d:d it is full attention. Where some
+/// keys are exact (`SegmentLevels.exact`) all is packed at d columns, and the level is for the far keys alone.
 public struct Attention: Sendable {
     public let shape: AttentionShape
     let instructions: InstructionSet
@@ -66,7 +67,7 @@ public struct Attention: Sendable {
         let asked = positions ?? 0..<L
         let tiles = levels.tiles(length: L, most: Int(DRRL_ATTENTION_ROWS)).map { $0.clamped(to: asked) }
             .filter { !$0.isEmpty }
-        let largest = levels.largest
+        let largest = levels.largest(headWidth: headWidth)
         let packed = packed.pack(
             operands, length: asked.upperBound, level: largest, heads: shape.keyValueHeads, scale: scale, batch: batch,
             on: team)
@@ -75,10 +76,14 @@ public struct Attention: Sendable {
             let rows = tiles[tiles.count - 1 - task / count]
             let b = task % count / H, h = task % H, first = b * L + rows.lowerBound
             let own = b * shape.keyValueHeads + shape.keyValueHead(of: h)
-            let level = levels[sequence: b, row: rows.lowerBound]
+            let level = levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth)
             let (r, rv) = (level.scoreRank, level.valueRank)
-            team.flops.product(Self.scores(of: rows), 1, r, .scores)
-            team.flops.product(Self.scores(of: rows), 1, rv, .values)
+            let far = levels.far(of: rows), farLevel = levels[sequence: b, row: rows.lowerBound]
+            let farScores = rows.count * far.count, scores = Self.scores(of: rows) - farScores
+            team.flops.product(scores, 1, r, .scores)
+            team.flops.product(scores, 1, rv, .values)
+            team.flops.product(farScores, 1, farLevel.scoreRank, .scores)
+            team.flops.product(farScores, 1, farLevel.valueRank, .values)
             team.flops.exponentials(Self.visible(rows))
             Self.withDropout(dropout, layer: layer, head: h, sample: batch.samples[b]) { dropout in
                 var tile = drrl_attention_tile(
@@ -87,7 +92,10 @@ public struct Attention: Sendable {
                     key_rank: largest.scoreRank, values: packed.values(of: own),
                     value_stride: packed.valueStride, score_rank: r, value_rank: rv, first: rows.lowerBound,
                     rows: rows.count, out: out.pointer(row: first, head: h, rank: rv), out_stride: out.rowStride,
-                    lse: lse.pointer + task % count * L + rows.lowerBound, dropout: dropout)
+                    lse: lse.pointer + task % count * L + rows.lowerBound, dropout: dropout,
+                    far: drrl_attention_far(
+                        first: far.lowerBound, end: far.upperBound, score_rank: farLevel.scoreRank,
+                        value_rank: farLevel.valueRank))
                 drrl_attention_forward(instructions.selector, &tile, workspaces[thread].pointer)
             }
         }

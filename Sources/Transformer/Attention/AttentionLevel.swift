@@ -18,13 +18,16 @@ public struct SegmentLevels: Equatable, Sendable {
     public let segment: Int
     /// [B × S], S = ⌈L / T⌉.
     public let levels: [AttentionLevel]
+    /// The keys that no level touches; nil where a level is for all keys.
+    public let exact: ExactTokens?
     private let segments: Int
 
-    public init(segment: Int, segments: Int, levels: [AttentionLevel]) {
+    public init(segment: Int, segments: Int, levels: [AttentionLevel], exact: ExactTokens? = nil) {
         precondition(segment >= 1 && segments >= 1 && levels.count % segments == 0, "\(levels.count) levels")
         self.segment = segment
         self.segments = segments
         self.levels = levels
+        self.exact = exact
     }
 
     /// Every segment of `batch` at one level: full attention where it is d:d.
@@ -36,20 +39,40 @@ public struct SegmentLevels: Equatable, Sendable {
     /// The level of row `row` of sequence `b`.
     public subscript(sequence b: Int, row row: Int) -> AttentionLevel { levels[b * segments + row / segment] }
 
-    /// The largest score rank and the largest value rank in use.
-    var largest: AttentionLevel {
-        AttentionLevel(
+    /// At which the query and the output of row `row` of sequence `b` are packed: d:d where some keys are exact.
+    func packed(sequence b: Int, row: Int, headWidth d: Int) -> AttentionLevel {
+        exact == nil ? self[sequence: b, row: row] : AttentionLevel(scoreRank: d, valueRank: d)
+    }
+
+    /// At which keys and values are packed: the largest score rank and the largest value rank in use.
+    func largest(headWidth d: Int) -> AttentionLevel {
+        guard exact == nil else { return AttentionLevel(scoreRank: d, valueRank: d) }
+        return AttentionLevel(
             scoreRank: levels.map(\.scoreRank).max() ?? 1, valueRank: levels.map(\.valueRank).max() ?? 1)
+    }
+
+    /// The keys that the rows `rows`, all of one segment, attend to at its level and not at that at which they are packed.
+    func far(of rows: Range<Int>) -> Range<Int> {
+        exact?.far(of: rows.lowerBound, segment: segment) ?? 0..<0
     }
 
     /// Those of sequence `b` alone.
     func ofSequence(_ b: Int) -> SegmentLevels {
-        SegmentLevels(segment: segment, segments: segments, levels: Array(levels[(b * segments)..<((b + 1) * segments)]))
+        SegmentLevels(
+            segment: segment, segments: segments, levels: Array(levels[(b * segments)..<((b + 1) * segments)]), exact: exact)
     }
 
-    /// The value ranks in use at `positions` of a single sequence.
-    func valueRanks(at positions: Range<Int>) -> Set<Int> {
-        Set(levels[(positions.lowerBound / segment)...((positions.upperBound - 1) / segment)].map(\.valueRank))
+    /// The value ranks at which rows at `positions` of a single sequence are packed.
+    func valueRanks(at positions: Range<Int>, headWidth d: Int) -> Set<Int> {
+        guard exact == nil else { return [d] }
+        return Set(levels[(positions.lowerBound / segment)...((positions.upperBound - 1) / segment)].map(\.valueRank))
+    }
+
+    /// The keys of a sequence of `length` in pieces of at most `most`, each of which is far for all rows of a segment or for
+    /// none.
+    func keyTiles(length: Int, most: Int) -> [Range<Int>] {
+        exact?.tiles(length: length, segment: segment, most: most)
+            ?? stride(from: 0, to: length, by: most).map { $0..<min($0 + most, length) }
     }
 
     /// The rows of a sequence of `length`, cut at the segments' ends and into pieces of at most `most` rows.

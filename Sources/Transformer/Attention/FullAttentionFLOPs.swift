@@ -14,6 +14,11 @@ extension ModelConfiguration {
         return Double(layers * sequences) * (projections + 2 * product)
     }
 
+    /// The projections' part of `fullAttentionForwardFLOPs`, which no level changes.
+    public func fullProjectionFLOPs(sequences: Int, length: Int) -> Double {
+        Double(layers * sequences) * fullAttentionParts(length: length).projections
+    }
+
     /// One sequence and layer: all projections forward, and one product of the blocks of scores with head width d.
     private func fullAttentionParts(length: Int) -> (projections: Double, product: Double) {
         let own = layer.attention

@@ -16,6 +16,19 @@ public struct ExactTokens: Equatable, Codable, Sendable {
 
     /// The positions of the far keys of a query at `position`, where segments have T tokens: empty where all are exact.
     public func far(of position: Int, segment: Int) -> Range<Int> {
-        first..<max(first, (position / segment - recent) * segment)
+        let end = (position / segment - recent) * segment
+        return first < end ? first..<end : 0..<0
+    }
+
+    /// Positions 0 ..< `length` cut into pieces of at most `most`, each of which is far for all queries of a segment or for
+    /// none.
+    package func tiles(length: Int, segment: Int, most: Int) -> [Range<Int>] {
+        let ends = Set([first, length] + stride(from: segment, to: length, by: segment)).filter { $0 > 0 && $0 <= length }
+        var tiles: [Range<Int>] = []
+        for end in ends.sorted() {
+            let start = tiles.last?.upperBound ?? 0
+            tiles += stride(from: start, to: end, by: most).map { $0..<min($0 + most, end) }
+        }
+        return tiles
     }
 }

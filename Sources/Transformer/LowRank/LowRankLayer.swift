@@ -4,7 +4,8 @@ import Kernels
 // largest.
 
 /// Attention of one layer at a level for each segment, from the norm's output to the projection's: queries and outputs
-/// are packed at their segment's rank, keys and values at the largest rank. Nothing is rebuilt at full width.
+/// are packed at their segment's rank, keys and values at the largest rank. Nothing is rebuilt at full width. Where some
+/// keys are exact all are packed at d, and the level says how many of the columns far keys are multiplied at.
 package struct LowRankLayer: AttentionSublayer {
     let folded: FoldedAttention
     let maps: AttentionMaps
@@ -47,7 +48,7 @@ package struct LowRankLayer: AttentionSublayer {
             rows: rows.count, columns: columns, stride: stride)
     }
 
-    /// Each segment of each sequence, or those within `positions`: its rows among all M, and its level.
+    /// Each segment of each sequence, or those within `positions`: its rows among all M, and at what it is packed.
     private func segments(_ batch: MicroBatch, within positions: Range<Int>? = nil) -> [(Range<Int>, AttentionLevel)] {
         let asked = positions ?? 0..<batch.length
         let tiles = chosen.levels.tiles(length: batch.length, most: batch.length).map { $0.clamped(to: asked) }
@@ -55,7 +56,7 @@ package struct LowRankLayer: AttentionSublayer {
         return (0..<batch.sequences).flatMap { b in
             tiles.map { tile in
                 ((b * batch.length + tile.lowerBound)..<(b * batch.length + tile.upperBound),
-                 chosen.levels[sequence: b, row: tile.lowerBound])
+                 chosen.levels.packed(sequence: b, row: tile.lowerBound, headWidth: shape.headWidth))
             }
         }
     }
@@ -81,7 +82,8 @@ package struct LowRankLayer: AttentionSublayer {
         attend(x, kept, into: branch, pass)
         chosen.review?(
             AttentionOutput(
-                outputs(kept.attended), levels: chosen.levels, length: pass.batch.length, hasDropout: pass.dropout != nil))
+                outputs(kept.attended), levels: chosen.levels, length: pass.batch.length, headWidth: shape.headWidth,
+                hasDropout: pass.dropout != nil))
     }
 
     /// - Parameter positions: of a single sequence, the rows to attend: their queries and keys are projected, and the values

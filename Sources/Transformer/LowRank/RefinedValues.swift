@@ -42,7 +42,7 @@ extension LowRankLayer {
             for (i, epoch) in epochs.enumerated() {
                 let positions = epoch.start..<(i + 1 < epochs.count ? epochs[i + 1].start : L)
                 let refined = FoldedAttention(
-                    folded, valueRanks: own.valueRanks(at: positions), valueBasis: epoch.basis)
+                    folded, valueRanks: own.valueRanks(at: positions, headWidth: maps.shape.headWidth), valueBasis: epoch.basis)
                 refined.foldValues(maps, on: pass.team)
                 attend(refined, positions)
             }

@@ -9,10 +9,20 @@ extension ModelConfiguration {
     ///   - largest: the largest score rank and value rank of the layer's levels, at which keys and values are projected.
     ///   - segmentLength: T; the last segment of a sequence may be shorter.
     ///   - length: L.
+    ///   - exact: the keys that the level does not touch; all is then packed at d columns.
     public func segmentFLOPs(
-        level: AttentionLevel, largest: AttentionLevel, segment: Int, segmentLength: Int, length: Int
+        level: AttentionLevel, largest: AttentionLevel, segment: Int, segmentLength: Int, length: Int,
+        exact: ExactTokens? = nil
     ) -> Int {
         let rows = Self.rows(segment: segment, segmentLength: segmentLength, length: length)
+        if let exact {
+            let far = rows.count * exact.far(of: rows.lowerBound, segment: segmentLength).count
+            let all = AttentionLevel(scoreRank: headWidth, valueRank: headWidth)
+            let full = segmentFLOPs(
+                level: all, largest: all, segment: segment, segmentLength: segmentLength, length: length)
+            let saved = 2 * headWidth - level.scoreRank - level.valueRank
+            return full - 2 * layer.attention.heads * far * saved
+        }
         let (r, rv) = (level.scoreRank, level.valueRank)
         let layer = layer, own = layer.attention, (R, Rv) = (largest.scoreRank, largest.valueRank)
         // Outputs at the segment's rank, values at the largest; where positions rotate, queries and keys at full width and
