@@ -36,19 +36,22 @@ public final class RankEngine {
     /// Whether the strategy names levels, which a trace then holds.
     public var namesLevels: Bool { !folded.isEmpty }
 
-    private let configuration: ModelConfiguration
-    private let layers: Range<Int>
+    /// What levels lose in each layer of the model, where it is known.
+    public var levelLosses: LevelLosses?
+
+    let configuration: ModelConfiguration
+    let layers: Range<Int>
     private let seed: UInt64
-    private let team: Team
+    let team: Team
     private let upkeeping: UpkeepOptions
-    private let tracker: BasisTracker
-    private let grams: GramSet
-    private let gathered: GramSet
-    private let bases: BasisSet
-    private let attention: [AttentionBasis]
-    private let folded: [FoldedAttention]
+    let tracker: BasisTracker
+    let grams: GramSet
+    let gathered: GramSet
+    let bases: BasisSet
+    let attention: [AttentionBasis]
+    let folded: [FoldedAttention]
     private let tally: TraceTally
-    private let now: @Sendable () -> Double
+    let now: @Sendable () -> Double
 
     /// For the layers of one stage; `now` gives seconds for `upkeep`, and `sequences` are those of the largest micro-batch
     /// that a policy learns from.
@@ -152,7 +155,32 @@ public final class RankEngine {
         return options.strategy?.chooser(for: LevelPass(
             options: options, spectra: spectra, firstLayer: layers.lowerBound, seed: seed, step: step,
             isTraining: isTraining, agent: agent, rewardModel: { self.rewardModel($0, spectra, step: step) },
-            layerFacts: { self.layerFacts(spectra, stage) }, upkeepFLOPs: upkeep))
+            layerFacts: { self.layerFacts(spectra, stage) }, upkeepFLOPs: upkeep, configuration: configuration,
+            levelLosses: levelLosses))
+    }
+
+    /// Whether the strategy knows what it needs to name levels in sequences of `length`.
+    ///
+    /// - Throws: `LevelError` where it does not.
+    public func requireLevels(length: Int) throws(LevelError) {
+        try options.strategy?.check(levelLosses, configuration, options, length: length)
+    }
+
+    /// The largest share of energy to keep (Eq. 15) with which the energy rule executes at most `share` of full attention's
+    /// scores and values; nil where its cheapest levels take more. On an engine of all layers.
+    public func energyShare(within share: Double, length: Int) -> Double? {
+        let costs = options.levels.map { configuration.forwardFLOPs(at: $0, options, length: length) }
+        let budget = configuration.budgetFLOPs(share: share, length: length) * Double(layers.count), spectra = spectra
+        func fits(_ kept: Double) -> Bool {
+            spectra.reduce(0) { $0 + costs[$1.smallest(of: options.levels, reaching: kept)] } <= budget
+        }
+        guard fits(0) else { return nil }
+        var low = 0.0, high = 1.0
+        for _ in 0..<60 {
+            let middle = (low + high) / 2
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        return low
     }
 
     private func layerFacts(_ spectra: [LayerSpectra], _ stage: TransformerStage) -> [LayerFacts] {

@@ -12,6 +12,8 @@ public struct AttentionFLOPs: Codable, Equatable, Sendable {
     public var total: Double
     /// What full attention executes on the same windows.
     public var full_attention: Double
+    /// `total` less full attention's projections, as a share of its scores and values: what a budget bounds.
+    public var score_value_share: Double
     /// Exponentials of softmax, counted apart.
     public var exponentials: Double
 
@@ -21,12 +23,13 @@ public struct AttentionFLOPs: Codable, Equatable, Sendable {
     }
 
     /// From the sums of `counts` over ranks.
-    init(counts: ArraySlice<Double>, fullAttention: Double) {
+    init(counts: ArraySlice<Double>, fullAttention: Double, fullProjections: Double) {
         let sums = Array(counts)
         (projections, scores, values, upkeep) = (sums[0], sums[1], sums[2], sums[3])
         (policy, self.guard) = (sums[4], sums[5])
         total = sums.dropLast().reduce(0, +)
         exponentials = sums[FlopKind.attention.count]
         full_attention = fullAttention
+        score_value_share = fullAttention > fullProjections ? (total - fullProjections) / (fullAttention - fullProjections) : 0
     }
 }

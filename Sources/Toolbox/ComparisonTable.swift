@@ -19,7 +19,7 @@ extension Comparison {
 
 extension Comparison.Table {
     private static let columns = [
-        "strategy", "perplexity", "/ full", "± s.e.", "attention GFLOPs", "/ full", "seconds", "/ full", "score:value rank",
+        "strategy", "perplexity", "/ full", "± s.e.", "attention GFLOPs", "/ full", "scores, values / full", "seconds", "/ full", "score:value rank",
     ]
 
     fileprivate var markdown: String {
@@ -56,6 +56,7 @@ extension Comparison.Row {
         return [
             names.joined(separator: " = "), number(token_perplexity.finite, 4), number(perplexity_ratio.finite, 5),
             number(log_ratio_standard_error, 5), number(flops.total / 1e9, 3), number(flops_ratio, 4),
+            number(flops.score_value_share, 4),
             number(median_seconds, 3), number(seconds_ratio, 3),
             AttentionRegistry.mode(named: attention) is any SoftmaxApproximation.Type
                 ? "–" : "\(number(mean_score_rank, 1)):\(number(mean_value_rank, 1))",

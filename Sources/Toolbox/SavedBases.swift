@@ -6,6 +6,8 @@ import Transformer
 struct SavedBases {
     /// [N][entries], as `RankEngine.entries` names them.
     let entries: [[Buffer<Double>]]
+    /// Where the model was calibrated.
+    let losses: LevelLosses?
 
     /// Whether the run had made its bases: until then it saves zeros.
     func areMade(_ model: ModelConfiguration) -> Bool {
@@ -19,5 +21,6 @@ struct SavedBases {
             for (entry, values) in own.enumerated() { engine.write(values, entry: entry, layer: layer) }
         }
         engine.adopt()
+        engine.levelLosses = losses
     }
 }

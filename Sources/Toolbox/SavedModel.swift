@@ -87,9 +87,37 @@ struct SavedModel: ~Copyable {
             }
             entries.append(own)
         }
-        let bases = SavedBases(entries: entries)
+        let bases = SavedBases(entries: entries, losses: try readLosses(world: world))
         try agreed(on: world) { if !bases.areMade(run.model) { throw missing } }
         return bases
+    }
+
+    /// On rank 0 the text that the run read; nil on other ranks.
+    ///
+    /// - Throws: `CheckpointError`.
+    func source() throws -> SavedCorpus? { try reader?.json(CheckpointLayout.dataSource, as: SavedCorpus.self) }
+
+    /// Collective: what `drrl calibrate` found that levels lose; nil where it has not run.
+    private func readLosses(world: borrowing Communicator) throws -> LevelLosses? {
+        let layers = run.model.layers, pairs = CheckpointLayout.lowRank(LevelLosses.levelsName)
+        var count = Int64(0)
+        try agreed(on: world) {
+            guard let shape = reader?.description(of: pairs)?.shape else { return }
+            guard shape.count == 2, shape[1] == 2, (1...4096).contains(shape[0]) else {
+                throw ConfigurationError("\(path): \(pairs) has shape \(shape) where pairs are expected")
+            }
+            count = Int64(shape[0])
+        }
+        count = try world.broadcast([count], root: 0)[0]
+        guard count > 0 else { return nil }
+        let levels = Buffer<Int64>(uninitialized: 2 * Int(count)), nats = Buffer<Double>(uninitialized: layers * Int(count))
+        try agreed(on: world) {
+            try reader?.read(pairs, shape: [Int(count), 2], into: levels)
+            try reader?.read(CheckpointLayout.lowRank(LevelLosses.natsName), shape: [layers, Int(count)], into: nats)
+        }
+        try world.broadcast(levels, root: 0)
+        try world.broadcast(nats, root: 0)
+        return try agreed(on: world) { try LevelLosses(pairs: levels.array, nats: nats.array, headWidth: run.model.headWidth) }
     }
 
     /// Collective: fills the engine's policy, where one decides.

@@ -47,7 +47,8 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
                     + "\(basis?.rawValue ?? "no") bases",
             "perplexity  \(number(token_perplexity.finite, 4)) a token, \(number(word_perplexity.finite, 3)) a word; "
                 + "\(number(bits_per_byte, 5)) bits a byte",
-            "FLOPs       \(giga(flops.total)) in attention, \(share) of full attention's \(giga(flops.full_attention))",
+            "FLOPs       \(giga(flops.total)) in attention, \(share) of full attention's \(giga(flops.full_attention)); "
+                + String(format: "%.1f%%", 100 * flops.score_value_share) + " of its scores and values",
             "            projections \(giga(flops.projections)), scores \(giga(flops.scores)), "
                 + "values \(giga(flops.values)), upkeep \(giga(flops.upkeep)), policy and guard "
                 + "\(giga(flops.policy + flops.guard)); "

@@ -101,7 +101,13 @@ final class WindowRunner {
     func run(_ text: WindowedText, _ engine: RankEngine, on world: borrowing Communicator) throws -> WindowRun {
         let windows = text.windows, layers = model.layers, levels = engine.options.levels
         let share = Topology.share(of: windows.count, part: world.rank, of: world.size)
-        try world.barrier()
+        try agreed(on: world) {
+            do {
+                try engine.requireLevels(length: windows.context)
+            } catch {
+                throw ConfigurationError("\(saved.path): \(error)")
+            }
+        }
         let own = predict(text, share: share, engine)
         let parts = [
             AttentionFLOPs.counts(team.flops), [Double(own.foldingFLOPs)], own.record.rankSums(layers: layers), own.histogram.counts.flatMap(\.self),
@@ -128,7 +134,8 @@ final class WindowRunner {
             windowNLL: windowNLL,
             flops: AttentionFLOPs(
                 counts: flops,
-                fullAttention: model.fullAttentionForwardFLOPs(sequences: windows.count, length: windows.context)),
+                fullAttention: model.fullAttentionForwardFLOPs(sequences: windows.count, length: windows.context),
+                fullProjections: model.fullProjectionFLOPs(sequences: windows.count, length: windows.context)),
             foldingFLOPs: folding, seconds: seconds, overheadSeconds: overheadSeconds,
             scoreRank: (0..<layers).map { means[2 * $0] },
             valueRank: (0..<layers).map { means[2 * $0 + 1] },

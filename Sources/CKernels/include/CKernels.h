@@ -198,6 +198,9 @@ void drrl_decay_tile(float *a, long ld, long rows, const float *log_scale);
 void drrl_cross_entropy(double *loss, float *logits, const int32_t *targets, long rows, long columns,
                         float scale, bool gradient);
 
+// --- Kullback and Leibler's divergence of the softmax of each row of q from that of p, in nats: sum p ln (p / q) >= 0.
+void drrl_divergence(double *divergence, const float *p, const float *q, long rows, long columns);
+
 // --- Philox4x32-10 (Salmon et al. 2011).
 void drrl_philox(uint32_t out[4], uint64_t key, const uint32_t counter[4]);
 // x[r, c] = kept ? x[r, c] * (1 / (1 - rate)) : 0. Element (r, c) is decided by block

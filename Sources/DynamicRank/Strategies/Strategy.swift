@@ -17,6 +17,9 @@ public protocol Strategy: AttentionMode {
     func levels(ofLayer layer: Int, among list: [Level]) -> [Level]
     /// Its policy on one rank and what trains it; nil where it learns nothing.
     func makeAgent(_ rank: AgentRank) -> PolicyAgent?
+    /// - Throws: `LevelError` where it cannot name levels in sequences of `length`, given what is `known` that levels lose.
+    func check(
+        _ known: LevelLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int) throws(LevelError)
     /// What names the levels of one pass; made as the pass begins.
     func chooser(for pass: LevelPass) -> LevelChooser
 }
@@ -27,6 +30,9 @@ extension Strategy {
     public static var measuresReward: Bool { isLearned }
     public func levels(ofLayer layer: Int, among list: [Level]) -> [Level] { list }
     public func makeAgent(_ rank: AgentRank) -> PolicyAgent? { nil }
+    public func check(
+        _ known: LevelLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
+    ) throws(LevelError) {}
 }
 
 /// What is decided for a layer and micro-batch of a pass. Called from threads of the team.
@@ -51,6 +57,9 @@ public struct LevelPass {
     let layerFacts: () -> [LayerFacts]
     /// FLOPs that upkeep of the bases takes for each segment of a training step.
     let upkeepFLOPs: Int
+    let configuration: ModelConfiguration
+    /// What levels lose in each layer of the model, where it is known.
+    let levelLosses: LevelLosses?
 
     /// Index of the level that the energy rule names, by layer of the stage.
     func energyLevels(keeping share: Double) -> [Int] {

@@ -1,0 +1,105 @@
+import Kernels
+import Transformer
+
+// N layers, K levels.
+
+/// What each level loses in each layer, as `drrl calibrate` found it: what `--attention allocated` chooses by.
+public struct LevelLosses: Equatable, Sendable {
+    /// K, in any order.
+    public let levels: [Level]
+    /// [N][K] nats a token.
+    public let nats: [[Double]]
+
+    /// - Throws: `LevelError` where there is no level or layer, or a loss is not a number of 0 or more.
+    public init(levels: [Level], nats: [[Double]]) throws(LevelError) {
+        guard !levels.isEmpty, !nats.isEmpty, nats.allSatisfy({ $0.count == levels.count }) else {
+            throw LevelError(description: "losses of \(nats.count) layers at \(levels.count) levels are not one for each")
+        }
+        for (layer, losses) in nats.enumerated() {
+            for (level, loss) in zip(levels, losses) where !(loss >= 0 && loss.isFinite) {
+                throw LevelError(description: "layer \(layer) loses \(loss) nats at level \(level); no loss is that")
+            }
+        }
+        self.levels = levels
+        self.nats = nats
+    }
+
+    /// What checkpoints call the two arrays, under `/lowrank`: [K, 2] int64 and [N, K] float64.
+    public static let levelsName = "measured_levels", natsName = "measured_losses"
+
+    /// As checkpoints hold it.
+    ///
+    /// - Throws: `LevelError` for columns outside 1 … d, and what the other initialiser throws.
+    public init(pairs: [Int64], nats: [Double], headWidth d: Int) throws(LevelError) {
+        var levels: [Level] = []
+        for i in stride(from: 0, to: pairs.count, by: 2) {
+            let (score, value) = (pairs[i], pairs[i + 1])
+            guard (1...Int64(d)).contains(score), (1...Int64(d)).contains(value) else {
+                throw LevelError(description: "a measured level is \(score):\(value) where heads are \(d) wide")
+            }
+            levels.append(Level(scoreRank: Int(score), valueRank: Int(value)))
+        }
+        let K = max(levels.count, 1)
+        try self.init(
+            levels: levels, nats: stride(from: 0, to: nats.count, by: K).map { Array(nats[$0..<min($0 + K, nats.count)]) })
+    }
+
+    /// [K, 2], as checkpoints hold it.
+    public var pairs: [Int64] { levels.flatMap { [Int64($0.scoreRank), Int64($0.valueRank)] } }
+
+    /// Each layer's level, so that the sum of losses is small and the layers execute `share` of what full attention does
+    /// for scores and values of a sequence of `length`; products with bases count against it.
+    ///
+    /// - Throws: `LevelError` where even the cheapest levels take more.
+    func allocated(
+        share: Double, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
+    ) throws(LevelError) -> [Level] {
+        let costs = levels.map { configuration.forwardFLOPs(at: $0, options, length: length) }
+        let budget = configuration.budgetFLOPs(share: share, length: length)
+        if let least = costs.min(), least > budget {
+            let reached = configuration.shareOfScoresAndValues(least, length: length)
+            throw LevelError(
+                description: "--flops-budget \(share) cannot be kept at context \(length): the cheapest level measured, with "
+                    + "the exact tokens, takes \(decimal(reached, 3)) of full attention's scores and values; raise it, or lower "
+                    + "--exact-recent")
+        }
+        return try AllocatedLevels(
+            losses: nats, costs: Array(repeating: costs, count: nats.count), budget: budget * Double(nats.count)
+        ).levels.map { levels[$0] }
+    }
+}
+
+/// `x` with so many digits after the point.
+private func decimal(_ x: Double, _ digits: Int) -> String {
+    let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
+    return "\((x * scale).rounded() / scale)"
+}
+
+extension ModelConfiguration {
+    /// What one layer executes forward on one sequence of `length` with every segment at `level`.
+    func forwardFLOPs(at level: Level, _ options: RankOptions, length: Int) -> Double {
+        (0..<options.segments(of: length)).reduce(0.0) {
+            $0 + Double(segmentFLOPs(
+                level: level, largest: level, segment: $1, segmentLength: options.segment, length: length,
+                exact: options.exact))
+        }
+    }
+
+    /// What one layer may execute on one sequence where `share` of full attention's scores and values is to be kept: those,
+    /// and the projections.
+    func budgetFLOPs(share: Double, length: Int) -> Double {
+        let (projections, all) = fullLayer(length)
+        return projections + share * (all - projections)
+    }
+
+    /// The share that a layer with so many FLOPs executes; `budgetFLOPs` the other way.
+    func shareOfScoresAndValues(_ flops: Double, length: Int) -> Double {
+        let (projections, all) = fullLayer(length)
+        return (flops - projections) / (all - projections)
+    }
+
+    private func fullLayer(_ length: Int) -> (projections: Double, all: Double) {
+        (fullProjectionFLOPs(sequences: 1, length: length) / Double(layers),
+         fullAttentionForwardFLOPs(sequences: 1, length: length) / Double(layers))
+    }
+}

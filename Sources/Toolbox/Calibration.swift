@@ -1,0 +1,185 @@
+import Checkpoint
+import Communicator
+import Corpus
+import DynamicRank
+import Foundation
+import Kernels
+import Trainer
+import Transformer
+import Worker
+
+/// A checkpoint's model in memory that is looked at in full, forward and backward, on some windows of a text.
+final class Calibration {
+    private let saved: SavedModel
+    private let plan: CalibrationPlan
+    private let model: ModelConfiguration
+    private let tokens: Buffer<Int32>
+    /// Of all ranks, and this one's.
+    private let windows: Int, share: Range<Int>
+    private let draw: TargetDraw, rows: RowDraw
+    private let team: Team
+    private let stage: TransformerStage
+    private let activations: Activations
+    private let engine: RankEngine
+
+    /// Collective.
+    ///
+    /// - Throws: `AgreedError` and `MPIError`.
+    init(
+        _ saved: consuming SavedModel, _ plan: CalibrationPlan, tokens: Buffer<Int32>, windows: Int, seed: UInt64, threads: Int,
+        on world: borrowing Communicator
+    ) throws {
+        var shape = saved.run.model
+        // Positions that rotate may go beyond those of the run.
+        shape.context = max(shape.context, plan.context)
+        let model = shape, ranks = plan.ranks
+        self.model = model
+        self.plan = plan
+        self.tokens = tokens
+        self.windows = windows
+        share = Topology.share(of: windows, part: world.rank, of: world.size)
+        draw = TargetDraw(seed: seed, pass: 0)
+        rows = RowDraw(every: plan.lookEvery, seed: seed, pass: 0)
+        let team = Team(threads: threads)
+        team.claimOpenBLASBuffers()
+        self.team = team
+        stage = TransformerStage(model, placement: .whole(model), rows: plan.context, team: team)
+        try saved.readWeights(into: stage, world: world)
+        activations = stage.makeActivations()
+        engine = try agreed(on: world) {
+            try RankEngine(
+                model, layers: 0..<model.layers, options: ranks, seed: saved.run.training.seed, team: team, now: monotonicSeconds)
+        }
+        self.saved = saved
+    }
+
+    private func batch(_ window: Int) -> MicroBatch {
+        let first = window * plan.context, L = plan.context
+        return MicroBatch(
+            sequences: 1, length: L, tokens: Buffer(tokens[first..<(first + L)].array),
+            targets: Buffer(tokens[(first + 1)..<(first + L + 1)].array), samples: [UInt64(window)])
+    }
+
+    /// Full attention forward, and backward with targets that the model drew.
+    private func look(_ observer: @escaping AttentionObserver) {
+        for window in share {
+            let batch = batch(window)
+            stage.forward(batch, activations)
+            let drawn = batch.replacing(targets: stage.drawTargets(batch, activations, draw))
+            // Nobody asks for the weights' gradients, which must stay finite all the same.
+            stage.parameters.gradients.fill(0)
+            _ = stage.loss(drawn, activations, scale: 1)
+            stage.backward(drawn, activations, observer: observer)
+        }
+    }
+
+    /// Collective: Grams of all windows, and their bases.
+    ///
+    /// - Throws: `AgreedError` where a Gram cannot be decomposed, and `MPIError`.
+    func findBases(on world: borrowing Communicator) throws {
+        look(engine.gatherer(scale: 1))
+        try world.allreduce(engine.gatheredSums, .sum)
+        try agreed(on: world) {
+            do {
+                try engine.takeGathered()
+            } catch {
+                throw ConfigurationError("\(saved.path): its Grams have no bases (\(error)); use another checkpoint or text")
+            }
+        }
+    }
+
+    /// Collective: what each level loses in each layer, by the bases found.
+    ///
+    /// - Throws: `AgreedError` where a loss is not a number, and `MPIError`.
+    func estimateLosses(on world: borrowing Communicator) throws -> LevelLosses {
+        guard let exact = plan.ranks.exact else { preconditionFailure("a calibration without exact tokens") }
+        let estimate = LossEstimate(
+            model.layer.attention, levels: plan.levels, exact: exact, segment: plan.ranks.segment, team: team)
+        let sums = Sensitivities(
+            layers: model.layers, length: plan.context, segment: plan.context, levels: plan.levels.count)
+        look { [engine, rows] seen in
+            sums.add(
+                estimate.losses(
+                    of: seen, basis: engine.basis(ofLayer: seen.layer), rows: rows.rows(of: seen.batch, layer: seen.layer),
+                    scale: 1),
+                layer: seen.layer)
+        }
+        try world.allreduce(sums.values, .sum)
+        return try agreed(on: world) {
+            let nats = (0..<model.layers).compactMap { sums.means(layer: $0) }
+            guard nats.count == model.layers else {
+                throw ConfigurationError("--look-every \(plan.lookEvery) leaves no row of so few tokens; give a smaller one")
+            }
+            do {
+                return try LevelLosses(levels: plan.levels, nats: nats)
+            } catch {
+                throw ConfigurationError("\(saved.path): \(error); use another checkpoint")
+            }
+        }
+    }
+
+    /// Collective: Kullback and Leibler's divergence of the model with one layer at a level from the model in full, in nats a
+    /// token: by level asked for and layer; nil where none is.
+    ///
+    /// - Throws: `MPIError`.
+    func divergences(on world: borrowing Communicator) throws -> [[Double]]? {
+        guard !plan.exactLevels.isEmpty else { return nil }
+        let layers = model.layers, count = min(plan.exactWindows, windows)
+        let own = Topology.share(of: count, part: world.rank, of: world.size)
+        let sums = Buffer<Double>(count: plan.exactLevels.count * layers, repeating: 0)
+        let each = Buffer<Double>(uninitialized: plan.context)
+        for window in own {
+            let batch = batch(window)
+            stage.forward(batch, activations)
+            let full = stage.logits(batch, activations), V = model.vocabularySize
+            for (i, level) in plan.exactLevels.enumerated() {
+                for layer in 0..<layers {
+                    stage.forward(batch, activations, lowRank: engine.pass(ofLayer: layer, at: level))
+                    let logits = stage.logits(batch, activations)
+                    divergence(of: logits, from: full, vocabulary: V, into: each, on: team)
+                    sums[i * layers + layer] += each.array.reduce(0, +)
+                }
+            }
+        }
+        try world.allreduce(sums, .sum)
+        let tokens = Double(count * plan.context)
+        return plan.exactLevels.indices.map { i in (0..<layers).map { sums[i * layers + $0] / tokens } }
+    }
+
+    /// Collective: weights, bases and losses as a checkpoint of rank 0's.
+    ///
+    /// - Throws: `AgreedError` for a file that cannot be written.
+    func write(_ losses: LevelLosses, to path: String, on world: borrowing Communicator) throws {
+        try agreed(on: world) {
+            guard world.rank == 0, let tokenizer = saved.tokenizer, let source = try saved.source() else { return }
+            var run = saved.run
+            var ranks = plan.ranks
+            ranks.mode = FullAttention()
+            run.ranks = ranks
+            let layout = stage.parameters.layout
+            var writer = try CheckpointWriter(
+                path: path, step: saved.step, expectedBytes: MemoryLayout<Float>.size * model.parameterCount)
+            try writer.write(CheckpointLayout.config, json: run)
+            try writer.write(CheckpointLayout.dataCursor, scalar: Int64(0))
+            try writer.write(CheckpointLayout.dataSource, json: source)
+            try writer.write(CheckpointLayout.randomKey, scalar: run.training.seed)
+            try writer.write(SavedTokenizer(tokenizer))
+            for parameter in layout.parameters {
+                try writer.write(
+                    CheckpointLayout.parameter(parameter.name), shape: parameter.shape, stage.parameters.values[parameter.range])
+            }
+            for layer in 0..<model.layers {
+                for (entry, (name, shape, _)) in RankEngine.entries(model).enumerated() {
+                    try writer.write(
+                        CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, engine.read(entry: entry, layer: layer))
+                }
+            }
+            try writer.write(
+                CheckpointLayout.lowRank(LevelLosses.levelsName), shape: [losses.levels.count, 2], Buffer(losses.pairs))
+            try writer.write(
+                CheckpointLayout.lowRank(LevelLosses.natsName), shape: [model.layers, losses.levels.count],
+                Buffer(losses.nats.flatMap(\.self)))
+            _ = try writer.commit()
+        }
+    }
+}
