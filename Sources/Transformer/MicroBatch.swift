@@ -22,6 +22,11 @@ public struct MicroBatch: Sendable {
         self.samples = samples
     }
 
+    /// The same tokens with other targets.
+    public func replacing(targets: Buffer<Int32>) -> MicroBatch {
+        MicroBatch(sequences: sequences, length: length, tokens: tokens, targets: targets, samples: samples)
+    }
+
     /// The shape of a batch of vectors, for an encoder, which reads no tokens.
     static func vectors(sequences: Int, length: Int) -> MicroBatch {
         let none = Buffer<Int32>(count: sequences * length, repeating: 0)

@@ -133,6 +133,19 @@ public final class TransformerStage: Sendable {
         lastHead.forward(x, targets: batch.targets, into: nll, on: team)
     }
 
+    /// Last stage: a target for each row that has one, drawn from the model's own softmax; rows whose target is negative keep
+    /// it. With these targets the gradients of `loss` are those of the model's Fisher information.
+    ///
+    /// - Parameters:
+    ///   - batch: whose forward pass left `activations`.
+    ///   - draw: what is drawn.
+    /// - Returns: [M].
+    public func drawTargets(_ batch: MicroBatch, _ activations: Activations, _ draw: TargetDraw) -> Buffer<Int32> {
+        let x = normalised(batch, activations), targets = Buffer(batch.targets.array)
+        lastHead.draw(x, targets: targets, uniforms: draw.uniforms(batch), on: team)
+        return targets
+    }
+
     /// Last stage: the logits of every row, [M, V]; for small models and tests, since nothing else needs them.
     public func logits(_ batch: MicroBatch, _ activations: Activations) -> Buffer<Float> {
         let x = normalised(batch, activations)

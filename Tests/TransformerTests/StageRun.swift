@@ -51,6 +51,11 @@ struct StageRun {
         return nll.array
     }
 
+    /// Targets from the last forward pass.
+    func drawTargets(_ batch: MicroBatch, _ draw: TargetDraw) -> [Int32] {
+        stages[stages.count - 1].drawTargets(batch, activations[stages.count - 1], draw).array
+    }
+
     /// Forward, loss and backward; gradients are added to the stages' arenas. Returns Σ nll.
     @discardableResult
     func pass(

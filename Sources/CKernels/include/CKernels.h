@@ -197,6 +197,9 @@ void drrl_decay_tile(float *a, long ld, long rows, const float *log_scale);
 // A negative target gives loss 0 and gradient 0.
 void drrl_cross_entropy(double *loss, float *logits, const int32_t *targets, long rows, long columns,
                         float scale, bool gradient);
+// A target that is not negative becomes the first column at which the running sum of softmax(row) passes the row's number of
+// `uniforms`, in [0, 1); `logits` is scratch thereafter.
+void drrl_draw_targets(int32_t *targets, float *logits, const double *uniforms, long rows, long columns);
 
 // --- Kullback and Leibler's divergence of the softmax of each row of q from that of p, in nats: sum p ln (p / q) >= 0.
 void drrl_divergence(double *divergence, const float *p, const float *q, long rows, long columns);

@@ -24,7 +24,7 @@ public struct Head: Sendable {
     ///
     /// x: [M, D] after the final norm.
     public func forward(_ x: Matrix, targets: Buffer<Int32>, into nll: Buffer<Double>, on team: Team) {
-        tiles(x, targets, scale: 0, gradient: false, on: team) { rows, _ in
+        crossEntropy(x, targets, scale: 0, gradient: false, on: team) { rows, _ in
             for row in rows { nll[row] = losses[row - rows.lowerBound] }
         }
     }
@@ -35,27 +35,39 @@ public struct Head: Sendable {
         _ x: Matrix, targets: Buffer<Int32>, scale: Float, dx: Matrix, on team: Team
     ) -> Double {
         var total = 0.0
-        tiles(x, targets, scale: scale, gradient: true, on: team) { rows, dlogits in
+        crossEntropy(x, targets, scale: scale, gradient: true, on: team) { rows, dlogits in
             for row in 0..<rows.count { total += losses[row] }
             map.backward(dy: dlogits, x: x.rows(rows), dx: dx.rows(rows), on: team)
         }
         return total
     }
 
-    private func tiles(
+    /// Puts in the place of each target that is not negative one drawn from the softmax of the row's logits: the first token
+    /// at which the running sum of probabilities passes the row's number of `uniforms`.
+    ///
+    /// - Parameters:
+    ///   - x: [M, D] after the final norm.
+    ///   - targets: [M].
+    ///   - uniforms: [M], in [0, 1).
+    public func draw(_ x: Matrix, targets: Buffer<Int32>, uniforms: Buffer<Double>, on team: Team) {
+        precondition(targets.count >= x.rows && uniforms.count >= x.rows)
+        tiles(x, on: team) { first, tile in
+            team.split(tile.rows) { r in
+                drrl_draw_targets(
+                    targets.pointer + first + r.lowerBound, tile.pointer + r.lowerBound * tile.columns,
+                    uniforms.pointer + first + r.lowerBound, r.count, tile.columns)
+            }
+        }
+    }
+
+    /// Gives `body` the rows of each tile, with their `losses` and what became of their logits.
+    private func crossEntropy(
         _ x: Matrix, _ targets: Buffer<Int32>, scale: Float, gradient: Bool, on team: Team,
         _ body: (Range<Int>, Matrix) -> Void
     ) {
-        let vocabulary = map.weight.columns
         precondition(targets.count >= x.rows)
-        guard x.rows > 0 else { return }
-        // Tiles of about the same height: a low last one would cost nearly as much as a high one.
-        let count = (x.rows + mostRows - 1) / mostRows, height = min(mostRows, ((x.rows + count - 1) / count + 15) / 16 * 16)
-        for first in stride(from: 0, to: x.rows, by: height) {
-            let rows = first..<min(first + height, x.rows)
-            let tile = Matrix(logits, rows: rows.count, columns: vocabulary)
-            map.product(x.rows(rows), into: tile, on: team)
-            let targets = targets[rows]
+        tiles(x, on: team) { first, tile in
+            let rows = first..<(first + tile.rows), targets = targets[rows], vocabulary = tile.columns
             for i in 0..<rows.count {
                 precondition(Int(targets[i]) < vocabulary, "target \(targets[i]) of \(vocabulary)")
             }
@@ -65,6 +77,19 @@ public struct Head: Sendable {
                     targets.pointer + r.lowerBound, r.count, vocabulary, scale, gradient)
             }
             body(rows, tile)
+        }
+    }
+
+    /// Gives `body` the logits of a tile of rows at a time, and the first row's number.
+    private func tiles(_ x: Matrix, on team: Team, _ body: (_ first: Int, _ logits: Matrix) -> Void) {
+        guard x.rows > 0 else { return }
+        // Tiles of about the same height: a low last one would cost nearly as much as a high one.
+        let count = (x.rows + mostRows - 1) / mostRows, height = min(mostRows, ((x.rows + count - 1) / count + 15) / 16 * 16)
+        for first in stride(from: 0, to: x.rows, by: height) {
+            let rows = first..<min(first + height, x.rows)
+            let tile = Matrix(logits, rows: rows.count, columns: map.weight.columns)
+            map.product(x.rows(rows), into: tile, on: team)
+            body(first, tile)
         }
     }
 }

@@ -54,4 +54,8 @@ public enum RandomPurpose {
     public static let rewardRows: UInt32 = 5
     /// Directions of Performer features.
     public static let features: UInt32 = 8
+    /// Targets that the model draws from its own softmax.
+    public static let targets: UInt32 = 9
+    /// Rows at which the loss of levels is estimated.
+    public static let estimatedRows: UInt32 = 10
 }
