@@ -44,8 +44,8 @@ struct Block: Sendable {
         return attention
     }
 
-    private func pass(_ batch: MicroBatch, _ dropout: Dropout?) -> AttentionPass {
-        AttentionPass(layer: layer, batch: batch, dropout: dropout, team: team)
+    private func pass(_ batch: MicroBatch, _ dropout: Dropout?, _ observer: AttentionObserver? = nil) -> AttentionPass {
+        AttentionPass(layer: layer, batch: batch, dropout: dropout, team: team, observer: observer)
     }
 
     /// output = residual + dropout(branch + bias).
@@ -66,10 +66,12 @@ struct Block: Sendable {
     /// dx: [M, D], the gradient of the layer's output, becomes that of its input; parameters' gradients are added to,
     /// those of folded weights where the forward pass used them.
     ///
-    /// - Parameter attention: what `forward` returned.
+    /// - Parameters:
+    ///   - attention: what `forward` returned.
+    ///   - observer: sees what full attention gave and its gradient.
     func backward(
         _ saved: Activations.Layer, dx: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
-        attention: any AttentionSublayer
+        attention: any AttentionSublayer, observer: AttentionObserver? = nil
     ) {
         let s = scratch, M = batch.rows, x = matrix(s.narrow, batch)
         feedForward.hiddenGradient(
@@ -86,7 +88,7 @@ struct Block: Sendable {
         attention.backward(
             dbranch, x: x, saved.attention,
             AttentionScratch(dattended: s.wide[0..<heads], dqkv: s.wideGradient, delta: s.delta),
-            dx: matrix(dnormed, batch), pass(batch, dropout))
+            dx: matrix(dnormed, batch), pass(batch, dropout, observer))
         norm1.backward(dy: dnormed, x: saved.input, saved.norm1, dx: dx, rows: M, on: team)
     }
 

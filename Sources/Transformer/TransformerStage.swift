@@ -159,15 +159,17 @@ public final class TransformerStage: Sendable {
     ///
     /// `finished` is told of each layer whose gradients are complete for this micro-batch, last layer first, and
     /// finally, on the first stage, of the embedding (nil). With `keepsTokenRows` the first stage does not add to the token
-    /// embedding's gradient: `streamGradient` then holds what is to be added, a row a token.
+    /// embedding's gradient: `streamGradient` then holds what is to be added, a row a token. `observer` sees each layer that
+    /// attends in full.
     public func backward<Failure: Error>(
         _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil,
-        keepsTokenRows: Bool = false, finished: (_ layer: Int?) throws(Failure) -> Void
+        keepsTokenRows: Bool = false, observer: AttentionObserver? = nil,
+        finished: (_ layer: Int?) throws(Failure) -> Void
     ) throws(Failure) {
         for (i, block) in blocks.enumerated().reversed() {
             block.backward(
                 activations.layers[i], dx: streamGradient, batch: batch, dropout: dropout,
-                attention: activations.attention[i] ?? block.attention)
+                attention: activations.attention[i] ?? block.attention, observer: observer)
             try finished(block.layer)
         }
         if placement.isFirst {
@@ -186,9 +188,10 @@ public final class TransformerStage: Sendable {
 
     /// `backward` for a caller that need not know when a layer is finished.
     public func backward(
-        _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil
+        _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil,
+        observer: AttentionObserver? = nil
     ) {
-        backward(batch, activations, dropout: dropout, lowRank: lowRank) { (_) throws(Never) in }
+        backward(batch, activations, dropout: dropout, lowRank: lowRank, observer: observer) { (_) throws(Never) in }
     }
 
     private var lastHead: Head {

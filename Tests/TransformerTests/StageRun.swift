@@ -60,7 +60,7 @@ struct StageRun {
     @discardableResult
     func pass(
         _ batch: MicroBatch, dropout: Dropout? = nil, lowRank: LowRankPass? = nil, scale: Float = 1,
-        finished: (Int?) -> Void = { _ in }
+        finished: (Int?) -> Void = { _ in }, observer: AttentionObserver? = nil
     ) -> Double {
         precondition(lowRank == nil || stages.count == 1, "a low-rank pass knows one stage's layers")
         forward(batch, dropout: dropout, lowRank: lowRank)
@@ -70,7 +70,7 @@ struct StageRun {
             if i < last {
                 stages[i].streamGradient[0..<count].copy(from: stages[i + 1].streamGradient[0..<count])
             }
-            stages[i].backward(batch, activations[i], dropout: dropout, lowRank: lowRank) { layer in
+            stages[i].backward(batch, activations[i], dropout: dropout, lowRank: lowRank, observer: observer) { layer in
                 if let layer, let lowRank { stages[i].unfold(lowRank, layer: layer) }
                 finished(layer)
             }

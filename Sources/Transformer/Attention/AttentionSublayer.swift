@@ -27,12 +27,17 @@ package struct AttentionPass: Sendable {
     let batch: MicroBatch
     let dropout: Dropout?
     let team: Team
+    /// Sees what full attention gave, in its backward pass.
+    let observer: AttentionObserver?
 
-    package init(layer: Int, batch: MicroBatch, dropout: Dropout? = nil, team: Team) {
+    package init(
+        layer: Int, batch: MicroBatch, dropout: Dropout? = nil, team: Team, observer: AttentionObserver? = nil
+    ) {
         self.layer = layer
         self.batch = batch
         self.dropout = dropout
         self.team = team
+        self.observer = observer
     }
 }
 

@@ -19,6 +19,10 @@ struct SoftmaxAttention: AttentionSublayer {
         _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass
     ) {
         maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, on: pass.team)
+        pass.observer?(
+            ObservedAttention(
+                layer: pass.layer, batch: pass.batch, qkv: kept.qkv, outputs: kept.attended,
+                outputGradients: scratch.dattended))
         attention.backward(
             qkv: kept.qkv, out: kept.attended, lse: kept.lse, dout: scratch.dattended, dqkv: scratch.dqkv,
             delta: scratch.delta, batch: pass.batch, dropout: pass.dropout, layer: pass.layer, on: pass.team)

@@ -56,9 +56,10 @@ extension Reference {
             return (s.middle + dropped(lowered, .feedForwardProjection, layer), s)
         }
 
+        /// - Returns: the gradients of the layer's input and of its heads' outputs.
         private func backward(
             _ dx: [Double], _ s: Saved, _ layer: Int, _ gradients: inout [String: [Double]]
-        ) -> [Double] {
+        ) -> (dx: [Double], dattended: [Double]) {
             func give(_ name: String, _ gradient: [Double]) { gradients["transformer.h.\(layer).\(name)"] = gradient }
             let d = width
             let lowered = linearBackward(
@@ -92,7 +93,12 @@ extension Reference {
             let norm1 = layerNormBackward(dy: queries.dx, x: s.input, gamma: self[layer, "ln_1.weight"])
             give("ln_1.weight", norm1.dgamma)
             give("ln_1.bias", norm1.dbeta)
-            return dmiddle + norm1.dx
+            return (dmiddle + norm1.dx, projected.dx)
+        }
+
+        /// Queries, keys and values, [B L, 3 D], heads' outputs and their gradient, [B L, D].
+        struct ObservedAttention {
+            let qkv, outputs, outputGradients: [Double]
         }
 
         /// What one pass gives.
@@ -103,6 +109,8 @@ extension Reference {
             let losses: [Double]
             /// Of the sum of the losses, by name.
             let gradients: [String: [Double]]
+            /// Of each layer.
+            let attention: [ObservedAttention]
             var loss: Double { losses.reduce(0, +) }
         }
 
@@ -136,14 +144,19 @@ extension Reference {
             let norm = layerNormBackward(dy: head.dx, x: f.last, gamma: self["ln_f.weight"])
             gradients["transformer.ln_f.weight"] = norm.dgamma
             gradients["transformer.ln_f.bias"] = norm.dbeta
-            var dx = norm.dx
-            for layer in (0..<configuration.layers).reversed() { dx = backward(dx, f.saved[layer], layer, &gradients) }
+            var dx = norm.dx, attention: [ObservedAttention] = []
+            for layer in (0..<configuration.layers).reversed() {
+                let saved = f.saved[layer], own = backward(dx, saved, layer, &gradients)
+                attention.insert(
+                    ObservedAttention(qkv: saved.qkv, outputs: saved.attended, outputGradients: own.dattended), at: 0)
+                dx = own.dx
+            }
             let tables = embeddingBackward(
                 dx: dropped(dx, .embedding, 0), tokens: tokens, length: length, tokenTable: self["wte.weight"],
                 positionTable: self["wpe.weight"], width: width)
             gradients["transformer.wte.weight"] = head.dembedding + tables.dtokens
             gradients["transformer.wpe.weight"] = tables.dpositions
-            return Pass(logits: f.logits, losses: f.losses, gradients: gradients)
+            return Pass(logits: f.logits, losses: f.losses, gradients: gradients, attention: attention)
         }
     }
 }
