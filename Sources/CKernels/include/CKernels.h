@@ -74,6 +74,10 @@ void drrl_softmax_tile_finish(float *y, long ld_y, float *lse, const float *out,
 // Scores -> probabilities exp(score - lse); dp -> p * (dp - delta) * scale; both zero where masked.
 void drrl_softmax_tile_backward(float *scores, float *dp, long ld, long rows, long columns, long valid,
                                 const float *lse, const float *delta, float scale);
+// What a softmax weighs, piece by piece, over a piece of `columns` scores and as many of each of `count` rows of values:
+// sums[0] += exp(score - top), sums[1 + i] += exp(score - top) * values[i * ld + c]. top becomes the largest score so far, and
+// the sums so far follow it; before the first piece it is -FLT_MAX, and sums are 0.
+void drrl_softmax_sums(double *sums, float *top, const float *scores, const float *values, long ld, long count, long columns);
 // delta[r] = sum_c a[r, c] * b[r, c].
 void drrl_row_dot(float *delta, const float *a, long ld_a, const float *b, long ld_b, long rows,
                   long columns);
