@@ -166,6 +166,13 @@ public final class RankEngine {
         try options.strategy?.check(levelLosses, configuration, options, length: length)
     }
 
+    /// The dearest level of the list with which all layers execute at most `share` of full attention's scores and values; nil
+    /// where none does.
+    public func dearestLevel(within share: Double, length: Int) -> Level? {
+        let budget = configuration.budgetFLOPs(share: share, length: length)
+        return options.levels.last { configuration.forwardFLOPs(at: $0, options, length: length) <= budget }
+    }
+
     /// The largest share of energy to keep (Eq. 15) with which the energy rule executes at most `share` of full attention's
     /// scores and values; nil where its cheapest levels take more. On an engine of all layers.
     public func energyShare(within share: Double, length: Int) -> Double? {

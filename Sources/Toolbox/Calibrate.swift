@@ -31,9 +31,9 @@ func calibrate(_ options: CalibrateOptions, on world: borrowing Communicator) th
                     + "text or a shorter --context")
         }
     }
+    let seed = options.seed ?? saved.run.training.seed
     let calibration = try Calibration(
-        saved, plan, tokens: stream.tokens, windows: windows, seed: options.seed ?? saved.run.training.seed, threads: threads,
-        on: world)
+        saved, plan, tokens: stream.tokens, windows: windows, seed: seed, threads: threads, on: world)
     let start = monotonicSeconds()
     try calibration.findBases(on: world)
     let losses = try calibration.estimateLosses(on: world)

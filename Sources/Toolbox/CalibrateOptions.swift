@@ -94,18 +94,25 @@ struct CalibrationPlan {
         windows = options.windows ?? 16
         lookEvery = options.lookEvery ?? 8
         exactWindows = options.exactWindows ?? 2
-        levels = try options.levels.map { (text) throws(ConfigurationError) in try Self.levels(text, "--levels", d) } ?? Self.grid(d)
+        let measured = try options.levels.map { (text) throws(ConfigurationError) in try Self.levels(text, "--levels", d) }
+            ?? Self.grid(d)
+        levels = measured
         exactLevels = try options.exact.map { (text) throws(ConfigurationError) in try Self.levels(text, "--exact", d) } ?? []
-        if let unknown = exactLevels.first(where: { !levels.contains($0) }) {
+        if let unknown = exactLevels.first(where: { !measured.contains($0) }) {
             throw ConfigurationError("--exact \(unknown) is not among the levels measured; add it to --levels")
         }
         // Segments, exact tokens and measure as any run below full rank resolves them.
-        var attention = AttentionOptions()
-        attention.attention = EnergyRule.name
-        attention.segment = options.segment
-        attention.exactRecent = options.exactRecent.map { "\($0)" }
-        attention.exactFirst = options.exactFirst
-        attention.valueBasis = options.valueBasis
+        let given = [
+            ("segment", options.segment.map(String.init)), ("exact-recent", options.exactRecent.map(String.init)),
+            ("exact-first", options.exactFirst.map(String.init)), ("value-basis", options.valueBasis),
+        ]
+        let arguments = ["--attention=\(EnergyRule.name)"] + given.compactMap { name, value in value.map { "--\(name)=\($0)" } }
+        let attention: AttentionOptions
+        do {
+            attention = try AttentionOptions.parse(arguments)
+        } catch {
+            throw ConfigurationError(AttentionOptions.message(for: error))
+        }
         ranks = try RankOptions(attention, headWidth: d, context: context)
     }
 
@@ -118,13 +125,16 @@ struct CalibrationPlan {
     private static func levels(_ text: String, _ option: String, _ d: Int) throws(ConfigurationError) -> [Level] {
         var levels: [Level] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let level: Level
             do {
-                let level = try LevelList([Level(parsing: String(part))], headWidth: d).levels[0]
-                guard !levels.contains(level) else { throw LevelError(description: "level \(level) is given twice") }
-                levels.append(level)
+                level = try LevelList([Level(parsing: String(part))], headWidth: d).levels[0]
             } catch {
                 throw ConfigurationError("\(option) \(text): \(error)")
             }
+            guard !levels.contains(level) else {
+                throw ConfigurationError("\(option) \(text): level \(level) is given twice")
+            }
+            levels.append(level)
         }
         return levels
     }

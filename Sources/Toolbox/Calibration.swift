@@ -97,10 +97,11 @@ final class Calibration {
             model.layer.attention, levels: plan.levels, exact: exact, segment: plan.ranks.segment, team: team)
         let sums = Sensitivities(
             layers: model.layers, length: plan.context, segment: plan.context, levels: plan.levels.count)
-        look { [engine, rows] seen in
+        let bases = (0..<model.layers).map { engine.basis(ofLayer: $0) }
+        look { [rows] seen in
             sums.add(
                 estimate.losses(
-                    of: seen, basis: engine.basis(ofLayer: seen.layer), rows: rows.rows(of: seen.batch, layer: seen.layer),
+                    of: seen, basis: bases[seen.layer], rows: rows.rows(of: seen.batch, layer: seen.layer),
                     scale: 1),
                 layer: seen.layer)
         }

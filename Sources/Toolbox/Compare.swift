@@ -24,7 +24,8 @@ func compare(
         return try split(stream.tokens, longest: longest, path: options.common.text)
     }
     let runner = try WindowRunner(
-        saved, rows: longest, threads: threads, reducing: plan.contexts.allSatisfy { !$0.entries.contains(where: \.namesLevels) } ? nil : "compare", world: world)
+        saved, rows: longest, threads: threads, reducing: plan.budgets.isEmpty && plan.contexts.allSatisfy { !$0.entries.contains(where: \.namesLevels) } ? nil : "compare",
+        world: world)
     let isSeen = world.rank == 0 && isatty(STDERR_FILENO) == 1
     func say(_ text: String) { if isSeen { remark("compare: \(text)") } }
 
@@ -35,7 +36,7 @@ func compare(
             return try WindowedText(tokens[0..<min(most, tokens.count)], context: own.context, stride: own.stride)
         }
         let texts = try agreed(on: world) { (try windowed(measured), try windowed(calibration)) }
-        let chosen = ComparisonRows(runner, own, measured: texts.0, calibration: texts.1)
+        let chosen = ComparisonRows(runner, own, budgets: plan.budgets, measured: texts.0, calibration: texts.1)
         say("context \(own.context), \(texts.0.windows.count) windows: choosing levels")
         let rows = try chosen.rows(on: world)
         let engines = try rows.map { try runner.engine($0.options, on: world) }

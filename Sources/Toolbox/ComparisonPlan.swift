@@ -23,6 +23,8 @@ struct ComparisonPlan {
     let repeats: Int
     /// Most windows to run; nil for all.
     let windows: Int?
+    /// Shares of full attention's scores and values that rows are to keep within.
+    let budgets: [Double]
 
     /// - Throws: `ConfigurationError` for a number, context, level or strategy that cannot be.
     init(_ options: CompareOptions, _ saved: SavedRun) throws(ConfigurationError) {
@@ -31,6 +33,7 @@ struct ComparisonPlan {
         }
         repeats = options.repeats ?? 3
         windows = options.windows
+        budgets = try options.budgets.map { (text) throws(ConfigurationError) in try Self.budgets(text) } ?? []
         try EvaluationPlan.check(threads: options.common.threads)
         let asked = options.attention
         guard asked.attention == nil, FixedLevels.options.flatMap(\.options).allSatisfy({ asked.mode.values[$0] == nil }) else {
@@ -49,6 +52,18 @@ struct ComparisonPlan {
                 try Context(context, stride: options.stride, asked, saved, named: named, reference: reference))
         }
         self.contexts = contexts
+    }
+
+    private static func budgets(_ text: String) throws(ConfigurationError) -> [Double] {
+        var budgets: [Double] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let share = Double(part), share > 0, share <= 2 else {
+                throw ConfigurationError("--budgets \(text): \"\(part)\" is no share above 0 and at most 2; write e.g. 0.6,0.75")
+            }
+            guard !budgets.contains(share) else { throw ConfigurationError("--budgets \(text): \(part) is given twice") }
+            budgets.append(share)
+        }
+        return budgets
     }
 
     private static func contexts(_ text: String?, most: Int) throws(ConfigurationError) -> [Int] {
@@ -106,6 +121,7 @@ extension ComparisonPlan.Context {
         segment = full.ranks.segment
         let shared = try plan(EnergyRule.self).ranks
         (levels, basis, exact, values) = (shared.levels, shared.basis, shared.exact, shared.values)
+        let isCalibrated = saved.ranks.map { !$0.namesLevels && $0.exact != nil } ?? false
         let holdsPolicy = saved.ranks.map {
             $0.isLearned && $0.levels == shared.levels && $0.segment == full.ranks.segment
         } ?? false
@@ -114,7 +130,9 @@ extension ComparisonPlan.Context {
         var modes: [ComparisonEntry: any AttentionMode] = [:]
         // Asked for by name, it is refused by name.
         func isThere(_ entry: ComparisonEntry) -> Bool {
-            saved.model.layer.rotation == nil || !entry.measuresReward || named?.contains(entry) == true
+            if named?.contains(entry) == true { return true }
+            if entry.type == AllocatedLevelsByLayer.self { return isCalibrated && shared.exact != nil }
+            return saved.model.layer.rotation == nil || !entry.measuresReward
         }
         for entry in ComparisonEntry.all
         where entry.derived == nil && (!entry.isLearned || wantsPolicy) && isThere(entry) {

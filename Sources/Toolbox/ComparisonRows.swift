@@ -15,11 +15,16 @@ final class ComparisonRows {
     private let runner: WindowRunner
     private let plan: ComparisonPlan.Context
     private let measured, calibration: WindowedText
+    private let budgets: [Double]
     private var referenceRun: WindowRun?
     private var uniformRuns: [WindowRun] = []
 
-    init(_ runner: WindowRunner, _ plan: ComparisonPlan.Context, measured: WindowedText, calibration: WindowedText) {
+    init(
+        _ runner: WindowRunner, _ plan: ComparisonPlan.Context, budgets: [Double], measured: WindowedText,
+        calibration: WindowedText
+    ) {
         self.runner = runner
+        self.budgets = budgets
         self.plan = plan
         self.measured = measured
         self.calibration = calibration
@@ -36,17 +41,38 @@ final class ComparisonRows {
     /// - Throws: `AgreedError` and `MPIError`.
     func rows(on world: borrowing Communicator) throws -> [ComparedOptions] {
         var rows: [ComparedOptions] = []
-        for entry in plan.entries {
-            for (names, mode) in try modes(entry, on: world) {
-                let options = options(mode)
-                if let i = rows.firstIndex(where: { $0.options == options }) {
-                    rows[i].names += names.filter { !rows[i].names.contains($0) }
-                } else {
-                    rows.append(ComparedOptions(names: names, options: options))
-                }
+        func add(_ names: [String], _ mode: some AttentionMode) {
+            let options = options(mode)
+            if let i = rows.firstIndex(where: { $0.options == options }) {
+                rows[i].names += names.filter { !rows[i].names.contains($0) }
+            } else {
+                rows.append(ComparedOptions(names: names, options: options))
             }
         }
+        for entry in plan.entries {
+            for (names, mode) in try modes(entry, on: world) { add(names, mode) }
+        }
+        for share in budgets {
+            for (name, mode) in try modes(within: share, on: world) { add(["\(name) within \(share)"], mode) }
+        }
         return rows
+    }
+
+    /// Ways of attending that keep within a share of full attention's scores and values, where they can.
+    private func modes(
+        within share: Double, on world: borrowing Communicator
+    ) throws -> [(name: String, mode: any AttentionMode)] {
+        let energy = try runner.engine(options(EnergyRule(keeping: 1)), on: world)
+        var modes: [(name: String, mode: any AttentionMode)] = []
+        let allocated = AllocatedLevelsByLayer(within: share)
+        if energy.levelLosses != nil, plan.exact != nil { modes.append((AllocatedLevelsByLayer.name, allocated)) }
+        if let level = energy.dearestLevel(within: share, length: plan.context) {
+            modes.append((FixedLevels.name, FixedLevels([level])))
+        }
+        if let kept = energy.energyShare(within: share, length: plan.context) {
+            modes.append((EnergyRule.name, EnergyRule(keeping: kept)))
+        }
+        return modes
     }
 
     /// The rows of an entry: their names, and how each attends.

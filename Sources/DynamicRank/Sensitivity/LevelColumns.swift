@@ -10,13 +10,13 @@ struct LevelColumns: Sendable {
     /// For each level, the places of its ranks in `scores` and `values`; last of all those of d:d.
     let places: [(score: Int, value: Int)]
 
-    init(_ list: LevelList) {
-        let full = Level(scoreRank: list.headWidth, valueRank: list.headWidth), levels = list.levels + [full]
+    /// - Parameter list: in any order, nested or not.
+    init(_ list: [Level], headWidth d: Int) {
+        let full = Level(scoreRank: d, valueRank: d), levels = list + [full]
         let scores = Set(levels.map(\.scoreRank)).sorted(), values = Set(levels.map(\.valueRank)).sorted()
         let places = levels.map { level in
             (score: scores.firstIndex(of: level.scoreRank) ?? 0, value: values.firstIndex(of: level.valueRank) ?? 0)
         }
-        // Levels are nested, so those of a score rank follow one another, and so do their value ranks.
         asked = scores.indices.map { s in
             let own = places.filter { $0.score == s }.map(\.value)
             return (own.min() ?? 0)..<((own.max() ?? -1) + 1)

@@ -28,10 +28,10 @@ public struct LossEstimate: Sendable {
     /// - Parameters:
     ///   - levels: what happens to the keys that are not exact.
     ///   - segment: T, by which recent keys are exact.
-    public init(_ shape: AttentionShape, levels: LevelList, exact: ExactTokens, segment: Int, team: Team) {
-        precondition(levels.headWidth == shape.headWidth && segment >= 1)
+    public init(_ shape: AttentionShape, levels: [Level], exact: ExactTokens, segment: Int, team: Team) {
+        precondition(segment >= 1)
         self.shape = shape
-        columns = LevelColumns(levels)
+        columns = LevelColumns(levels, headWidth: shape.headWidth)
         self.levels = levels.count
         self.exact = exact
         self.segment = segment
