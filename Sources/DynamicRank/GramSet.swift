@@ -72,25 +72,25 @@ public struct GramSet: Sendable {
     /// [layers] tokens summed, decayed as the Grams are.
     public var weights: Buffer<Double> { values[(values.count - layers)..<values.count] }
 
-    /// Adds every `every`-th of the first `rows` rows of a layer's activation, as SSYRK in tiles.
+    /// Adds the first `rows` rows of a layer's activation, as SSYRK in tiles.
     ///
     /// qkv: [rows, (H + 2 G) d]. Elements that are NaN or infinite make the Grams so; the decompositions refuse those.
     ///
     /// - Parameter shape: the layer's; H = G unless told.
     public func accumulate(
-        _ qkv: Buffer<Float>, rows: Int, every: Int = 1, layer: Int, _ shape: AttentionShape? = nil, on team: Team
+        _ qkv: Buffer<Float>, rows: Int, layer: Int, _ shape: AttentionShape? = nil, on team: Team
     ) {
-        let shape = shape ?? AttentionShape(heads: heads, headWidth: headWidth), distance = shape.columns * every
-        precondition(layer >= 0 && layer < layers && every >= 1 && rows >= 0)
+        let shape = shape ?? AttentionShape(heads: heads, headWidth: headWidth)
+        precondition(layer >= 0 && layer < layers && rows >= 0)
         precondition(shape.keyValueHeads == heads && shape.headWidth == headWidth, "Grams of another shape")
         precondition(qkv.count >= rows * shape.columns, "\(qkv.count) floats for \(rows) rows of \(shape.columns)")
-        let taken = Self.sampledRows(rows, every: every)
-        guard taken > 0 else { return }
+        guard rows > 0 else { return }
         team.tasks(heads * 3) { task, _ in
             let part = task % 3, index = task / 3, gram = head(layer: layer, head: index)
             func add(_ columns: Range<Int>, _ head: Int, to gram: DenseMatrix) {
                 gram.add(
-                    gramOf: qkv.pointer + shape.columns(of: columns, head: head).lowerBound, rows: taken, distance: distance)
+                    gramOf: qkv.pointer + shape.columns(of: columns, head: head).lowerBound, rows: rows,
+                    distance: shape.columns)
             }
             switch part {
             case 0: for own in shape.queryHeads(of: index) { add(shape.queries, own, to: gram.query) }
@@ -98,11 +98,8 @@ public struct GramSet: Sendable {
             default: add(shape.values, index, to: gram.value)
             }
         }
-        weights[layer] += Double(taken)
+        weights[layer] += Double(rows)
     }
-
-    /// How many of `rows` rows are read when every `every`-th is.
-    public static func sampledRows(_ rows: Int, every: Int) -> Int { (rows + every - 1) / every }
 
     /// G ← decay · G + batch, weights alike: one step of the moving average, `batch` being summed over all replicas.
     public func average(adding batch: GramSet, decay: Double) {
