@@ -68,7 +68,7 @@ extension GPT2Description {
         guard width % heads == 0 else {
             throw object.invalid("n_head", "\(heads) heads do not divide the width, \(width)")
         }
-        innerWidth = try object.integer("n_inner", or: "intermediate_size", in: Limit.width, default: 4 * width)
+        innerWidth = try object.integer("n_inner", or: "intermediate_size", in: Limit.innerWidth, default: 4 * width)
         normEpsilon = try object.number("layer_norm_epsilon", in: Limit.epsilon, default: 1e-5)
         tiesEmbeddings = try object.flag("tie_word_embeddings", default: true)
 
@@ -88,7 +88,6 @@ extension GPT2Description {
 extension LlamaDescription {
     /// - Throws: `configuration` and `unsupported`.
     init(_ object: ConfigurationObject, _ family: Family) throws(ExchangeError) {
-        self.family = family
         vocabularySize = try object.integer("vocab_size", in: Limit.vocabulary)
         context = try object.integer("max_position_embeddings", in: Limit.context)
         width = try object.integer("hidden_size", in: Limit.width)
@@ -109,7 +108,7 @@ extension LlamaDescription {
         guard headWidth % 2 == 0 else {
             throw object.invalid("head_dim", "heads are \(headWidth) wide; rotary positions turn pairs")
         }
-        innerWidth = try object.integer("intermediate_size", in: Limit.width)
+        innerWidth = try object.integer("intermediate_size", in: Limit.innerWidth)
         normEpsilon = try object.number("rms_norm_eps", in: Limit.epsilon)
         rotation = try RotaryPositions(object, context: context)
         tiesEmbeddings = try object.flag("tie_word_embeddings", default: false)
@@ -142,7 +141,7 @@ extension LlamaDescription {
             }
         // Mistral's window is this where nothing is said; `null` says that there is none.
         let isUnsaid = family == .mistral && object.members["sliding_window"] == nil
-        let said = try object.optionalInteger("sliding_window", in: Limit.context)
+        let said = try object.optionalInteger("sliding_window", in: Limit.positions)
         guard isUsed, let window = isUnsaid ? 4096 : said else { return }
         // A window as long as any sequence hides nothing.
         guard window >= context else {
@@ -151,13 +150,17 @@ extension LlamaDescription {
     }
 }
 
-/// What sizes are believed: beyond any model, and small enough that no product of a model's sizes overflows.
+/// What sizes are believed: those of `ModelConfiguration`, and others small enough that no product of a model's sizes overflows.
 enum Limit {
-    static let vocabulary = 1...1 << 24
-    static let context = 1...1 << 30
-    static let width = 1...1 << 20
-    static let layers = 1...1 << 12
-    static let heads = 1...1 << 12
+    private static let most = ModelConfiguration.most
+    static let vocabulary = 1...most.vocabulary
+    static let context = 1...most.context
+    static let width = 1...most.width
+    static let layers = 1...most.layers
+    static let heads = 1...most.heads
+    static let innerWidth = 1...1 << 20
+    /// Of a window, or of the context that a model was first trained at.
+    static let positions = 1...1 << 30
     static let headWidth = 1...1 << 12
     static let epsilon = 1e-30...1.0
     static let base = 1.0...1e30

@@ -31,7 +31,6 @@ public struct LlamaDescription: Equatable, Sendable {
         case llama, mistral, qwen2
     }
 
-    public var family: Family
     public var vocabularySize: Int
     /// Most positions of a sequence.
     public var context: Int

@@ -14,7 +14,10 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var dropout: Float
     public var family: ModelFamily
 
-    /// Throws `ConfigurationError` naming the value that cannot be.
+    /// The largest sizes there are.
+    public static let most = (vocabulary: 1 << 20, context: 1 << 20, width: 1 << 16, heads: 1 << 12, layers: 1 << 12)
+
+    /// - Throws: `ConfigurationError` naming the value that cannot be.
     public init(
         vocabularySize: Int, context: Int, width: Int, heads: Int, layers: Int, dropout: Float = 0,
         family: ModelFamily = .gpt2
@@ -27,8 +30,8 @@ public struct ModelConfiguration: Equatable, Sendable {
         self.dropout = dropout
         self.family = family
         for (name, value, most) in [
-            ("vocabulary", vocabularySize, 1 << 20), ("context", context, 1 << 20), ("width", width, 1 << 16),
-            ("heads", heads, 1 << 12), ("layers", layers, 1 << 12),
+            ("vocabulary", vocabularySize, Self.most.vocabulary), ("context", context, Self.most.context),
+            ("width", width, Self.most.width), ("heads", heads, Self.most.heads), ("layers", layers, Self.most.layers),
         ] where value < 1 || value > most {
             throw ConfigurationError("\(name) is \(value); it must lie between 1 and \(most)")
         }
