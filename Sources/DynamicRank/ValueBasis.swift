@@ -8,7 +8,9 @@ public struct ValueBasis: Sendable {
     /// λ_k.
     public let spectrum: Spectrum
 
-    /// By full decomposition; throws `LAPACKError`.
+    /// By full decomposition.
+    ///
+    /// - Throws: `LAPACKError`.
     public init(gram: DenseMatrix) throws(LAPACKError) {
         let (energies, vectors) = try LAPACK.symmetricEigen(gram)
         self.init(vectors: vectors, spectrum: Spectrum(energies: energies))
