@@ -42,6 +42,14 @@ public struct SegmentLevels: Equatable, Sendable {
             scoreRank: levels.map(\.scoreRank).max() ?? 1, valueRank: levels.map(\.valueRank).max() ?? 1)
     }
 
+    /// The largest score rank and the largest value rank in use at `positions`, which are some.
+    func largest(at positions: Range<Int>) -> AttentionLevel {
+        let asked = (positions.lowerBound / segment)...((positions.upperBound - 1) / segment)
+        let used = levels.indices.lazy.filter { asked.contains($0 % segments) }.map { levels[$0] }
+        return AttentionLevel(
+            scoreRank: used.map(\.scoreRank).max() ?? 1, valueRank: used.map(\.valueRank).max() ?? 1)
+    }
+
     /// Those of sequence `b` alone.
     func ofSequence(_ b: Int) -> SegmentLevels {
         SegmentLevels(segment: segment, segments: segments, levels: Array(levels[(b * segments)..<((b + 1) * segments)]))
