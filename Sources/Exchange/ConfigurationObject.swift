@@ -60,6 +60,25 @@ struct ConfigurationObject {
         return number
     }
 
+    /// A whole number or several; nil where there is no such key, and none where it is `null`.
+    func integers(_ key: String, in range: ClosedRange<Int>) throws(ExchangeError) -> [Int]? {
+        switch members[key] {
+        case nil: return nil
+        case .null?: return []
+        case .array(let values)?:
+            var numbers: [Int] = []
+            for value in values {
+                guard case .number(let digits) = value, let number = Int(digits), range.contains(number) else {
+                    throw invalid(
+                        key, "\(value), one of several, is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+                }
+                numbers.append(number)
+            }
+            return numbers
+        default: return try optionalInteger(key, in: range).map { [$0] }
+        }
+    }
+
     /// A number; nil where there is none.
     func optionalNumber(_ key: String, in range: ClosedRange<Double>) throws(ExchangeError) -> Double? {
         guard let (key, value) = try entry(key) else { return nil }

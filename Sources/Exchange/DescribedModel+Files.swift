@@ -57,6 +57,14 @@ extension ConfigurationObject {
     }
 }
 
+extension TextEnds {
+    /// - Throws: `configuration`.
+    fileprivate init(_ object: ConfigurationObject) throws(ExchangeError) {
+        self.init(
+            start: try object.integers("bos_token_id", in: Limit.token), end: try object.integers("eos_token_id", in: Limit.token))
+    }
+}
+
 extension GPT2Description {
     /// - Throws: `configuration` and `unsupported`.
     init(_ object: ConfigurationObject) throws(ExchangeError) {
@@ -71,6 +79,7 @@ extension GPT2Description {
         innerWidth = try object.integer("n_inner", or: "intermediate_size", in: Limit.innerWidth, default: 4 * width)
         normEpsilon = try object.number("layer_norm_epsilon", in: Limit.epsilon, default: 1e-5)
         tiesEmbeddings = try object.flag("tie_word_embeddings", default: true)
+        textEnds = try TextEnds(object)
 
         let activation = try object.text("activation_function", or: "hidden_act", default: "gelu_new")
         guard ["gelu_new", "gelu_pytorch_tanh"].contains(activation) else {
@@ -112,6 +121,7 @@ extension LlamaDescription {
         normEpsilon = try object.number("rms_norm_eps", in: Limit.epsilon)
         rotation = try RotaryPositions(object, context: context)
         tiesEmbeddings = try object.flag("tie_word_embeddings", default: false)
+        textEnds = try TextEnds(object)
 
         let activation = try object.text("hidden_act", default: "silu")
         guard activation == "silu" else { throw object.unsupported("hidden_act", "silu") }
@@ -158,6 +168,8 @@ enum Limit {
     static let width = 1...most.width
     static let layers = 1...most.layers
     static let heads = 1...most.heads
+    /// Files name tokens that their model has no row for, and −1 for none.
+    static let token = -1...Int(Int32.max)
     static let innerWidth = 1...1 << 20
     /// Of a window, or of the context that a model was first trained at.
     static let positions = 1...1 << 30

@@ -216,7 +216,7 @@ public struct RunConfiguration: Sendable, Equatable {
     public func model(vocabularySize: Int) throws(ConfigurationError) -> ModelConfiguration {
         try ModelConfiguration(
             vocabularySize: initialShape?.vocabularySize ?? vocabularySize, context: context, width: width, heads: heads,
-            layers: layers, dropout: dropout, family: initialShape?.family ?? .gpt2)
+            layers: layers, dropout: dropout, family: initialShape?.family ?? .gpt2, textEnds: initialShape?.textEnds)
     }
 
     /// What decides each step, on `replicas` replicas.

@@ -187,6 +187,9 @@ import Transformer
             llama, "\"hidden_size\":577", "num_attention_heads: 9 heads do not divide the width, 577" + Self.wrong)
         try refuse(llama, "\"head_dim\":5", "head_dim: heads are 5 wide; rotary positions turn pairs" + Self.wrong)
         try refuse(SmallConfiguration.gpt2, "\"n_head\":5", "n_head: 5 heads do not divide the width, 768" + Self.wrong)
+        try refuse(llama, "\"eos_token_id\":\"2\"", "eos_token_id: \"2\" is not a whole number" + Self.wrong)
+        try refuse(
+            llama, "\"eos_token_id\":[2,-2]", "eos_token_id: -2, one of several, is not a whole number from -1 to 2147483647" + Self.wrong)
         // What a model of this program may have, by the key that asks for more.
         let most = " is not a whole number from 1 to "
         try refuse(llama, "\"max_position_embeddings\":2097152", "max_position_embeddings: 2097152\(most)1048576" + Self.wrong)
