@@ -13,7 +13,7 @@ import Kernels
 /// segment's always is. A query has at most T + n L/T keys instead of L.
 struct NystromAttention: KernelisedAttention {
     /// Most rows and columns of a tile.
-    private static let queryTile = 128, keyTile = 256
+    static let queryTile = 128, keyTile = 256
 
     let heads, headWidth, landmarks, segment: Int
     let workspaces: [Workspace]

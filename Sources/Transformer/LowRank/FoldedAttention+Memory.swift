@@ -1,0 +1,13 @@
+// D width, H query heads on G key/value heads; r, rv score and value ranks, R, Rv the largest of them.
+
+extension FoldedAttention {
+    /// Bytes of a layer's folded weights and their gradients for these levels.
+    public static func bytes(_ configuration: ModelConfiguration, levels: [AttentionLevel]) -> Int {
+        let layer = configuration.layer, own = layer.attention
+        let scores = Set(levels.map(\.scoreRank)), values = Set(levels.map(\.valueRank))
+        let folded = layer.rotation == nil ? own.heads * scores.reduce(0, +) + own.keyValueHeads * (scores.max() ?? 0) : 0
+        let inputs = folded + own.keyValueHeads * (values.max() ?? 0), outputs = own.heads * values.reduce(0, +)
+        let floats = layer.width * (inputs + outputs) + (layer.hasInputBias ? inputs : 0)
+        return 2 * floats * MemoryLayout<Float>.stride
+    }
+}
