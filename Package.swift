@@ -113,7 +113,8 @@ let package = Package(
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels", "TestSupport"],
             exclude: ["Golden"]),
-        .testTarget(name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels", "Transformer", "TestSupport"]),
+        .testTarget(
+            name: "DynamicRankTests", dependencies: ["CLAPACKE", "DynamicRank", "Kernels", "Transformer", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),

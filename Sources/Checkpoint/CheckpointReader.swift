@@ -15,8 +15,8 @@ public struct CheckpointReader: ~Copyable {
 
     /// Verifies and opens the checkpoint at `path`.
     ///
-    /// Throws `CheckpointError`: not readable, not a checkpoint, of another format, damaged, or with content that no
-    /// checkpoint has (other links than hard ones, filters, variable-length data, datasets not in its manifest).
+    /// - Throws: `CheckpointError`: not readable, not a checkpoint, of another format, damaged, or with content that no
+    ///   checkpoint has (other links than hard ones, filters, variable-length data, datasets not in its manifest).
     public init(path: String) throws(CheckpointError) {
         let input = try OpenFile.read(path)
         try Seal.verify(input)
@@ -40,7 +40,9 @@ public struct CheckpointReader: ~Copyable {
     /// The dataset `name`; nil if there is none.
     public func description(of name: String) -> DatasetDescription? { byName[name] }
 
-    /// Root attribute `name`. Throws if there is none.
+    /// Root attribute `name`.
+    ///
+    /// - Throws: `CheckpointError` if there is none.
     public func attribute(_ name: String) throws(CheckpointError) -> AttributeValue {
         do {
             if let value = try Attribute.read(name, of: file.id, file.place.at("/")) { return value }

@@ -20,7 +20,8 @@ public struct CheckpointWriter: ~Copyable {
     /// Begins the checkpoint of `step` (≥ 0) in `directory`, which exists.
     ///
     /// `expectedBytes`, if known, is the sum of the datasets' sizes: a directory with less room is refused at once.
-    /// Throws `CheckpointError`: no room, not writable, being written by another process.
+    ///
+    /// - Throws: `CheckpointError`: no room, not writable, being written by another process.
     public init(directory: String, step: Int, expectedBytes: Int = 0) throws(CheckpointError) {
         try self.init(
             path: directory + "/" + CheckpointDirectory.fileName(step: step), step: step, expectedBytes: expectedBytes)

@@ -4,7 +4,7 @@ import Glibc
 
 /// Refuses, before the first byte, a checkpoint that cannot fit.
 enum DiskSpace {
-    /// Throws if `bytes` exceed the free space or the file size limit in `directory`.
+    /// - Throws: `CheckpointError` if `bytes` exceed the free space or the file size limit in `directory`.
     static func require(_ bytes: Int, in directory: String) throws(CheckpointError) {
         guard bytes > 0 else { return }
         let available = try available(in: directory)

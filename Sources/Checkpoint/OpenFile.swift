@@ -72,7 +72,9 @@ struct OpenFile: ~Copyable {
         }
     }
 
-    /// Fills `bytes` from `offset` on; throws `damaged` where the file ends before.
+    /// Fills `bytes` from `offset` on.
+    ///
+    /// - Throws: `damaged` where the file ends before.
     func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(CheckpointError) {
         var done = 0
         while done < bytes.count {

@@ -19,7 +19,7 @@ enum Seal {
         }
     }
 
-    /// Throws unless `file` is, byte for byte, what was sealed, in a format known here.
+    /// - Throws: `CheckpointError` unless `file` is, byte for byte, what was sealed, in a format known here.
     static func verify(_ file: borrowing OpenFile) throws(CheckpointError) {
         let length = try file.length()
         guard length >= byteCount else {

@@ -18,7 +18,7 @@ extension Communicator {
     ///
     /// - Parameter failure: what went wrong on this rank; nil if nothing did.
     /// - Returns: on all ranks the failure of the lowest rank that had one; nil if none had.
-    /// Throws `MPIError`.
+    /// - Throws: `MPIError`.
     public func vote(_ failure: String?) throws(MPIError) -> RemoteError? {
         let lowest = try Int(allreduce(Int64(failure == nil ? size : rank), .min))
         guard lowest < size else { return nil }
@@ -29,7 +29,9 @@ extension Communicator {
     ///
     /// Where it threw on any rank, every rank throws: the lowest that failed its own error, all others a
     /// `RemoteError`, so that one rank alone has the cause to report. `body` must not leave other ranks
-    /// waiting when it throws, so it makes no collective calls. Throws `MPIError` as well.
+    /// waiting when it throws, so it makes no collective calls.
+    ///
+    /// - Throws: these, and `MPIError`.
     public func agree<Result: ~Copyable>(_ body: () throws -> Result) throws -> Result {
         let outcome: Swift.Result<Result, any Error>
         var failure: String?

@@ -3,14 +3,17 @@ import Kernels
 
 extension Communicator {
     /// Collective: copies `root`'s elements to all ranks, whose buffers have the same count.
-    /// Throws `MPIError`.
+    ///
+    /// - Throws: `MPIError`.
     public func broadcast<Element: MPIElement>(
         _ buffer: Buffer<Element>, root: Int
     ) throws(MPIError) {
         try broadcast(buffer.pointer, buffer.count, root: root)
     }
 
-    /// Collective: `root`'s value. Throws `MPIError`.
+    /// Collective: `root`'s value.
+    ///
+    /// - Throws: `MPIError`.
     public func broadcast<Element: MPIElement>(
         _ value: Element, root: Int
     ) throws(MPIError) -> Element {
@@ -20,7 +23,8 @@ extension Communicator {
     }
 
     /// Collective: `root`'s array, whatever its length; what other ranks pass is ignored.
-    /// Throws `MPIError`.
+    ///
+    /// - Throws: `MPIError`.
     public func broadcast<Element: MPIElement>(
         _ values: [Element], root: Int
     ) throws(MPIError) -> [Element] {
@@ -31,7 +35,8 @@ extension Communicator {
     }
 
     /// Collective: `root`'s text, whatever its length; what other ranks pass is ignored.
-    /// Throws `MPIError`.
+    ///
+    /// - Throws: `MPIError`.
     public func broadcast(_ text: String, root: Int) throws(MPIError) -> String {
         String(decoding: try broadcast(Array(text.utf8), root: root), as: UTF8.self)
     }

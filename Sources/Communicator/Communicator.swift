@@ -44,13 +44,16 @@ public struct Communicator: ~Copyable {
     }
 
     /// Collective: one new communicator for each colour; its ranks are ordered by `key`, then by rank here.
-    /// Throws `MPIError`.
+    ///
+    /// - Throws: `MPIError`.
     public func split(color: Int, key: Int = 0, name: String) throws(MPIError) -> Communicator {
         let site = try enter("split into \(name)")
         return try made(split(color, key: key, name: name, site), site)
     }
 
-    /// The same where some ranks belong to no colour; they give nil and get nil. Throws `MPIError`.
+    /// The same where some ranks belong to no colour; they give nil and get nil.
+    ///
+    /// - Throws: `MPIError`.
     public func split(color: Int?, key: Int = 0, name: String) throws(MPIError) -> Communicator? {
         try split(color, key: key, name: name, enter("split into \(name)"))
     }
@@ -73,7 +76,9 @@ public struct Communicator: ~Copyable {
         return try adopt(derived, name: name, site)
     }
 
-    /// Collective: the ranks that share memory with this one, i.e. those on its node. Throws `MPIError`.
+    /// Collective: the ranks that share memory with this one, i.e. those on its node.
+    ///
+    /// - Throws: `MPIError`.
     public func splitShared(name: String = "node") throws(MPIError) -> Communicator {
         let site = try enter("split into \(name)")
         var derived: MPI_Comm?
@@ -83,7 +88,9 @@ public struct Communicator: ~Copyable {
         return try made(adopt(derived, name: name, site), site)
     }
 
-    /// Collective: the same ranks, with messages of their own. Throws `MPIError`.
+    /// Collective: the same ranks, with messages of their own.
+    ///
+    /// - Throws: `MPIError`.
     public func duplicate(name: String? = nil) throws(MPIError) -> Communicator {
         let name = name ?? "copy of \(self.name)"
         let site = try enter("duplicate into \(name)")
@@ -92,7 +99,9 @@ public struct Communicator: ~Copyable {
         return try made(adopt(derived, name: name, site), site)
     }
 
-    /// Collective: returns once all ranks have called it. Throws `MPIError`.
+    /// Collective: returns once all ranks have called it.
+    ///
+    /// - Throws: `MPIError`.
     public func barrier() throws(MPIError) {
         let site = try enter("barrier")
         try site.check(MPI_Barrier(handle))
@@ -125,7 +134,9 @@ public struct Communicator: ~Copyable {
 
 // What every operation checks before MPI is called.
 extension Communicator {
-    /// Begins an operation: throws unless MPI may be called.
+    /// Begins an operation.
+    ///
+    /// - Throws: `MPIError` unless MPI may be called.
     func enter(_ operation: String) throws(MPIError) -> CallSite {
         let site = CallSite(operation: operation, communicator: name, rank: rank)
         try site.requireActive()
@@ -145,7 +156,7 @@ extension Communicator {
         }
     }
 
-    /// Throws unless both have as many elements and share no memory.
+    /// - Throws: `MPIError` unless both have as many elements and share no memory.
     func require<Element>(
         _ send: Buffer<Element>, matches receive: Buffer<Element>, _ site: CallSite
     ) throws(MPIError) {
@@ -157,7 +168,7 @@ extension Communicator {
         try require(send, apartFrom: receive, site)
     }
 
-    /// Throws if the two share memory.
+    /// - Throws: `MPIError` if the two share memory.
     func require<Element>(
         _ send: Buffer<Element>, apartFrom receive: Buffer<Element>, _ site: CallSite
     ) throws(MPIError) {

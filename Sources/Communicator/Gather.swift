@@ -7,7 +7,7 @@ extension Communicator {
     /// - Parameters:
     ///   - send: [n], the same n on all ranks.
     ///   - receive: [size × n] on `root`, apart from `send`; ignored elsewhere, where nil will do.
-    /// Throws `MPIError`.
+    /// - Throws: `MPIError`.
     public func gather<Element: MPIElement>(
         _ send: Buffer<Element>, into receive: Buffer<Element>?, root: Int
     ) throws(MPIError) {
@@ -43,7 +43,8 @@ extension Communicator {
     }
 
     /// Collective: the values of all ranks, in the order of ranks, on `root`; nil elsewhere.
-    /// Throws `MPIError`.
+    ///
+    /// - Throws: `MPIError`.
     public func gather<Element: MPIElement>(
         _ value: Element, root: Int
     ) throws(MPIError) -> [Element]? {
@@ -53,7 +54,8 @@ extension Communicator {
     }
 
     /// Collective: the arrays of all ranks, each of its own length, on `root`; nil elsewhere.
-    /// Throws `MPIError`.
+    ///
+    /// - Throws: `MPIError`.
     public func gather<Element: MPIElement>(
         _ values: [Element], root: Int
     ) throws(MPIError) -> [[Element]]? {
@@ -84,7 +86,9 @@ extension Communicator {
         return result?.map(\.array)
     }
 
-    /// Collective: the texts of all ranks on `root`; nil elsewhere. Throws `MPIError`.
+    /// Collective: the texts of all ranks on `root`; nil elsewhere.
+    ///
+    /// - Throws: `MPIError`.
     public func gather(_ text: String, root: Int) throws(MPIError) -> [String]? {
         try gather(Array(text.utf8), root: root)?.map { String(decoding: $0, as: UTF8.self) }
     }

@@ -71,7 +71,7 @@ struct CallSite {
             text: text.split(whereSeparator: \.isNewline).joined(separator: " "))
     }
 
-    /// Throws unless MPI may be called now, on this thread (FUNNELED: the one that initialised it).
+    /// - Throws: `MPIError` unless MPI may be called now, on this thread (FUNNELED: the one that initialised it).
     func requireActive() throws(MPIError) {
         guard Runtime.isInitialized else {
             throw error(.other, "MPI is not initialised; make an MPISession first")

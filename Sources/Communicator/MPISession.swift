@@ -14,7 +14,9 @@ public struct MPISession: ~Copyable {
     private let size: Int
     private let tagLimit: Int
 
-    /// Initialises MPI. Throws `MPIError` when it was initialised before, or offers too few threads.
+    /// Initialises MPI.
+    ///
+    /// - Throws: `MPIError` when it was initialised before, or offers too few threads.
     public init() throws(MPIError) {
         let site = CallSite(operation: "MPI initialisation")
         guard !Runtime.isInitialized else {
@@ -57,7 +59,9 @@ public struct MPISession: ~Copyable {
 
     /// Ends MPI; all ranks call it, after success only and after every request has finished.
     ///
-    /// Communicators still alive are left to MPI. Throws `MPIError`.
+    /// Communicators still alive are left to MPI.
+    ///
+    /// - Throws: `MPIError`.
     public consuming func finalize() throws(MPIError) {
         let site = CallSite(operation: "MPI finalisation")
         try site.requireActive()
@@ -67,7 +71,9 @@ public struct MPISession: ~Copyable {
     /// Whether MPI is initialised and not yet finalised.
     public static var isActive: Bool { Runtime.isInitialized && !Runtime.isFinalized }
 
-    /// The MPI library's name and version; may be asked at any time. Throws `MPIError`.
+    /// The MPI library's name and version; may be asked at any time.
+    ///
+    /// - Throws: `MPIError`.
     public static var libraryVersion: String {
         get throws(MPIError) {
             let site = CallSite(operation: "MPI library version")

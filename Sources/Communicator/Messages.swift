@@ -5,7 +5,9 @@ extension Communicator {
     /// Sends the elements to another rank, which receives as many with the same tag.
     ///
     /// Returns when the buffer may be written again; that may be only after the receiver has begun to
-    /// receive. Throws `MPIError`.
+    /// receive.
+    ///
+    /// - Throws: `MPIError`.
     public func send<Element: MPIElement>(
         _ buffer: Buffer<Element>, to destination: Int, tag: Int
     ) throws(MPIError) {
@@ -22,8 +24,9 @@ extension Communicator {
 
     /// Waits for the message that `source` sent with `tag` and writes it to `buffer`.
     ///
-    /// Throws `MPIError`, also when the message is longer or shorter than the buffer. (Open MPI 4.1 cuts
-    /// too long a message from a rank to itself without an error.)
+    /// (Open MPI 4.1 cuts too long a message from a rank to itself without an error.)
+    ///
+    /// - Throws: `MPIError`, also when the message is longer or shorter than the buffer.
     public func receive<Element: MPIElement>(
         into buffer: Buffer<Element>, from source: Int, tag: Int
     ) throws(MPIError) {
@@ -51,7 +54,7 @@ struct ExpectedMessage {
         datatype = Element.datatype
     }
 
-    /// Throws unless the message that `status` tells of had the expected length.
+    /// - Throws: `MPIError` unless the message that `status` tells of had the expected length.
     func check(_ status: inout MPI_Status, _ site: CallSite) throws(MPIError) {
         var arrived: Int32 = 0
         try site.check(MPI_Get_count(&status, datatype.handle, &arrived))

@@ -7,7 +7,9 @@ extension Communicator {
     /// apart from it.
     ///
     /// Never in place, which has given wrong sums (open-mpi/ompi#9385). `send` must not be written and
-    /// `receive` not be touched until the request has finished. Throws `MPIError`.
+    /// `receive` not be touched until the request has finished.
+    ///
+    /// - Throws: `MPIError`.
     public func iallreduce<Element: MPIElement>(
         _ send: Buffer<Element>, into receive: Buffer<Element>, _ operation: ReductionOperation,
         name: String
@@ -30,7 +32,7 @@ extension Communicator {
     /// - Parameters:
     ///   - send: [n], the same n on all ranks; it must not be written until the request has finished.
     ///   - receive: [size × n], at most 2³¹ − 1 elements, apart from `send`; not to be touched until then.
-    /// Throws `MPIError`.
+    /// - Throws: `MPIError`.
     public func iallgather<Element: MPIElement>(
         _ send: Buffer<Element>, into receive: Buffer<Element>, name: String
     ) throws(MPIError) -> Request {
@@ -60,7 +62,9 @@ extension Communicator {
     }
 
     /// Begins to send the elements to another rank; they must not be written until the request has
-    /// finished. Throws `MPIError`.
+    /// finished.
+    ///
+    /// - Throws: `MPIError`.
     public func isend<Element: MPIElement>(
         _ buffer: Buffer<Element>, to destination: Int, tag: Int, name: String
     ) throws(MPIError) -> Request {
@@ -81,8 +85,7 @@ extension Communicator {
     /// Begins to receive the message that `source` sends with `tag`; the buffer must not be touched until
     /// the request has finished.
     ///
-    /// Throws `MPIError`; a message longer or shorter than the buffer is an error of `test` or `wait`, as
-    /// in `receive`.
+    /// - Throws: `MPIError`; a message longer or shorter than the buffer is an error of `test` or `wait`, as in `receive`.
     public func ireceive<Element: MPIElement>(
         into buffer: Buffer<Element>, from source: Int, tag: Int, name: String
     ) throws(MPIError) -> Request {
@@ -101,7 +104,9 @@ extension Communicator {
         return Request(request)
     }
 
-    /// Collective: begins a barrier; the request finishes once all ranks have begun it. Throws `MPIError`.
+    /// Collective: begins a barrier; the request finishes once all ranks have begun it.
+    ///
+    /// - Throws: `MPIError`.
     public func ibarrier(name: String) throws(MPIError) -> Request {
         let site = try enter("ibarrier '\(name)'")
         let request = PendingOperation(name: name, site, pinning: [])

@@ -2,7 +2,9 @@ import CMPI
 import Kernels
 
 extension Communicator {
-    /// Collective: replaces each element by its reduction over all ranks. Throws `MPIError`.
+    /// Collective: replaces each element by its reduction over all ranks.
+    ///
+    /// - Throws: `MPIError`.
     public func allreduce<Element: MPIElement>(
         _ buffer: Buffer<Element>, _ operation: ReductionOperation
     ) throws(MPIError) {
@@ -10,7 +12,9 @@ extension Communicator {
     }
 
     /// Collective: writes the reduction of `send` over all ranks to `receive`, of the same count and
-    /// apart from it. Throws `MPIError`.
+    /// apart from it.
+    ///
+    /// - Throws: `MPIError`.
     public func allreduce<Element: MPIElement>(
         _ send: Buffer<Element>, into receive: Buffer<Element>, _ operation: ReductionOperation
     ) throws(MPIError) {
@@ -24,7 +28,9 @@ extension Communicator {
         }
     }
 
-    /// Collective: the reduction of `value` over all ranks. Throws `MPIError`.
+    /// Collective: the reduction of `value` over all ranks.
+    ///
+    /// - Throws: `MPIError`.
     public func allreduce<Element: MPIElement>(
         _ value: Element, _ operation: ReductionOperation
     ) throws(MPIError) -> Element {
@@ -36,7 +42,9 @@ extension Communicator {
     /// Collective: the element-wise reduction of `values` over all ranks.
     ///
     /// Compares the counts of all ranks first, at the price of another small reduction; where they
-    /// differ, every rank throws. Throws `MPIError`.
+    /// differ, every rank throws.
+    ///
+    /// - Throws: `MPIError`.
     public func allreduce<Element: MPIElement>(
         _ values: [Element], _ operation: ReductionOperation
     ) throws(MPIError) -> [Element] {
@@ -55,14 +63,17 @@ extension Communicator {
     }
 
     /// Collective: replaces each element on `root` by its reduction over all ranks; the others keep theirs.
-    /// Throws `MPIError`.
+    ///
+    /// - Throws: `MPIError`.
     public func reduce<Element: MPIElement>(
         _ buffer: Buffer<Element>, _ operation: ReductionOperation, root: Int
     ) throws(MPIError) {
         try reduce(buffer.pointer, buffer.count, operation, root: root)
     }
 
-    /// Collective: the reduction of `value` over all ranks, on `root`; nil elsewhere. Throws `MPIError`.
+    /// Collective: the reduction of `value` over all ranks, on `root`; nil elsewhere.
+    ///
+    /// - Throws: `MPIError`.
     public func reduce<Element: MPIElement>(
         _ value: Element, _ operation: ReductionOperation, root: Int
     ) throws(MPIError) -> Element? {

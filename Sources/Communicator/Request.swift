@@ -12,10 +12,14 @@ public struct Request: ~Copyable {
     public var name: String { operation.name }
 
     /// Whether it has finished; lets MPI make progress on all requests. After an error it counts as
-    /// finished. Throws `MPIError`.
+    /// finished.
+    ///
+    /// - Throws: `MPIError`.
     public mutating func test() throws(MPIError) -> Bool { try operation.test() }
 
-    /// Returns once it has finished. Throws `MPIError`.
+    /// Returns once it has finished.
+    ///
+    /// - Throws: `MPIError`.
     public consuming func wait() throws(MPIError) { try operation.wait() }
 
     /// Gives up on it, before the job is ended because of another error: its buffers are leaked, for MPI

@@ -23,7 +23,7 @@ public struct RequestQueue: ~Copyable {
 
     /// Lets MPI make progress and drops what has finished; returns whether nothing is left.
     ///
-    /// Throws `MPIError`, after which all operations are abandoned.
+    /// - Throws: `MPIError`, after which all operations are abandoned.
     @discardableResult
     public mutating func progress() throws(MPIError) -> Bool {
         do {
@@ -37,7 +37,9 @@ public struct RequestQueue: ~Copyable {
         }
     }
 
-    /// Returns once all operations have finished. Throws `MPIError`, after which all are abandoned.
+    /// Returns once all operations have finished.
+    ///
+    /// - Throws: `MPIError`, after which all are abandoned.
     public mutating func waitAll() throws(MPIError) {
         do {
             for operation in operations { try operation.wait() }
@@ -58,7 +60,7 @@ public struct RequestQueue: ~Copyable {
 
 /// Runs `body` with a queue; waits for what is in it when `body` returns, abandons it when `body` throws.
 ///
-/// Throws what `body` throws, and `MPIError` from waiting.
+/// - Throws: what `body` throws, and `MPIError` from waiting.
 public func withRequests<Result: ~Copyable>(
     _ body: (inout RequestQueue) throws -> Result
 ) throws -> Result {

@@ -32,8 +32,9 @@ public struct BPETrainer {
 
     /// A tokenizer of exactly `vocabularySize` entries: 256 bytes, the merges, `<|endoftext|>`.
     ///
-    /// It learns from the text's articles alone, and a pair must occur twice to be merged. Throws `vocabularySize`
-    /// and `textTooSmallForVocabulary`.
+    /// It learns from the text's articles alone, and a pair must occur twice to be merged.
+    ///
+    /// - Throws: `vocabularySize` and `textTooSmallForVocabulary`.
     public static func train(
         on text: Text, vocabularySize: Int
     ) throws(CorpusError) -> ByteLevelBPE {

@@ -32,7 +32,9 @@ public struct EmbeddedCorpus: Sendable {
         return text
     }
 
-    /// Writes the text to `path`, whose name should end in `.tokens` to be read as WikiText. Throws `file`.
+    /// Writes the text to `path`, whose name should end in `.tokens` to be read as WikiText.
+    ///
+    /// - Throws: `file`.
     public func write(to path: String) throws(CorpusError) {
         try ReplacementFile.write(bytes(), to: path)
     }

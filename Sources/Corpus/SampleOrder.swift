@@ -13,7 +13,7 @@ public struct SampleOrder: Sendable {
     private let halfBits: UInt64
     private let halfMask: UInt64
 
-    /// Throws `sampleCount` where there is none.
+    /// - Throws: `sampleCount` where there is none.
     public init(seed: UInt64, sampleCount: Int) throws(CorpusError) {
         guard sampleCount > 0 else { throw .sampleCount(sampleCount) }
         self.seed = seed

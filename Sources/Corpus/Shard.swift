@@ -27,8 +27,8 @@ public final class Shard: Sendable {
 
     /// Opens a shard that must have been made by this tokenizer from this text, both given by their SHA-256.
     ///
-    /// Throws `file`, and `refusedShard` where the file is none, is cut, has no sidecar or another origin, or
-    /// holds tokens outside its vocabulary.
+    /// - Throws: `file`, and `refusedShard` where the file is none, is cut, has no sidecar or another origin, or holds
+    ///   tokens outside its vocabulary.
     public init(
         path: String, tokenizerHash: String, sourceHash: String
     ) throws(CorpusError) {

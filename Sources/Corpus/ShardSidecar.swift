@@ -62,7 +62,7 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
     /// The sidecar of a shard: its name and `.json`.
     public static func path(ofShard path: String) -> String { path + ".json" }
 
-    /// Throws `file` and `refusedShard`.
+    /// - Throws: `file` and `refusedShard`.
     init(ofShard path: String) throws(CorpusError) {
         let sidecarPath = Self.path(ofShard: path)
         guard fileExists(sidecarPath) else {

@@ -8,7 +8,9 @@ public protocol Tokenizer: Sendable {
     var hash: String { get }
     /// The ids of `text`. Any bytes will do.
     func encode(_ text: Span<UInt8>) -> [Int32]
-    /// The bytes that `tokens` stand for. Throws `unknownToken`.
+    /// The bytes that `tokens` stand for.
+    ///
+    /// - Throws: `unknownToken`.
     func decode(_ tokens: [Int32]) throws(CorpusError) -> [UInt8]
 }
 

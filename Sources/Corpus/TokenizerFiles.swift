@@ -53,7 +53,9 @@ extension TokenizerFiles {
         }
     }
 
-    /// Reads a format's files. Throws `file`.
+    /// Reads a format's files.
+    ///
+    /// - Throws: `file`.
     init(_ format: Format, in directory: String) throws(CorpusError) {
         var contents: [[UInt8]] = []
         for name in format.names { contents.append(try readFile("\(directory)/\(name)")) }

@@ -14,7 +14,7 @@ struct TokenizerObject {
         (self.name, self.place, self.members) = (name, place, members)
     }
 
-    /// Throws `malformedTokenizer` where the value is no object.
+    /// - Throws: `malformedTokenizer` where the value is no object.
     init(name: String, place: String, _ value: JSONValue) throws(CorpusError) {
         guard case .object(let members) = value else {
             throw .malformedTokenizer(path: name, problem: "\(place): \(value) is not an object")

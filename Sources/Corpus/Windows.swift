@@ -5,7 +5,7 @@ public struct TrainingWindows: Sendable {
     /// Number of windows.
     public let count: Int
 
-    /// Throws `contextLength`, and `shorterThanContext` where there is no window.
+    /// - Throws: `contextLength`, and `shorterThanContext` where there is no window.
     public init(tokens: Int, context: Int) throws(CorpusError) {
         guard context > 0 else { throw .contextLength(context) }
         guard tokens > context else { throw .shorterThanContext(tokens: tokens, context: context) }
@@ -29,7 +29,7 @@ public struct EvaluationWindows: Sendable {
     /// Number of predicted tokens in all windows.
     public let targets: Int
 
-    /// Throws `contextLength`, and `shorterThanContext` where there is nothing to predict.
+    /// - Throws: `contextLength`, and `shorterThanContext` where there is nothing to predict.
     public init(tokens: Int, context: Int) throws(CorpusError) {
         guard context > 0 else { throw .contextLength(context) }
         guard tokens > 1 else { throw .shorterThanContext(tokens: tokens, context: 1) }

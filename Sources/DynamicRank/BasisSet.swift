@@ -29,7 +29,9 @@ public struct HeadBasis: Sendable {
         keyMean = vector(2)
     }
 
-    /// A basis of its own by full decomposition of the head's Grams; throws `LAPACKError`.
+    /// A basis of its own by full decomposition of the head's Grams.
+    ///
+    /// - Throws: `LAPACKError`.
     public init(_ gram: HeadGram, ridge: Double = ScoreBasis.defaultRidge) throws(LAPACKError) {
         let d = gram.headWidth
         self.init(Buffer(count: Self.count(headWidth: d), repeating: 0), headWidth: d)

@@ -91,7 +91,7 @@ public struct BasisTracker: Sendable {
 
     /// Brings the bases of some heads, counted through the layers, or of all up to date with `grams`; `now` gives seconds.
     ///
-    /// Throws `LAPACKError`, the first by head, where a Gram is not finite; that head's basis stays as it was.
+    /// - Throws: `LAPACKError`, the first by head, where a Gram is not finite; that head's basis stays as it was.
     public func update(
         _ bases: BasisSet, _ which: Range<Int>? = nil, to grams: GramSet, on team: Team, now: @Sendable () -> Double
     ) throws(LAPACKError) -> Upkeep {

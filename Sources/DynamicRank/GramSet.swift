@@ -96,20 +96,19 @@ public struct GramSet: Sendable {
     /// [layers] tokens whose outputs' gradients are summed.
     public var outputWeights: Buffer<Double> { values[(values.count - layers)..<values.count] }
 
-    /// Adds every `every`-th of the first `rows` rows of a layer's activation, as SSYRK in tiles.
+    /// Adds the first `rows` rows of a layer's activation, as SSYRK in tiles.
     ///
     /// qkv: [rows, (H + 2 G) d]. Elements that are NaN or infinite make the Grams so; the decompositions refuse those.
     ///
     /// - Parameter shape: the layer's; H = G unless told.
     public func accumulate(
-        _ qkv: Buffer<Float>, rows: Int, every: Int = 1, layer: Int, _ shape: AttentionShape? = nil, on team: Team
+        _ qkv: Buffer<Float>, rows: Int, layer: Int, _ shape: AttentionShape? = nil, on team: Team
     ) {
-        let shape = shape ?? AttentionShape(heads: heads, headWidth: headWidth), distance = shape.columns * every
-        precondition(layer >= 0 && layer < layers && every >= 1 && rows >= 0)
+        let shape = shape ?? AttentionShape(heads: heads, headWidth: headWidth)
+        precondition(layer >= 0 && layer < layers && rows >= 0)
         precondition(shape.keyValueHeads == heads && shape.headWidth == headWidth, "Grams of another shape")
         precondition(qkv.count >= rows * shape.columns, "\(qkv.count) floats for \(rows) rows of \(shape.columns)")
-        let taken = Self.sampledRows(rows, every: every)
-        guard taken > 0 else { return }
+        guard rows > 0 else { return }
         team.tasks(heads * 3) { task, _ in
             let part = task % 3, index = task / 3, gram = head(layer: layer, head: index)
             func first(_ columns: Range<Int>, _ head: Int) -> UnsafeMutablePointer<Float> {
@@ -118,18 +117,18 @@ public struct GramSet: Sendable {
             switch part {
             case 0:
                 for own in shape.queryHeads(of: index) {
-                    gram.query.add(gramOf: first(shape.queries, own), rows: taken, distance: distance)
+                    gram.query.add(gramOf: first(shape.queries, own), rows: rows, distance: shape.columns)
                 }
             case 1:
-                gram.key.add(gramOf: first(shape.keys, index), rows: taken, distance: distance)
-                for row in 0..<taken {
-                    let key = first(shape.keys, index) + row * distance
+                gram.key.add(gramOf: first(shape.keys, index), rows: rows, distance: shape.columns)
+                for row in 0..<rows {
+                    let key = first(shape.keys, index) + row * shape.columns
                     for i in 0..<headWidth { gram.keySum[i] += Double(key[i]) }
                 }
-            default: gram.value.add(gramOf: first(shape.values, index), rows: taken, distance: distance)
+            default: gram.value.add(gramOf: first(shape.values, index), rows: rows, distance: shape.columns)
             }
         }
-        weights[layer] += Double(taken)
+        weights[layer] += Double(rows)
     }
 
     /// Adds the gradients of the heads' outputs in a layer, `scale` times each; dout: [rows, H d].
@@ -148,9 +147,6 @@ public struct GramSet: Sendable {
         }
         outputWeights[layer] += Double(rows)
     }
-
-    /// How many of `rows` rows are read when every `every`-th is.
-    public static func sampledRows(_ rows: Int, every: Int) -> Int { (rows + every - 1) / every }
 
     /// G ← decay · G + batch, weights alike: one step of the moving average, `batch` being summed over all replicas.
     public func average(adding batch: GramSet, decay: Double) {

@@ -43,23 +43,6 @@ public enum LAPACK {
         return ascending.array.reversed()
     }
 
-    /// A = U diag(σ) Vᵀ (dgesdd), m×n, with k = min(m, n) singular values in descending order; U: m×k, Vᵀ: k×n.
-    public static func singularValues(
-        _ a: DenseMatrix
-    ) throws(LAPACKError) -> (u: DenseMatrix, values: [Double], vt: DenseMatrix) {
-        let m = a.rows, n = a.columns, k = min(m, n)
-        try check(a, "dgesdd")
-        let u = DenseMatrix(rows: m, columns: k), vt = DenseMatrix(rows: k, columns: n)
-        guard k > 0 else { return (u, [], vt) }
-        let work = a.copy()
-        let sigma = Buffer<Double>(uninitialized: k)
-        let info = LAPACKE_dgesdd(
-            LAPACK_ROW_MAJOR, Self.letter("S"), Int32(m), Int32(n), work.values.pointer, Int32(n),
-            sigma.pointer, u.values.pointer, Int32(k), vt.values.pointer, Int32(n))
-        try check(info, "dgesdd", "the bidiagonal singular value problem did not converge")
-        return (u, sigma.array, vt)
-    }
-
     /// A = Q R (dgeqrf, dorgqr), m×n with m ≥ n; Q: m×n with orthonormal columns, R: n×n upper triangular.
     ///
     /// The diagonal of R is made non-negative, so that the factors are unique where A has full rank.

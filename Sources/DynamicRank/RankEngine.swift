@@ -103,18 +103,7 @@ public final class RankEngine {
         pass(step: 0, of: stage, isTraining: false)
     }
 
-    /// An evaluation pass that afterwards tries every level wherever one was taken: far slower, the outputs are the same.
-    /// The second value tells what it found so far.
-    public func regretPass(
-        of stage: TransformerStage, weights: RewardWeights
-    ) -> (pass: LowRankPass, regret: @Sendable () -> Regret) {
-        let meter = RegretMeter(rewardModel(weights, spectra, step: 0))
-        return (pass(step: 0, of: stage, isTraining: false, meter: meter), { meter.regret })
-    }
-
-    private func pass(
-        step: Int, of stage: TransformerStage, isTraining: Bool, meter: RegretMeter? = nil
-    ) -> LowRankPass {
+    private func pass(step: Int, of stage: TransformerStage, isTraining: Bool) -> LowRankPass {
         tally.reset()
         let spectra = spectra
         let choose = overhead.time { isReducing ? chooser(spectra, step: step, of: stage, isTraining: isTraining) : nil }
@@ -123,7 +112,6 @@ public final class RankEngine {
             timing: { [overhead] work in overhead.time(work) }
         ) { [tally, layers, overhead] input, batch in
             guard let decisions = overhead.time({ choose?(input, batch) }) else { return nil }
-            meter?.look(back: decisions, input, batch)
             tally.add(
                 decisions.levels, logProbabilities: decisions.logProbabilities, layer: input.layer, batch: batch,
                 perturbation: spectra[input.layer - layers.lowerBound].relativePerturbation)

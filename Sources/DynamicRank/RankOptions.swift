@@ -52,7 +52,7 @@ public struct RankOptions: Sendable {
     public func segments(of length: Int) -> Int { (length - 1) / segment + 1 }
 
     /// The levels at which a layer's queries and outputs are packed: d:d where some keys are exact.
-    func packedLevels(ofLayer layer: Int, headWidth d: Int) -> [Level] {
+    public func packedLevels(ofLayer layer: Int, headWidth d: Int) -> [Level] {
         exact == nil ? levels(ofLayer: layer) : [Level(scoreRank: d, valueRank: d)]
     }
 

@@ -35,7 +35,9 @@ public struct ScoreBasis: Sendable {
     /// σ_k², of the regularised Grams.
     public let spectrum: Spectrum
 
-    /// The basis of two Grams by full decomposition; throws `LAPACKError`.
+    /// The basis of two Grams by full decomposition.
+    ///
+    /// - Throws: `LAPACKError`.
     public init(queryGram: DenseMatrix, keyGram: DenseMatrix, ridge: Double = defaultRidge) throws(LAPACKError) {
         let gq = try RegularisedGram(queryGram, ridge: ridge), gk = try RegularisedGram(keyGram, ridge: ridge)
         let l = try LAPACK.cholesky(gk.matrix)

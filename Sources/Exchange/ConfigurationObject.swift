@@ -57,9 +57,26 @@ struct ConfigurationObject {
         _ key: String, or other: String? = nil, in range: ClosedRange<Int>, default standard: Int? = nil
     ) throws(ExchangeError) -> Int {
         guard let number = try optionalInteger(key, or: other, in: range) ?? standard else { throw missing(key, other) }
-        // A default made of other sizes may lie outside.
-        guard range.contains(number) else { throw invalid(key, "\(number), its default, is above \(range.upperBound)") }
         return number
+    }
+
+    /// A whole number or several; nil where there is no such key, and none where it is `null`.
+    func integers(_ key: String, in range: ClosedRange<Int>) throws(ExchangeError) -> [Int]? {
+        switch members[key] {
+        case nil: return nil
+        case .null?: return []
+        case .array(let values)?:
+            var numbers: [Int] = []
+            for value in values {
+                guard case .number(let digits) = value, let number = Int(digits), range.contains(number) else {
+                    throw invalid(
+                        key, "\(value), one of several, is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+                }
+                numbers.append(number)
+            }
+            return numbers
+        default: return try optionalInteger(key, in: range).map { [$0] }
+        }
     }
 
     /// A number; nil where there is none.

@@ -57,6 +57,14 @@ extension ConfigurationObject {
     }
 }
 
+extension TextEnds {
+    /// - Throws: `configuration`.
+    fileprivate init(_ object: ConfigurationObject) throws(ExchangeError) {
+        self.init(
+            start: try object.integers("bos_token_id", in: Limit.token), end: try object.integers("eos_token_id", in: Limit.token))
+    }
+}
+
 extension GPT2Description {
     /// - Throws: `configuration` and `unsupported`.
     init(_ object: ConfigurationObject) throws(ExchangeError) {
@@ -68,9 +76,10 @@ extension GPT2Description {
         guard width % heads == 0 else {
             throw object.invalid("n_head", "\(heads) heads do not divide the width, \(width)")
         }
-        innerWidth = try object.integer("n_inner", or: "intermediate_size", in: Limit.width, default: 4 * width)
+        innerWidth = try object.integer("n_inner", or: "intermediate_size", in: Limit.innerWidth, default: 4 * width)
         normEpsilon = try object.number("layer_norm_epsilon", in: Limit.epsilon, default: 1e-5)
         tiesEmbeddings = try object.flag("tie_word_embeddings", default: true)
+        textEnds = try TextEnds(object)
 
         let activation = try object.text("activation_function", or: "hidden_act", default: "gelu_new")
         guard ["gelu_new", "gelu_pytorch_tanh"].contains(activation) else {
@@ -88,7 +97,6 @@ extension GPT2Description {
 extension LlamaDescription {
     /// - Throws: `configuration` and `unsupported`.
     init(_ object: ConfigurationObject, _ family: Family) throws(ExchangeError) {
-        self.family = family
         vocabularySize = try object.integer("vocab_size", in: Limit.vocabulary)
         context = try object.integer("max_position_embeddings", in: Limit.context)
         width = try object.integer("hidden_size", in: Limit.width)
@@ -109,10 +117,11 @@ extension LlamaDescription {
         guard headWidth % 2 == 0 else {
             throw object.invalid("head_dim", "heads are \(headWidth) wide; rotary positions turn pairs")
         }
-        innerWidth = try object.integer("intermediate_size", in: Limit.width)
+        innerWidth = try object.integer("intermediate_size", in: Limit.innerWidth)
         normEpsilon = try object.number("rms_norm_eps", in: Limit.epsilon)
         rotation = try RotaryPositions(object, context: context)
         tiesEmbeddings = try object.flag("tie_word_embeddings", default: false)
+        textEnds = try TextEnds(object)
 
         let activation = try object.text("hidden_act", default: "silu")
         guard activation == "silu" else { throw object.unsupported("hidden_act", "silu") }
@@ -142,7 +151,7 @@ extension LlamaDescription {
             }
         // Mistral's window is this where nothing is said; `null` says that there is none.
         let isUnsaid = family == .mistral && object.members["sliding_window"] == nil
-        let said = try object.optionalInteger("sliding_window", in: Limit.context)
+        let said = try object.optionalInteger("sliding_window", in: Limit.positions)
         guard isUsed, let window = isUnsaid ? 4096 : said else { return }
         // A window as long as any sequence hides nothing.
         guard window >= context else {
@@ -151,13 +160,19 @@ extension LlamaDescription {
     }
 }
 
-/// What sizes are believed: beyond any model, and small enough that no product of a model's sizes overflows.
+/// What sizes are believed: those of `ModelConfiguration`, and others small enough that no product of a model's sizes overflows.
 enum Limit {
-    static let vocabulary = 1...1 << 24
-    static let context = 1...1 << 30
-    static let width = 1...1 << 20
-    static let layers = 1...1 << 12
-    static let heads = 1...1 << 12
+    private static let most = ModelConfiguration.most
+    static let vocabulary = 1...most.vocabulary
+    static let context = 1...most.context
+    static let width = 1...most.width
+    static let layers = 1...most.layers
+    static let heads = 1...most.heads
+    /// Files name tokens that their model has no row for, and −1 for none.
+    static let token = -1...Int(Int32.max)
+    static let innerWidth = 1...1 << 20
+    /// Of a window, or of the context that a model was first trained at.
+    static let positions = 1...1 << 30
     static let headWidth = 1...1 << 12
     static let epsilon = 1e-30...1.0
     static let base = 1.0...1e30

@@ -21,6 +21,7 @@ public struct GPT2Description: Equatable, Sendable {
     public var normEpsilon: Double
     /// Whether the head's weights are the embedding's.
     public var tiesEmbeddings: Bool
+    public var textEnds: TextEnds
 }
 
 /// A model of Llama's architecture (transformers' `LlamaConfig`, `MistralConfig`, `Qwen2Config`): rotary positions,
@@ -31,7 +32,6 @@ public struct LlamaDescription: Equatable, Sendable {
         case llama, mistral, qwen2
     }
 
-    public var family: Family
     public var vocabularySize: Int
     /// Most positions of a sequence.
     public var context: Int
@@ -55,4 +55,5 @@ public struct LlamaDescription: Equatable, Sendable {
     public var hasAttentionOutputBias: Bool
     /// Whether the three maps of the feed-forward part have.
     public var hasFeedForwardBias: Bool
+    public var textEnds: TextEnds
 }

@@ -15,7 +15,7 @@ extension ModelConfiguration {
     private init(_ model: GPT2Description, path: String) throws(ConfigurationError) {
         try self.init(
             vocabularySize: model.vocabularySize, context: model.context, width: model.width, heads: model.heads,
-            layers: model.layers)
+            layers: model.layers, textEnds: model.textEnds)
         for (key, isSupported, known) in [
             ("n_inner", model.innerWidth == feedForwardWidth, "a feed-forward four times as wide as the model"),
             ("layer_norm_epsilon", Float(model.normEpsilon) == layerNormEpsilon, "an epsilon of \(layerNormEpsilon)"),
@@ -35,6 +35,6 @@ extension ModelConfiguration {
                     normEpsilon: Float(model.normEpsilon), rotation: model.rotation,
                     mostPositions: model.context, hasInputBias: model.hasQueryKeyValueBias,
                     hasOutputBias: model.hasAttentionOutputBias, hasFeedForwardBias: model.hasFeedForwardBias,
-                    tiesHead: model.tiesEmbeddings)))
+                    tiesHead: model.tiesEmbeddings)), textEnds: model.textEnds)
     }
 }

@@ -6,11 +6,11 @@ public struct ModelDescriptionFile: Sendable {
     public let bytes: [UInt8]
 
     /// - Parameters:
-    ///   - startOfText: Id of the token that begins a text.
-    ///   - endOfText: Id of the token that ends one.
+    ///   - startOfText: Id of the token that begins a text, where the files that the model came in did not say.
+    ///   - endOfText: Id of the token that ends one, likewise.
     /// - Throws: What the encoder throws.
     public init(_ model: ModelConfiguration, startOfText: Int, endOfText: Int) throws {
-        let ends = (startOfText, endOfText)
+        let ends = (TokenIDs(model.textEnds?.start ?? [startOfText]), TokenIDs(model.textEnds?.end ?? [endOfText]))
         bytes =
             switch model.family {
             case .gpt2: try prettyJSON(GPT2Fields(model, ends))
@@ -19,13 +19,30 @@ public struct ModelDescriptionFile: Sendable {
     }
 }
 
+/// Ids under one key: a number, a list of several, or `null`.
+private struct TokenIDs: Encodable {
+    let ids: [Int]
+
+    init(_ ids: [Int]) { self.ids = ids }
+
+    func encode(to encoder: any Swift.Encoder) throws {
+        var value = encoder.singleValueContainer()
+        switch ids.count {
+        case 0: try value.encodeNil()
+        case 1: try value.encode(ids[0])
+        default: try value.encode(ids)
+        }
+    }
+}
+
 private struct GPT2Fields: Encodable {
     let architectures = ["GPT2LMHeadModel"], model_type = "gpt2", activation_function = "gelu_new", dtype = "float32"
     let layer_norm_epsilon = 1e-5, initializer_range = 0.02, tie_word_embeddings = true
-    let vocab_size, n_positions, n_embd, n_layer, n_head, bos_token_id, eos_token_id: Int
+    let vocab_size, n_positions, n_embd, n_layer, n_head: Int
+    let bos_token_id, eos_token_id: TokenIDs
     let attn_pdrop, embd_pdrop, resid_pdrop: Float
 
-    init(_ model: ModelConfiguration, _ ends: (Int, Int)) {
+    init(_ model: ModelConfiguration, _ ends: (TokenIDs, TokenIDs)) {
         (vocab_size, n_positions, n_embd) = (model.vocabularySize, model.context, model.width)
         (n_layer, n_head) = (model.layers, model.heads)
         (bos_token_id, eos_token_id) = ends
@@ -38,7 +55,8 @@ private struct LlamaFields: Encodable {
     let architectures: [String], model_type: String
     let hidden_act = "silu", dtype = "float32", initializer_range = 0.02
     let vocab_size, max_position_embeddings, hidden_size, num_hidden_layers, num_attention_heads: Int
-    let num_key_value_heads, head_dim, intermediate_size, bos_token_id, eos_token_id: Int
+    let num_key_value_heads, head_dim, intermediate_size: Int
+    let bos_token_id, eos_token_id: TokenIDs
     let rms_norm_eps: Double, rope_theta: Double
     let rope_scaling: Scaling?
     let tie_word_embeddings: Bool
@@ -51,7 +69,7 @@ private struct LlamaFields: Encodable {
         var original_max_position_embeddings: Int?
     }
 
-    init(_ model: ModelConfiguration, _ shape: LlamaShape, _ ends: (Int, Int)) {
+    init(_ model: ModelConfiguration, _ shape: LlamaShape, _ ends: (TokenIDs, TokenIDs)) {
         let isQwen2 = shape.hasInputBias && !shape.hasOutputBias
         (architectures, model_type) = isQwen2 ? (["Qwen2ForCausalLM"], "qwen2") : (["LlamaForCausalLM"], "llama")
         (vocab_size, max_position_embeddings, hidden_size) = (model.vocabularySize, shape.mostPositions, model.width)

@@ -55,7 +55,7 @@ extension RotaryPositions {
                 factor: try part.number("factor", in: Limit.factor), lowFrequencyFactor: low,
                 highFrequencyFactor: high,
                 originalContext: try part.integer(
-                    "original_max_position_embeddings", in: Limit.context, default: context))
+                    "original_max_position_embeddings", in: Limit.positions, default: context))
         default:
             throw part.unsupported("rope_type", or: "type", known)
         }

@@ -18,7 +18,9 @@ final class StagedFiles {
         return staged
     }
 
-    /// Puts those that were made in place. Throws `CorpusError` and `SystemFile.Refusal`.
+    /// Puts those that were made in place.
+    ///
+    /// - Throws: `CorpusError` and `SystemFile.Refusal`.
     func commit() throws {
         let made = files.filter { fileExists($0.staged) }
         // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
@@ -53,7 +55,9 @@ struct PreparedCorpus {
 
     var savedTokenizer: SavedTokenizer { SavedTokenizer(tokenizer) }
 
-    /// Writes the tokenizer to the run directory unless it is there already. For rank 0. Throws `CorpusError`.
+    /// Writes the tokenizer to the run directory unless it is there already. For rank 0.
+    ///
+    /// - Throws: `CorpusError`.
     func saveTokenizer(in directory: RunDirectory) throws(CorpusError) {
         if (try? ByteLevelBPE(directory: directory.tokenizer))?.hash == tokenizer.hash { return }
         try tokenizer.save(to: directory.tokenizer)
@@ -63,7 +67,7 @@ struct PreparedCorpus {
     /// every rank opens it.
     ///
     /// - Parameter saved: the tokenizer of the checkpoint that the run goes on from, on rank 0.
-    /// Throws `AgreedError` on every rank for text or tokenizer files that cannot serve, and `MPIError`.
+    /// - Throws: `AgreedError` on every rank for text or tokenizer files that cannot serve, and `MPIError`.
     static func prepare(
         _ run: RunConfiguration, _ directory: RunDirectory, saved: ByteLevelBPE?, staged: StagedFiles,
         world: borrowing Communicator, say: @escaping (String) -> Void
@@ -110,7 +114,9 @@ struct PreparedCorpus {
 }
 
 extension Communicator {
-    /// Collective: the root's files on every rank, by name. Throws `MPIError`.
+    /// Collective: the root's files on every rank, by name.
+    ///
+    /// - Throws: `MPIError`.
     fileprivate func broadcast(_ files: TokenizerFiles?, root: Int) throws(MPIError) -> TokenizerFiles {
         let name = try broadcast(files?.format.rawValue ?? "", root: root)
         guard let format = TokenizerFiles.Format(rawValue: name) else {

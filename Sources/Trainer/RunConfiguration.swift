@@ -56,7 +56,9 @@ public struct RunConfiguration: Sendable, Equatable {
         try self.init(Self.options(arguments, pipe: pipe), initialShape: initialShape)
     }
 
-    /// What `arguments` say, over the configuration file that they name. Throws as `init` does.
+    /// What `arguments` say, over the configuration file that they name.
+    ///
+    /// - Throws: as `init` does.
     static func options(_ arguments: [String], pipe: [UInt8]?) throws -> TrainOptions {
         let typed = Arguments.joiningNegativeNumbers(arguments), options = try TrainOptions.parse(typed)
         guard let path = options.config else { return options }
@@ -214,7 +216,7 @@ public struct RunConfiguration: Sendable, Equatable {
     public func model(vocabularySize: Int) throws(ConfigurationError) -> ModelConfiguration {
         try ModelConfiguration(
             vocabularySize: initialShape?.vocabularySize ?? vocabularySize, context: context, width: width, heads: heads,
-            layers: layers, dropout: dropout, family: initialShape?.family ?? .gpt2)
+            layers: layers, dropout: dropout, family: initialShape?.family ?? .gpt2, textEnds: initialShape?.textEnds)
     }
 
     /// What decides each step, on `replicas` replicas.

@@ -154,6 +154,10 @@ public enum TrainProgram {
         let restored = try worker.restore(
             from: point.reader, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
         say("resume     step \(worker.step) from \(path)")
+        if let name = run.initial {
+            say("resume     note: the weights are the checkpoint's; those of --init \(name) were not read, and --resume none "
+                + "would start from them")
+        }
         guard let restored else { return }
         for line in ChangedOptions(from: restored, to: run, corpus.saved, step: worker.step).lines {
             say("resume     note: \(line)")

@@ -44,7 +44,7 @@ struct Block: Sendable {
         return attention
     }
 
-    private func pass(_ batch: MicroBatch, _ dropout: Dropout?, _ observer: AttentionObserver? = nil) -> AttentionPass {
+    func pass(_ batch: MicroBatch, _ dropout: Dropout?, _ observer: AttentionObserver? = nil) -> AttentionPass {
         AttentionPass(layer: layer, batch: batch, dropout: dropout, team: team, observer: observer)
     }
 

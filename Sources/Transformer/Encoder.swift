@@ -81,11 +81,11 @@ public final class Encoder: Sendable {
     }
 }
 
-/// What an encoder has seen of some sequences: keys and values of the positions so far.
+/// What an encoder has seen of some sequences.
 public final class EncoderCache {
     private let encoder: Encoder
     private let batch: MicroBatch
-    private let layers: [Buffer<Float>]
+    private let layers: [AttentionCache]
     private let row: Block.Row
     private let stream, normed: Buffer<Float>
     /// Positions taken in so far.
@@ -96,9 +96,8 @@ public final class EncoderCache {
         let batch = MicroBatch.vectors(sequences: sequences, length: length), D = encoder.shape.width
         self.encoder = encoder
         self.batch = batch
-        let layer = encoder.shape.layer
-        layers = encoder.blocks.map { _ in Buffer(uninitialized: batch.rows * layer.attention.columns) }
-        row = Block.Row(layer, batch: batch)
+        layers = encoder.blocks.map { $0.attention.makeCache(sequences: sequences, length: length) }
+        row = Block.Row(encoder.shape.layer, batch: batch, team: encoder.team)
         stream = Buffer(uninitialized: sequences * D)
         normed = Buffer(uninitialized: sequences * D)
     }
@@ -108,54 +107,10 @@ public final class EncoderCache {
         precondition(position < batch.length, "position \(position) of \(batch.length)")
         stream.copy(from: x[0..<stream.count])
         for (block, cache) in zip(encoder.blocks, layers) {
-            block.advance(stream, position: position, cache: cache, row, batch: batch)
+            block.advance(stream, position: position, cache, row, batch: batch, attention: block.attention)
         }
         position += 1
         encoder.norm.forward(stream, into: normed, row.statistics, rows: batch.sequences, on: encoder.team)
         return normed
-    }
-}
-
-extension Block {
-    /// What a block writes on its way through one position of B sequences.
-    struct Row: Sendable {
-        /// [B, D].
-        let normed, branch: Buffer<Float>
-        /// [B, H d] and [B, (H + 2 G) d].
-        let attended, qkv: Buffer<Float>
-        /// [B, C] and [B, F].
-        let hidden, activated: Buffer<Float>
-        /// Of B rows.
-        let statistics: Norm.Statistics
-        /// [S + 2].
-        let scores: Buffer<Float>
-
-        init(_ shape: LayerShape, batch: MicroBatch) {
-            let B = batch.sequences, F = shape.feedForwardWidth
-            func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: B * width) }
-            (normed, branch) = (floats(shape.width), floats(shape.width))
-            (attended, qkv) = (floats(shape.attention.width), floats(shape.attention.columns))
-            (hidden, activated) = (floats(shape.activation.columns(F)), floats(F))
-            statistics = Norm.Statistics(shape.norm, rows: B)
-            scores = Buffer(uninitialized: batch.length + 2)
-        }
-    }
-
-    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output; cache,
-    /// [B, S, (H + 2 G) d], holds queries, keys and values of the positions so far.
-    func advance(_ stream: Buffer<Float>, position: Int, cache: Buffer<Float>, _ row: Row, batch: MicroBatch) {
-        let B = batch.sequences, D = norm1.gain.count
-        let x = Matrix(row.normed, rows: B, columns: D), branch = Matrix(row.branch, rows: B, columns: D)
-        norm1.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
-        SoftmaxAttention(maps: maps, attention: softmax).advance(
-            x, position: position, cache: cache, row: row.qkv, attended: row.attended, scores: row.scores, into: branch,
-            batch: batch, on: team)
-        residualForward(
-            row.branch, bias: maps.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
-
-        norm2.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
-        feedForward.forward(x, hidden: row.hidden, activated: row.activated, into: branch, on: team)
-        residualForward(
-            row.branch, bias: feedForward.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
     }
 }

@@ -13,11 +13,16 @@ public struct ModelConfiguration: Equatable, Sendable {
     /// Probability of dropping an element after the embedding, in the attention weights and after both projections.
     public var dropout: Float
     public var family: ModelFamily
+    /// What the files that it came in say of texts' ends; nil where it was made here.
+    public var textEnds: TextEnds?
 
-    /// Throws `ConfigurationError` naming the value that cannot be.
+    /// The largest sizes there are.
+    public static let most = (vocabulary: 1 << 20, context: 1 << 20, width: 1 << 16, heads: 1 << 12, layers: 1 << 12)
+
+    /// - Throws: `ConfigurationError` naming the value that cannot be.
     public init(
         vocabularySize: Int, context: Int, width: Int, heads: Int, layers: Int, dropout: Float = 0,
-        family: ModelFamily = .gpt2
+        family: ModelFamily = .gpt2, textEnds: TextEnds? = nil
     ) throws(ConfigurationError) {
         self.vocabularySize = vocabularySize
         self.context = context
@@ -26,9 +31,10 @@ public struct ModelConfiguration: Equatable, Sendable {
         self.layers = layers
         self.dropout = dropout
         self.family = family
+        self.textEnds = textEnds
         for (name, value, most) in [
-            ("vocabulary", vocabularySize, 1 << 20), ("context", context, 1 << 20), ("width", width, 1 << 16),
-            ("heads", heads, 1 << 12), ("layers", layers, 1 << 12),
+            ("vocabulary", vocabularySize, Self.most.vocabulary), ("context", context, Self.most.context),
+            ("width", width, Self.most.width), ("heads", heads, Self.most.heads), ("layers", layers, Self.most.layers),
         ] where value < 1 || value > most {
             throw ConfigurationError("\(name) is \(value); it must lie between 1 and \(most)")
         }
@@ -78,7 +84,7 @@ public struct ModelConfiguration: Equatable, Sendable {
 
 extension ModelConfiguration: Codable {
     private enum CodingKeys: String, CodingKey {
-        case vocabularySize, context, width, heads, layers, dropout, family
+        case vocabularySize, context, width, heads, layers, dropout, family, textEnds
     }
 
     /// Checks what it reads as `init` does, since a checkpoint's text may say anything; one that names no family is GPT-2.
@@ -89,10 +95,12 @@ extension ModelConfiguration: Codable {
             context: values.decode(Int.self, forKey: .context), width: values.decode(Int.self, forKey: .width),
             heads: values.decode(Int.self, forKey: .heads), layers: values.decode(Int.self, forKey: .layers),
             dropout: values.decode(Float.self, forKey: .dropout),
-            family: values.decodeIfPresent(ModelFamily.self, forKey: .family) ?? .gpt2)
+            family: values.decodeIfPresent(ModelFamily.self, forKey: .family) ?? .gpt2,
+            textEnds: values.decodeIfPresent(TextEnds.self, forKey: .textEnds))
     }
 
-    /// A GPT-2 is written without its family, as checkpoints had it before there were others.
+    /// A GPT-2 is written without its family, and a model without what its files say where it came in none: as checkpoints
+    /// had it before.
     public func encode(to encoder: any Swift.Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(vocabularySize, forKey: .vocabularySize)
@@ -102,6 +110,7 @@ extension ModelConfiguration: Codable {
         try values.encode(layers, forKey: .layers)
         try values.encode(dropout, forKey: .dropout)
         if family != .gpt2 { try values.encode(family, forKey: .family) }
+        try values.encodeIfPresent(textEnds, forKey: .textEnds)
     }
 }
 

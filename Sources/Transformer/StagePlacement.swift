@@ -16,7 +16,7 @@ public struct StagePlacement: Equatable, Sendable {
     /// Cuts the layers into `stages` contiguous runs, each of at least one layer, so that the costliest stage costs
     /// least. A layer's cost is its products per token; the head's is added to the last stage.
     ///
-    /// Throws `ConfigurationError` when there are more stages than layers.
+    /// - Throws: `ConfigurationError` when there are more stages than layers.
     public static func split(
         _ configuration: ModelConfiguration, stages: Int
     ) throws(ConfigurationError) -> [StagePlacement] {

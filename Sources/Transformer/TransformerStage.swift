@@ -15,7 +15,7 @@ public final class TransformerStage: Sendable {
     /// and `backward` turns it into the gradient of the stage's input.
     public let streamGradient: Buffer<Float>
 
-    private let blocks: [Block]
+    let blocks: [Block]
     private let finalNorm: Norm?
     private let head: Head?
     private let forTraining: Bool
@@ -194,12 +194,12 @@ public final class TransformerStage: Sendable {
         backward(batch, activations, dropout: dropout, lowRank: lowRank, observer: observer) { (_) throws(Never) in }
     }
 
-    private var lastHead: Head {
+    var lastHead: Head {
         guard let head else { preconditionFailure("the head is on the last stage") }
         return head
     }
 
-    private var lastNorm: Norm {
+    var lastNorm: Norm {
         guard let finalNorm else { preconditionFailure("the final norm is on the last stage") }
         return finalNorm
     }
@@ -210,12 +210,12 @@ public final class TransformerStage: Sendable {
         return Matrix(normed, rows: batch.rows, columns: configuration.width)
     }
 
-    private func tokenTable(_ arena: Buffer<Float>) -> Matrix {
+    func tokenTable(_ arena: Buffer<Float>) -> Matrix {
         parameters.layout.matrix(.tokenEmbedding, in: arena)
     }
 
     /// Nil where positions rotate.
-    private func positionTable(_ arena: Buffer<Float>) -> Matrix? {
+    func positionTable(_ arena: Buffer<Float>) -> Matrix? {
         let layout = parameters.layout
         return layout.holds(.positionEmbedding) ? layout.matrix(.positionEmbedding, in: arena) : nil
     }

@@ -31,9 +31,11 @@ public struct MemoryEstimate: Sendable {
         // What layers keep for each micro-batch in flight, and what they share.
         let kept = inFlight * rows * (layers * Double(shape.keptFloats) + Double(shape.width))
         let shared = rows * Double(shape.sharedFloats) + 24 * 1_048_576
-        bytes = 4 * (arrays * parameters + kept + shared)
+        let tile = placement.isLast
+            ? Head.tileBytes(rows: sequences * configuration.context, vocabularySize: configuration.vocabularySize) : 0
+        bytes = 4 * (arrays * parameters + kept + shared) + Double(tile)
             + Self.attention(
-                configuration, ranks, layers: placement.layers.count, sequences: sequences, threads: threads,
+                configuration, ranks, layers: placement.layers, sequences: sequences, threads: threads,
                 tracedSteps: topology.rank == 0 ? tracedSteps : 0)
     }
 
@@ -43,19 +45,24 @@ public struct MemoryEstimate: Sendable {
         let kept = Double(rows)
             * Double(shape.keptFloats + shape.sharedFloats + shape.width)
         bytes = 4 * (Double(configuration.parameterCount) + kept + 24 * 1_048_576)
+            + Double(Head.tileBytes(rows: rows, vocabularySize: configuration.vocabularySize))
     }
 
-    /// Bytes of Grams, bases and trace, where levels are named, and of what the way of attending holds beside them.
+    /// Bytes of Grams, bases, folded weights and trace, where levels are named, and of what the way of attending holds beside them.
     private static func attention(
-        _ configuration: ModelConfiguration, _ ranks: RankOptions, layers: Int, sequences: Int, threads: Int,
+        _ configuration: ModelConfiguration, _ ranks: RankOptions, layers: Range<Int>, sequences: Int, threads: Int,
         tracedSteps: Int
     ) -> Double {
-        let share = RankShare(layers: layers, sequences: sequences, threads: threads)
+        let share = RankShare(layers: layers.count, sequences: sequences, threads: threads)
         let own = ranks.mode.bytes(configuration, ranks, on: share)
         guard ranks.namesLevels else { return own }
         let entries = RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
         let segments = Double(ranks.segments(of: configuration.context))
-        return own + 8 * Double(layers * entries) * 2
+        let folded = layers.reduce(0) {
+            $0 + FoldedAttention.bytes(
+                configuration, levels: ranks.packedLevels(ofLayer: $1, headWidth: configuration.headWidth))
+        }
+        return own + Double(folded) + 8 * Double(layers.count * entries) * 2
             + Double(tracedSteps) * (28 * Double(configuration.layers) * segments + 12)
     }
 

@@ -11,7 +11,7 @@ extension Worker {
     ///
     /// - Throws: `AgreedError` on every rank when the checkpoint cannot be read, is of another shape or was made with
     ///   another tokenizer or seed, or holds no policy for these levels where one decides; weights are untouched unless
-    ///   all of that holds. Throws `MPIError` as well.
+    ///   all of that holds; and `MPIError`.
     ///
     /// - Parameter startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
     @discardableResult

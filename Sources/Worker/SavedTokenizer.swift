@@ -15,7 +15,9 @@ public struct SavedTokenizer: Sendable {
 }
 
 extension CheckpointWriter {
-    /// Writes a tokenizer's files and hash. Throws `CheckpointError`.
+    /// Writes a tokenizer's files and hash.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func write(_ tokenizer: SavedTokenizer) throws(CheckpointError) {
         for (path, bytes) in zip(tokenizer.files.format.checkpointPaths, tokenizer.files.contents) {
             try write(path, bytes: bytes)
@@ -25,7 +27,9 @@ extension CheckpointWriter {
 }
 
 extension CheckpointReader {
-    /// The tokenizer that the checkpoint carries. Throws `CheckpointError`, and `CorpusError` for files that are none.
+    /// The tokenizer that the checkpoint carries.
+    ///
+    /// - Throws: `CheckpointError`, and `CorpusError` for files that are none.
     public borrowing func tokenizer() throws -> ByteLevelBPE {
         let isOneFile = description(of: CheckpointLayout.tokenizerJSON) != nil
         let format: TokenizerFiles.Format = isOneFile ? .tokenizerJSON : .gpt2

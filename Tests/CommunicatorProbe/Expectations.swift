@@ -14,7 +14,7 @@ func expectEqual<Value: Equatable>(_ found: Value, _ expected: Value, _ text: @a
     try expect(found == expected, "\(text()): \(found) instead of \(expected)")
 }
 
-/// Throws unless `body` throws an `MPIError` of this class whose description holds `part`.
+/// Passes where `body` throws an `MPIError` of this class whose description holds `part`.
 func expectRefusal(
     _ errorClass: MPIError.Class, _ part: String, _ body: () throws(MPIError) -> Void
 ) throws {

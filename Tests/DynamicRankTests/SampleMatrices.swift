@@ -61,9 +61,10 @@ struct FullScores {
     let u: DenseMatrix
     let vt: DenseMatrix
 
-    init(_ q: DenseMatrix, _ k: DenseMatrix) throws {
+    init(_ q: DenseMatrix, _ k: DenseMatrix) {
         scores = .product(q, k, transposeB: true)
-        (u, sigma, vt) = try LAPACK.singularValues(scores)
+        let parts = SingularValues(scores)
+        (u, sigma, vt) = (parts.u, parts.values, parts.vt)
     }
 
     /// ‖A‖_F², and the energy of all but the first r singular values.

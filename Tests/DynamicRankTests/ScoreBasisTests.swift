@@ -19,7 +19,7 @@ import Testing
             let d = [1, 2, 5, 8, 13, 16][number % 6], rows = [3, 20, 40][number / 6 % 3]
             q = try sample.rows(rows, d, kinds[number % 4])
             k = try sample.rows(rows + number % 5, d, kinds[number / 4 % 4])
-            full = try FullScores(q, k)
+            full = FullScores(q, k)
             basis = try ScoreBasis(queryGram: gram(q), keyGram: gram(k), ridge: ridge)
         }
     }

@@ -2,7 +2,9 @@ import Foundation
 
 /// A program of this package that the build put beside the test bundle.
 public enum BuiltProduct {
-    /// Where the program lies. Throws `SupportError` when it was not built.
+    /// Where the program lies.
+    ///
+    /// - Throws: `SupportError` when it was not built.
     public static func url(named name: String) throws -> URL {
         let url = directory.appendingPathComponent(name)
         guard FileManager.default.isExecutableFile(atPath: url.path) else {

@@ -30,11 +30,12 @@ public final class RunningCommand: @unchecked Sendable {
     private let directory: URL
     private let deadline: Date
 
-    /// Starts the program. Throws what Foundation throws when it cannot be started.
+    /// Starts the program.
     ///
     /// - Parameters:
     ///   - environment: added to this process's own.
     ///   - timeout: seconds from now after which `wait` kills it.
+    /// - Throws: what Foundation throws when it cannot be started.
     public init(
         _ program: URL, _ arguments: [String] = [], environment: [String: String] = [:],
         currentDirectory: URL? = nil, timeout: TimeInterval = 60

@@ -99,6 +99,42 @@ import Testing
         #expect(config.contains(hasBias ? "\"qwen2\"" : "\"llama\""))
     }
 
+    /// What config.json says of the tokens that begin and end a text goes through a checkpoint, and through training.
+    @Test func textEndsGoOutAsTheyCameIn() async throws {
+        let scratch = try Scratch(), directory = scratch.path + "/model", text = scratch.path + "/text.tokens"
+        try EmbeddedCorpus(seed: 8, byteCount: 8_000).write(to: text)
+        try RandomModel().write(to: directory, text: Text(contentsOf: text))
+        func config(_ directory: String) throws -> [String: Any] {
+            let data = try Data(contentsOf: URL(fileURLWithPath: directory + "/config.json"))
+            return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        }
+        let made = try config(directory)
+        let cases: [(start: Any?, end: Any?)] = [
+            (NSNull(), [7, 9]), (3, 5), (nil, nil), (1, NSNull()),
+        ]
+        for (i, (start, end)) in cases.enumerated() {
+            var given = made
+            (given["bos_token_id"], given["eos_token_id"]) = (start, end)
+            try JSONSerialization.data(withJSONObject: given).write(to: URL(fileURLWithPath: directory + "/config.json"))
+            let checkpoint = scratch.path + "/\(i).h5", run = scratch.path + "/run\(i)"
+            #expect(try await drrl(["import", directory, "--to", checkpoint]).succeeded)
+            let trained = try await TestSupport.run(
+                BuiltProduct.url(named: "drrl-train"),
+                ["--init", checkpoint, "--train", text, "--steps", "1", "--batch", "1", "--threads", "1", "--run-dir", run,
+                 "--eval-every", "0"], environment: MPIRun.environment)
+            #expect(trained.succeeded, "\(trained)")
+            for from in [checkpoint, run + "/checkpoint-00000001.h5"] {
+                let back = scratch.path + "/back\(i)"
+                #expect(try await drrl(["export", "--checkpoint", from, "--to", back]).succeeded)
+                let found = try config(back)
+                for (key, value) in [("bos_token_id", start), ("eos_token_id", end)] {
+                    let expected = value ?? made[key] ?? NSNull()
+                    #expect((found[key] as? NSObject) == (expected as? NSObject), "case \(i), \(key) of \(from)")
+                }
+            }
+        }
+    }
+
     /// One line, and no checkpoint.
     @Test func whatIsNotAModelIsRefusedByName() async throws {
         let scratch = try Scratch(), (_, directory) = try await exported(scratch)

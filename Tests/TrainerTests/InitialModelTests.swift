@@ -111,4 +111,14 @@ struct InitialModelTests {
         let outcome = try await run.trainAlone(["--steps", "4"])
         #expect(outcome.status == 2 && outcome.errors.contains("holds a Llama model"), "\(outcome)")
     }
+
+    /// What goes on from a checkpoint says that the model of --init is not what it goes on from.
+    @Test func weightsThatAreNotReadAreNamed() async throws {
+        let (model, other) = (try Model(), try Model()), run = try SmallRun()
+        let first = try await train(model, on: GridShape(1, 1), in: run, ["--steps", "2", "--checkpoint-every", "2"])
+        #expect(!first.output.contains("were not read"))
+        let second = try await train(other, on: GridShape(1, 1), in: run, ["--steps", "3"])
+        #expect(second.output.contains("those of --init \(other.path) were not read"), "\(second)")
+        #expect(!second.output.contains("init       weights"))
+    }
 }

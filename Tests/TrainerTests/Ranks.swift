@@ -6,7 +6,9 @@ import Testing
 struct RankProcess: Sendable {
     let identifier: Int32
 
-    /// The ranks of a job under way, by rank. Throws `SupportError` when they are not as many.
+    /// The ranks of a job under way, by rank.
+    ///
+    /// - Throws: `SupportError` when they are not as many.
     static func all(of command: RunningCommand, count: Int) throws -> [RankProcess] {
         let processes = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
         let children = processes.filter { status(of: $0)?.parent == command.processIdentifier }

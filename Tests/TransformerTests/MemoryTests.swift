@@ -12,6 +12,13 @@ import Transformer
         return Mirror(reflecting: value).children.flatMap { bufferCounts($0.value) }
     }
 
+    /// Bytes of them.
+    private static func bufferBytes(_ value: Any) -> Int {
+        if let floats = value as? Buffer<Float> { return 4 * floats.count }
+        if let doubles = value as? Buffer<Double> { return 8 * doubles.count }
+        return Mirror(reflecting: value).children.reduce(0) { $0 + bufferBytes($1.value) }
+    }
+
     private static func counts(
         _ configuration: ModelConfiguration, length: Int, attention: AttentionKind = .softmax
     ) -> [Int] {
@@ -32,6 +39,30 @@ import Transformer
         }
         let sizes = try [1024, 2048, 4096].map(total)
         #expect(sizes[2] - sizes[1] <= 2 * (sizes[1] - sizes[0]) + 64)
+    }
+
+    /// What estimates of memory count is what is allocated.
+    @Test(arguments: SublayerModel.Family.allCases, [true, false])
+    func kindsSayWhatTheyHold(family: SublayerModel.Family, forTraining: Bool) throws {
+        // A context of several segments, and one of a part.
+        for kind in [.performer(features: 20, seed: 1), .nystrom(landmarks: 3, segment: 16), .nystrom(landmarks: 8, segment: 128)]
+            as [AttentionKind]
+        {
+            let configuration = try SublayerModel(family: family, kind: kind, isLevelled: false).configuration
+            let kernel = try #require(
+                kind.kernel(configuration, layers: 0..<2, team: Team(threads: 3), forTraining: forTraining))
+            let shape = configuration.layer.attention, copies = shape.group > 1 ? (forTraining ? 2 : 1) : 0
+            #expect(
+                kind.bytes(configuration, layers: 2, rows: 10, threads: 3, forTraining: forTraining)
+                    == Self.bufferBytes(kernel) + 4 * copies * 10 * 3 * shape.width)
+        }
+        let configuration = try SublayerModel(family: family, kind: .softmax, isLevelled: true).configuration
+        let basis = AttentionBasis.identity(heads: configuration.keyValueHeads, headWidth: 12)
+        let folded = FoldedAttention(configuration, levels: SublayerModel.levels, basis: basis)
+        #expect(
+            FoldedAttention.bytes(configuration, levels: SublayerModel.levels)
+                == Self.bufferBytes(folded) - Self.bufferBytes(basis))
+        #expect(AttentionKind.softmax.bytes(configuration, layers: 2, rows: 10, threads: 3, forTraining: true) == 0)
     }
 
     @Test func logitsExistOneTileAtATime() throws {

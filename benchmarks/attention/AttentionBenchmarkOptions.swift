@@ -18,7 +18,9 @@ struct AttentionBenchmarkOptions: ParsableCommand {
         guard threads >= 1 else { throw ValidationError("--threads is \(threads); it must be at least 1") }
     }
 
-    /// A model of one layer, whose attention is timed. Throws `ConfigurationError`.
+    /// A model of one layer, whose attention is timed.
+    ///
+    /// - Throws: `ConfigurationError`.
     func model(context: Int) throws -> ModelConfiguration {
         try ModelConfiguration(vocabularySize: 1, context: context, width: width, heads: heads, layers: 1)
     }

@@ -18,13 +18,15 @@ public struct ModelOptions: ParsableArguments {
         }
     }
 
-    /// Throws `ConfigurationError`.
+    /// - Throws: `ConfigurationError`.
     public func model() throws -> ModelConfiguration {
         try ModelConfiguration(
             vocabularySize: vocabulary, context: context, width: width, heads: heads, layers: layers)
     }
 
-    /// Full attention, with the statistics that every training step gathers. Throws `ConfigurationError`.
+    /// Full attention, with the statistics that every training step gathers.
+    ///
+    /// - Throws: `ConfigurationError`.
     public func ranks() throws -> RankOptions { Self.ranks(of: try model()) }
 
     /// The same for a model that is given otherwise.
@@ -34,7 +36,7 @@ public struct ModelOptions: ParsableArguments {
     }
 }
 
-/// Throws where an option that counts something is below its least, 1 unless told.
+/// - Throws: where an option that counts something is below its least, 1 unless told.
 public func require(_ options: [(name: String, value: Int)], atLeast least: Int = 1) throws {
     for (name, value) in options where value < least {
         throw ValidationError("--\(name) is \(value); it must be at least \(least)")

@@ -19,8 +19,9 @@ public struct RandomTokens: Tokenizer {
         throw .unknownToken(id: Int(tokens.first ?? 0), vocabularySize: vocabularySize)
     }
 
-    /// A shard of `count` ids, by way of a temporary file: the same on every rank. Throws `CorpusError`, and what
-    /// Foundation throws where there is no room.
+    /// A shard of `count` ids, by way of a temporary file: the same on every rank.
+    ///
+    /// - Throws: `CorpusError`, and what Foundation throws where there is no room.
     public func shard(count: Int) throws -> Shard {
         let files = FileManager.default
         let directory = files.temporaryDirectory.appendingPathComponent(UUID().uuidString).path

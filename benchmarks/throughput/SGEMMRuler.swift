@@ -24,7 +24,9 @@ struct SGEMMRuler {
         c = Matrix(Buffer(count: rows * n, repeating: 0), rows: rows, columns: n)
     }
 
-    /// Collective: about half a second. Throws `MPIError`.
+    /// Collective: about half a second.
+    ///
+    /// - Throws: `MPIError`.
     func measure(on world: borrowing Communicator) throws -> Measurement {
         try world.barrier()
         let (start, cpuStart) = (monotonicSeconds(), processorSeconds())

@@ -29,7 +29,9 @@ struct ThroughputOptions: ParsableCommand {
         try require([("warmup", warmup)], atLeast: 0)
     }
 
-    /// The model to time. Throws `ConfigurationError`, `CheckpointError` and what decoding throws.
+    /// The model to time.
+    ///
+    /// - Throws: `ConfigurationError`, `CheckpointError` and what decoding throws.
     func model() throws -> ModelConfiguration {
         guard let checkpoint else { return try shape.model() }
         let reader = try CheckpointReader(path: checkpoint)

@@ -17,7 +17,9 @@ protocol TimedWork {
     var name: String { get }
     /// Of a training step's FLOPs, by the model's count.
     var shareOfTrainingFLOPs: Double { get }
-    /// Collective. Throws what the work throws.
+    /// Collective.
+    ///
+    /// - Throws: what the work throws.
     mutating func run() throws -> TimedPiece
 }
 
@@ -27,7 +29,7 @@ struct TrainingStep: TimedWork {
     let shareOfTrainingFLOPs = 1.0
     private let worker: Worker
 
-    /// Throws `ConfigurationError` where the batch has fewer sequences than there are ranks.
+    /// - Throws: `ConfigurationError` where the batch has fewer sequences than there are ranks.
     init(
         _ model: ModelConfiguration, source: BatchSource, batch: Int, steps: Int, grid: Grid, team: Team
     ) throws {

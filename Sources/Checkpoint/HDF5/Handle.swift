@@ -48,7 +48,9 @@ struct Handle<Kind: HandleKind>: ~Copyable {
     private(set) var id: hid_t
     let place: Place
 
-    /// Takes the identifier that `open` returns; throws if it is negative.
+    /// Takes the identifier that `open` returns.
+    ///
+    /// - Throws: `HDF5Error` if it is negative.
     init(_ operation: StaticString, _ place: Place, _ open: () -> hid_t) throws(HDF5Error) {
         self.id = try HDF5.call(operation, place, open)
         self.place = place

@@ -100,8 +100,8 @@ public final class PolicyNetwork: Sendable {
         let (W, O, G) = (PolicyShape.encoder.width, PolicyShape.convolved, PolicyShape.stated)
         let rows = M * (C + 2)
         let convolved = Buffer<Float>(uninitialized: rows * O), activated = Buffer<Float>(uninitialized: rows * O)
-        forEachTap(state, parameters.conv.weight) { input, weight, j in
-            team.gemm(input, weight, into: Matrix(convolved, rows: rows, columns: O), beta: j == 0 ? 0 : 1, .policy)
+        forEachTap(state) { input, tap, j in
+            tap.product(input, into: Matrix(convolved, rows: rows, columns: O), adding: j > 0, on: team)
         }
         geluForward(convolved, bias: parameters.convBias, into: activated, rows: rows, on: team)
         let facts = Buffer<Float>(uninitialized: M * G)
@@ -115,13 +115,13 @@ public final class PolicyNetwork: Sendable {
         return Embedding(x: x, convolved: convolved, activated: activated)
     }
 
-    /// Tap j of the convolution: the rows it reads for each output row, and its weight [D, 64]. Outputs that reach over a
+    /// Tap j of the convolution: the rows it reads for each output row, and its map [D, 64]. Outputs that reach over a
     /// segment's end are made and never used.
-    private func forEachTap(_ state: PolicyState, _ weight: Matrix, _ body: (_ input: Matrix, _ weight: Matrix, _ j: Int) -> Void) {
+    private func forEachTap(_ state: PolicyState, _ body: (_ input: Matrix, _ tap: Linear, _ j: Int) -> Void) {
         let D = shape.inputWidth, rows = state.episodes * state.segments * (state.pieces + 2)
         let all = Matrix(state.pooled, rows: rows + 2, columns: D)
         for j in 0..<PolicyShape.convolvedRows {
-            body(all.rows(j..<(rows + j)), weight.rows((j * D)..<((j + 1) * D)), j)
+            body(all.rows(j..<(rows + j)), parameters.conv.inputs((j * D)..<((j + 1) * D)), j)
         }
     }
 
@@ -180,8 +180,8 @@ public final class PolicyNetwork: Sendable {
         let made = trail.embedding
         geluBackward(h: made.convolved, y: made.activated, dy: dconvolved, count: rows * O, on: team)
         parameters.conv.addBiasGradient(Matrix(dconvolved, rows: rows, columns: O), on: team)
-        forEachTap(state, parameters.conv.weightGradient) { input, gradient, _ in
-            team.gemm(input.transposed, Matrix(dconvolved, rows: rows, columns: O), into: gradient, beta: 1, .policy)
+        forEachTap(state) { input, tap, _ in
+            tap.backward(dy: Matrix(dconvolved, rows: rows, columns: O), x: input, dx: nil, on: team)
         }
     }
 }

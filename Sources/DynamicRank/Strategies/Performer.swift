@@ -25,14 +25,6 @@ public struct PerformerMode: SoftmaxApproximation {
     public var settings: [String: Double] { ["features": Double(features)] }
     public func summary(segment: Int) -> String { "performer, \(features) features a head" }
     public func kind(segment: Int, seed: UInt64) -> AttentionKind { .performer(features: features, seed: seed) }
-
-    /// Directions of every head, and each thread's states.
-    public func bytes(_ configuration: ModelConfiguration, _ options: RankOptions, on share: RankShare) -> Double {
-        let L = Double(configuration.context), d = Double(configuration.headWidth), H = Double(configuration.heads)
-        let m = Double(features), chunks = (L / 64).rounded(.up)
-        let workspace = 4 * 64 * m + (chunks + 2) * m * (d + 1) + L
-        return 4 * (Double(share.layers) * H * m * d + Double(share.threads) * workspace)
-    }
 }
 
 extension AttentionMode where Self == PerformerMode {

@@ -12,6 +12,11 @@ extension Attention {
         }
     }
 
+    /// FLOPs of the scores and values of one sequence's queries `rows`, all of its query heads, forward.
+    static func flops(of rows: Range<Int>, level: AttentionLevel, heads: Int) -> Int {
+        2 * heads * scores(of: rows) * (level.scoreRank + level.valueRank)
+    }
+
     /// Row `row`'s part of `scores(of: 0..<length)`.
     static func fullScores(ofRow row: Int, length: Int) -> Int { min((row / block + 1) * block, length) }
 

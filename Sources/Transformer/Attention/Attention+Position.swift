@@ -1,39 +1,42 @@
-import CKernels
-import COpenBLAS
 import Kernels
 
+// B sequences; H query heads on G key/value heads of width d; r, rv a row's columns.
+
 extension Attention {
-    /// Full attention of the queries at one position alone, which `forward` would compute as a block of rows.
+    /// Attention of the queries at one position alone, which `forward` would compute as a block of rows.
     ///
     /// - Parameters:
-    ///   - qkv: [B L, (H + 2 G) d], of which each sequence's rows up to `position` are there.
-    ///   - out: [B, H d].
-    ///   - scores: room for [L + 2].
+    ///   - queries: A row of each sequence, [B, H r].
+    ///   - cached: Keys and values, of which each sequence's rows up to `position` are there, at these columns or more.
+    ///   - levels: At which each sequence's query and output are packed.
+    ///   - far: The keys that are attended to at other levels, and these of each sequence.
+    ///   - out: [B, H rv].
+    ///   - scores: Of each thread.
     func forward(
-        qkv: Buffer<Float>, position: Int, into out: Buffer<Float>, scores: Buffer<Float>, batch: MicroBatch, on team: Team
+        _ queries: HeadRows, position: Int, _ cached: CachedHeads, length: Int, levels: [AttentionLevel],
+        far: (keys: Range<Int>, levels: [AttentionLevel]) = (0..<0, []), into out: HeadRows, scores: [QueryScores],
+        on team: Team
     ) {
-        let d = headWidth, columns = shape.columns, stride = blasint(columns), seen = position + 1
-        precondition(
-            qkv.count >= batch.rows * columns && out.count >= batch.sequences * shape.width && position < batch.length)
-        let largest = scores[batch.length..<(batch.length + 1)], sum = scores[(batch.length + 1)..<(batch.length + 2)]
-        for b in 0..<batch.sequences {
-            for h in 0..<heads {
-                let first = qkv.pointer + b * batch.length * columns, shared = shape.keyValueHead(of: h)
-                let q = first + position * columns + shape.columns(of: shape.queries, head: h).lowerBound
-                let k = first + shape.columns(of: shape.keys, head: shared).lowerBound
-                let v = first + shape.columns(of: shape.values, head: shared).lowerBound
-                team.flops.product(1, seen, d, .scores)
-                cblas_sgemv(
-                    CblasRowMajor, CblasNoTrans, blasint(seen), blasint(d), scale, k, stride, q, 1, 0, scores.pointer,
-                    1)
-                (largest[0], sum[0]) = (-.greatestFiniteMagnitude, 0)
-                team.flops.exponentials(seen)
-                drrl_softmax_tile_forward(
-                    scores.pointer, seen, 1, seen, seen, largest.pointer, sum.pointer, largest.pointer, 0)
-                team.flops.product(1, d, seen, .values)
-                cblas_sgemv(
-                    CblasRowMajor, CblasTrans, blasint(seen), blasint(d), 1 / sum[0], v, stride, scores.pointer, 1, 0,
-                    out.pointer + b * shape.width + h * d, 1)
+        let seen = position + 1, H = heads
+        team.tasks(levels.count * H) { task, thread in
+            let b = task / H, h = task % H, own = shape.keyValueHead(of: h), first = b * length, scores = scores[thread]
+            let (r, rv) = (levels[b].scoreRank, levels[b].valueRank)
+            // The nearest keys are never far, and write the whole output.
+            var parts = [(keys: far.keys.upperBound..<seen, level: levels[b])]
+            if far.keys.lowerBound > 0 { parts.append((0..<far.keys.lowerBound, levels[b])) }
+            if !far.keys.isEmpty { parts.append((far.keys, far.levels[b])) }
+            for (keys, level) in parts {
+                scores.score(
+                    queries.pointer(row: b, head: h, rank: r),
+                    keys: cached.keys.pointer(row: first + keys.lowerBound, head: own, rank: r),
+                    stride: cached.keys.rowStride, width: level.scoreRank, scale: scale, into: keys, team.flops)
+            }
+            scores.soften(seen, team.flops)
+            for (i, (keys, level)) in parts.enumerated() {
+                scores.weigh(
+                    cached.values.pointer(row: first + keys.lowerBound, head: own, rank: rv),
+                    stride: cached.values.rowStride, width: level.valueRank, from: keys, adding: i > 0,
+                    into: out.pointer(row: b, head: h, rank: rv), team.flops)
             }
         }
     }

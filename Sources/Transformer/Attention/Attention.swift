@@ -67,7 +67,7 @@ public struct Attention: Sendable {
         let asked = positions ?? 0..<L
         let tiles = levels.tiles(length: L, most: Int(DRRL_ATTENTION_ROWS)).map { $0.clamped(to: asked) }
             .filter { !$0.isEmpty }
-        let largest = levels.largest(headWidth: headWidth)
+        let largest = levels.largest(at: asked, headWidth: headWidth)
         let packed = packed.pack(
             operands, length: asked.upperBound, level: largest, heads: shape.keyValueHeads, scale: scale, batch: batch,
             on: team)

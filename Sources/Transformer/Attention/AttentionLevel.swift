@@ -56,6 +56,15 @@ public struct SegmentLevels: Equatable, Sendable {
         exact?.far(of: rows.lowerBound, segment: segment) ?? 0..<0
     }
 
+    /// The largest score rank and the largest value rank at which rows at `positions`, which are some, are packed.
+    func largest(at positions: Range<Int>, headWidth d: Int) -> AttentionLevel {
+        guard exact == nil else { return AttentionLevel(scoreRank: d, valueRank: d) }
+        let asked = (positions.lowerBound / segment)...((positions.upperBound - 1) / segment)
+        let used = levels.indices.lazy.filter { asked.contains($0 % segments) }.map { levels[$0] }
+        return AttentionLevel(
+            scoreRank: used.map(\.scoreRank).max() ?? 1, valueRank: used.map(\.valueRank).max() ?? 1)
+    }
+
     /// Those of sequence `b` alone.
     func ofSequence(_ b: Int) -> SegmentLevels {
         SegmentLevels(

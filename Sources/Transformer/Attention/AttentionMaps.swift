@@ -47,6 +47,9 @@ struct AttentionMaps: Sendable {
             qkv, heads: rotatedHeads, rowStride: shape.columns, rows: x.rows, from: position, step: 0)
     }
 
+    /// FLOPs of both maps on `rows` rows, forward.
+    func flops(rows: Int) -> Int { input.flops(rows: rows) + output.flops(rows: rows) }
+
     private func rows(_ buffer: Buffer<Float>, of x: Matrix, _ columns: Int) -> Matrix {
         Matrix(buffer, rows: x.rows, columns: columns)
     }

@@ -12,6 +12,20 @@ package protocol AttentionSublayer: Sendable {
     func backward(
         _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass)
 
+    /// branch = attention(x) without the output's bias, of one row of each sequence; x, branch: [B, D].
+    ///
+    /// - Parameters:
+    ///   - position: The rows' position. What `cache` holds of the positions before is read, and these rows are added.
+    ///   - row: Scratch.
+    func advance(
+        _ x: Matrix, position: Int, _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix, _ pass: AttentionPass)
+
+    /// Bytes of a cache for `sequences` sequences of at most `length` positions.
+    func bytes(sequences: Int, length: Int) -> Int
+
+    /// FLOPs that `forward` executes on `batch`: projections, scores and values, as `FlopCounter` counts them.
+    func flops(_ batch: MicroBatch) -> Int
+
     /// The levels it runs at; nil where none are named.
     var levels: SegmentLevels? { get }
 }

@@ -29,26 +29,34 @@ struct SoftmaxAttention: AttentionSublayer {
         maps.projectBackward(scratch.dqkv, x: x, dx: dx, batch: pass.batch, on: pass.team)
     }
 
-    /// One row of each sequence, at `position`, against the rows before it.
-    ///
-    /// - Parameters:
-    ///   - x: [B, D].
-    ///   - cache: [B, L, (H + 2 G) d] queries, keys and values of the positions so far, to which these are added.
-    ///   - row: [B, (H + 2 G) d] scratch.
-    ///   - attended: [B, H d] scratch.
-    ///   - scores: [L + 2] scratch.
-    ///   - branch: [B, D], without the output's bias.
+    private var level: AttentionLevel {
+        AttentionLevel(scoreRank: maps.shape.headWidth, valueRank: maps.shape.headWidth)
+    }
+
+    /// The cache holds keys and values, [B, L, G d] each.
     func advance(
-        _ x: Matrix, position: Int, cache: Buffer<Float>, row: Buffer<Float>, attended: Buffer<Float>,
-        scores: Buffer<Float>, into branch: Matrix, batch: MicroBatch, on team: Team
+        _ x: Matrix, position: Int, _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix, _ pass: AttentionPass
     ) {
-        maps.project(x, into: row, position: position, on: team)
-        let columns = maps.shape.columns
-        for b in 0..<batch.sequences {
-            let first = (b * batch.length + position) * columns
-            cache[first..<(first + columns)].copy(from: row[(b * columns)..<((b + 1) * columns)])
-        }
-        attention.forward(qkv: cache, position: position, into: attended, scores: scores, batch: batch, on: team)
-        maps.join(attended, into: branch, on: team)
+        let shape = maps.shape, B = x.rows, qkv = Matrix(row.qkv, rows: B, columns: shape.columns)
+        let cached = CachedHeads(cache, heads: shape.keyValueHeads, level: level)
+        maps.project(x, into: row.qkv, position: position, on: pass.team)
+        cached.keys(at: position).copy(from: qkv.columns(shape.keys))
+        cached.values(at: position).copy(from: qkv.columns(shape.values))
+        attention.forward(
+            HeadRows(row.qkv, rowStride: shape.columns, headStride: shape.headWidth), position: position, cached,
+            length: cache.length, levels: Array(repeating: level, count: B),
+            into: HeadRows(row.attended, rowStride: shape.width, headStride: shape.headWidth), scores: row.scores,
+            on: pass.team)
+        maps.join(row.attended, into: branch, on: pass.team)
+    }
+
+    func bytes(sequences: Int, length: Int) -> Int {
+        CachedHeads.count(heads: maps.shape.keyValueHeads, level: level, sequences: sequences, length: length)
+            * MemoryLayout<Float>.stride
+    }
+
+    func flops(_ batch: MicroBatch) -> Int {
+        maps.flops(rows: batch.rows)
+            + batch.sequences * Attention.flops(of: 0..<batch.length, level: level, heads: maps.shape.heads)
     }
 }

@@ -44,7 +44,7 @@ protocol FamilyDescription: Sendable {
     var storedNames: StoredNames { get }
     /// Positions that its models can be given, whatever their context; nil where these are learnt.
     var mostPositions: Int? { get }
-    /// Throws `ConfigurationError` naming what of a model cannot be.
+    /// - Throws: `ConfigurationError` naming what of a model cannot be.
     func check(_ model: ModelConfiguration) throws(ConfigurationError)
     /// The shape of every layer of a model.
     func layer(of model: ModelConfiguration) -> LayerShape

@@ -15,7 +15,7 @@ public enum AttentionKind: Equatable, Sendable {
 /// It has no matrix of weights whose elements could be dropped: dropout applies to the residual branches alone.
 /// qkv, dqkv: [B L, 3 D]; out, dout: [B L, D]; kept: [B, H, L], what the backward pass needs of the forward pass;
 /// delta: [B, H, L] is scratch.
-public protocol KernelisedAttention: Sendable {
+package protocol KernelisedAttention: Sendable {
     func forward(
         qkv: Buffer<Float>, out: Buffer<Float>, kept: Buffer<Float>, batch: MicroBatch, layer: Int, on team: Team)
 
@@ -23,11 +23,22 @@ public protocol KernelisedAttention: Sendable {
     func backward(
         qkv: Buffer<Float>, out: Buffer<Float>, kept: Buffer<Float>, dout: Buffer<Float>, dqkv: Buffer<Float>,
         delta: Buffer<Float>, batch: MicroBatch, layer: Int, on team: Team)
+
+    /// row.attended, [B, H d], at `position` of each sequence, whose queries, keys and values are row.qkv, [B, (H + 2 G) d];
+    /// heads of keys and values may be shared.
+    func advance(
+        _ row: AttentionRow, position: Int, _ cache: AttentionCache, _ shape: AttentionShape, layer: Int, on team: Team)
+
+    /// Floats of a cache for one sequence of at most `length` positions.
+    func cacheCount(_ shape: AttentionShape, length: Int) -> Int
+
+    /// FLOPs that `forward` executes on one head of a sequence of `length` tokens.
+    func flops(length: Int) -> Int
 }
 
 extension AttentionKind {
     /// The kernel, with memory for sequences of at most the model's context; nil for softmax.
-    public func kernel(
+    package func kernel(
         _ configuration: ModelConfiguration, layers: Range<Int>, team: Team, forTraining: Bool
     ) -> (any KernelisedAttention)? {
         switch self {

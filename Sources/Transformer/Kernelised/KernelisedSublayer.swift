@@ -32,6 +32,22 @@ struct KernelisedSublayer: AttentionSublayer {
         maps.projectBackward(scratch.dqkv, x: x, dx: dx, batch: pass.batch, on: pass.team)
     }
 
+    func advance(
+        _ x: Matrix, position: Int, _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix, _ pass: AttentionPass
+    ) {
+        maps.project(x, into: row.qkv, position: position, on: pass.team)
+        kernel.advance(row, position: position, cache, maps.shape, layer: pass.layer, on: pass.team)
+        maps.join(row.attended, into: branch, on: pass.team)
+    }
+
+    func bytes(sequences: Int, length: Int) -> Int {
+        sequences * kernel.cacheCount(maps.shape, length: length) * MemoryLayout<Float>.stride
+    }
+
+    func flops(_ batch: MicroBatch) -> Int {
+        maps.flops(rows: batch.rows) + batch.sequences * maps.shape.heads * kernel.flops(length: batch.length)
+    }
+
     /// Each block of d elements in a row of `spread`, and the one that it copies in a row of queries, keys and values.
     private var copies: [(spread: Int, own: Int)] {
         let shape = maps.shape, d = shape.headWidth

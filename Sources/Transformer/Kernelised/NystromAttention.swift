@@ -13,10 +13,10 @@ import Kernels
 /// segment's always is. A query has at most T + n L/T keys instead of L.
 struct NystromAttention: KernelisedAttention {
     /// Most rows and columns of a tile.
-    private static let queryTile = 128, keyTile = 256
+    static let queryTile = 128, keyTile = 256
 
     let heads, headWidth, landmarks, segment: Int
-    private let workspaces: [Workspace]
+    let workspaces: [Workspace]
 
     init(_ configuration: ModelConfiguration, landmarks: Int, segment: Int, team: Team, forTraining: Bool) {
         precondition(landmarks >= 1 && segment >= 1, "\(landmarks) landmarks in \(segment) tokens")
@@ -84,15 +84,7 @@ struct NystromAttention: KernelisedAttention {
             }
         }
 
-        /// The rows in pieces that lie in one segment and fit a tile.
-        var queryTiles: [Range<Int>] {
-            Swift.stride(from: 0, to: length, by: segment).flatMap { first in
-                let end = min(first + segment, length)
-                return Swift.stride(from: first, to: end, by: NystromAttention.queryTile).map {
-                    $0..<min($0 + NystromAttention.queryTile, end)
-                }
-            }
-        }
+        var queryTiles: [Range<Int>] { NystromAttention.queryTiles(length: length, segment: segment) }
 
         /// What the queries of a tile see, in tiles: the landmarks of earlier segments, then their own segment's keys.
         func keyTiles(of tile: Range<Int>) -> [KeyTile] {
@@ -120,6 +112,14 @@ struct NystromAttention: KernelisedAttention {
             if let first = keys.landmark {
                 drrl_add_row(work.scores.pointer, work.logCounts.pointer + first, tile.count, keys.columns)
             }
+        }
+    }
+
+    /// The rows of a sequence in pieces that lie in one segment and fit a tile.
+    static func queryTiles(length: Int, segment: Int) -> [Range<Int>] {
+        stride(from: 0, to: length, by: segment).flatMap { first in
+            let end = min(first + segment, length)
+            return stride(from: first, to: end, by: queryTile).map { $0..<min($0 + queryTile, end) }
         }
     }
 

@@ -28,7 +28,7 @@ struct PerformerAttention: KernelisedAttention {
     private let firstLayer: Int
     /// By layer from the first: [H, m, d], divided by d^¼.
     private let directions: [Buffer<Float>]
-    private let workspaces: [Workspace]
+    let workspaces: [Workspace]
 
     init(
         _ configuration: ModelConfiguration, features: Int, seed: UInt64, layers: Range<Int>, team: Team,
@@ -90,8 +90,13 @@ struct PerformerAttention: KernelisedAttention {
         let first = qkv.pointer + b * length * 3 * D + h * headWidth
         return Task(
             q: first, k: first + D, v: first + 2 * D, stride: 3 * D,
-            directions: directions[layer - firstLayer].pointer + h * features * headWidth, work: workspaces[thread],
-            flops: team.flops, width: headWidth, features: features)
+            directions: directions(layer: layer, head: h), work: workspaces[thread], flops: team.flops, width: headWidth,
+            features: features)
+    }
+
+    /// [m, d] of one head.
+    func directions(layer: Int, head: Int) -> UnsafePointer<Float> {
+        UnsafePointer(directions[layer - firstLayer].pointer + head * features * headWidth)
     }
 
     static func chunks(_ length: Int) -> [Range<Int>] {
@@ -143,13 +148,17 @@ extension PerformerAttention {
 
         /// keys = φ(k), and these rows' R, which goes on from the row before.
         func keyFeatures(_ rows: Range<Int>) {
+            keyFeatures(rows, after: before(rows), into: work.logScale.pointer + rows.lowerBound)
+        }
+
+        /// keys = φ(k), and these rows' R, given that of the row before.
+        func keyFeatures(_ rows: Range<Int>, after before: Float, into logScale: UnsafeMutablePointer<Float>) {
             let x = k + rows.lowerBound * stride, n = rows.count
             exponents(x, n, into: work.keys)
             let half = work.rowA.pointer, scale = 0.5 / Float(width).squareRoot()
             drrl_row_dot(half, x, stride, x, stride, n, width)
             for i in 0..<n { half[i] *= scale }
-            drrl_key_features(
-                work.keys.pointer, work.logScale.pointer + rows.lowerBound, half, before(rows), n, features, floor)
+            drrl_key_features(work.keys.pointer, logScale, half, before, n, features, floor)
         }
 
         /// queries = φ(q).

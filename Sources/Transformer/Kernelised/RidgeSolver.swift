@@ -20,6 +20,11 @@ struct RidgeSolver: Sendable {
         right = Buffer(uninitialized: n * columns)
     }
 
+    /// FLOPs of `take` and one `solve`.
+    var flops: Int { 2 * size * size * size + factorFLOPs + 2 * size * columns * size }
+
+    private var factorFLOPs: Int { size * (size + 1) * (size - 1) / 3 }
+
     /// Takes A, [n, n], for the solutions that follow.
     func take(_ a: UnsafePointer<Float>, _ flops: FlopCounter) {
         let n = size, g = factor.pointer
@@ -28,7 +33,7 @@ struct RidgeSolver: Sendable {
         cblas_dgemm(
             CblasRowMajor, CblasTrans, CblasNoTrans, blasint(n), blasint(n), blasint(n), 1, matrix.pointer, blasint(n),
             matrix.pointer, blasint(n), 0, g, blasint(n))
-        flops.add(n * (n + 1) * (n - 1) / 3, .scores)
+        flops.add(factorFLOPs, .scores)
         for j in 0..<n {
             var pivot = g[j * n + j] + ridge
             for c in 0..<j { pivot -= g[j * n + c] * g[j * n + c] }

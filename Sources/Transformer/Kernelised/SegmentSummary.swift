@@ -74,6 +74,12 @@ struct SegmentSummary: Sendable {
         drrl_add(values, change.pointer, n * d)
     }
 
+    /// FLOPs of `forward`.
+    var flops: Int {
+        let (n, d, T) = (landmarks, width, tokens)
+        return 2 * n * (n + T) * d + 2 * n * d * (T + 2 * n) + solver.flops
+    }
+
     /// Adds to `gradients` what dkeys and dvalues, [n, d], give; they are used up. keys and values are forward's.
     ///
     /// With E = X − Ṽ, R = B V − A Ṽ and P = (AᵀA + λI)⁻¹ dX: dR = A P, dA = (R − A E) Pᵀ − dR Xᵀ, dṼ = dX − Aᵀ dR.

@@ -15,9 +15,18 @@ public struct Head: Sendable {
     public init(_ map: Linear, rows: Int) {
         let vocabularySize = map.weight.columns
         self.map = map
-        mostRows = min(rows, max(64, (112 << 20) / (4 * vocabularySize) / 64 * 64))
+        mostRows = Self.mostRows(of: rows, vocabularySize)
         logits = Buffer(uninitialized: mostRows * vocabularySize)
         losses = Buffer(uninitialized: mostRows)
+    }
+
+    private static func mostRows(of rows: Int, _ vocabularySize: Int) -> Int {
+        min(rows, max(64, (112 << 20) / (4 * vocabularySize) / 64 * 64))
+    }
+
+    /// Bytes of the tile for at most `rows` rows.
+    public static func tileBytes(rows: Int, vocabularySize: Int) -> Int {
+        4 * mostRows(of: rows, vocabularySize) * vocabularySize
     }
 
     /// The negative log-likelihood of each row's target, in nats; 0 where the target is negative.

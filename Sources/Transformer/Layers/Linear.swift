@@ -53,16 +53,26 @@ public struct Linear: Sendable {
             biasGradient: biasGradient?[range], kind: kind, precision: precision)
     }
 
+    /// The map of some of its inputs, without the bias: such parts of all inputs add up to the whole.
+    public func inputs(_ range: Range<Int>) -> Linear {
+        Linear(
+            weight: weight.rows(range), bias: nil, weightGradient: weightGradient.rows(range), biasGradient: nil,
+            kind: kind, precision: precision)
+    }
+
     /// y = x W + b.
     public func forward(_ x: Matrix, into y: Matrix, on team: Team) {
         if let bias { broadcast(bias, into: y, on: team) }
         team.gemm(x, weight, into: y, beta: bias == nil ? 0 : 1, kind, in: precision)
     }
 
-    /// y = x W, for callers that add the bias with what they do next.
-    public func product(_ x: Matrix, into y: Matrix, on team: Team) {
-        team.gemm(x, weight, into: y, kind, in: precision)
+    /// y = x W, or y += x W, for callers that add the bias with what they do next.
+    public func product(_ x: Matrix, into y: Matrix, adding: Bool = false, on team: Team) {
+        team.gemm(x, weight, into: y, beta: adding ? 1 : 0, kind, in: precision)
     }
+
+    /// FLOPs of `forward` on `rows` rows.
+    public func flops(rows: Int) -> Int { 2 * rows * weight.rows * weight.columns }
 
     /// dx = dy Wᵀ, or dx += dy Wᵀ.
     public func inputGradient(_ dy: Matrix, into dx: Matrix, adding: Bool = false, on team: Team) {

@@ -206,7 +206,7 @@ extension LowRankLayer {
     }
 
     /// k ← k − μ in the rotated keys of some rows.
-    private func takeMean(fromKeysOf rows: Range<Int>, on team: Team) {
+    func takeMean(fromKeysOf rows: Range<Int>, on team: Team) {
         let mean = folded.basis.keyMean, width = rotatedWidth, first = shape.keys.lowerBound
         team.split(rows.count, of: width) { some in
             for row in some {

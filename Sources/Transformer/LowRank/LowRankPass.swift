@@ -110,6 +110,11 @@ public struct LowRankPass: Sendable {
     func attention(of block: Block, _ place: Int, _ x: Matrix, _ batch: MicroBatch) -> (any AttentionSublayer)? {
         let input = AttentionInput(layer: block.layer, x: x, maps: block.maps)
         observe?(input, batch)
+        return attention(of: block, place, input, batch)
+    }
+
+    /// The same of an input that nothing is to be learnt from.
+    func attention(of block: Block, _ place: Int, _ input: AttentionInput, _ batch: MicroBatch) -> (any AttentionSublayer)? {
         guard !layers.isEmpty, let chosen = levels(input, batch) else { return nil }
         return LowRankLayer(
             folded: folded(place, block.maps, on: block.team), maps: block.maps, attention: block.softmax, chosen: chosen,

@@ -31,7 +31,7 @@ extension ModelConfiguration {
             ? width * (own.heads * r + own.keyValueHeads * R)
             : width * own.keys.upperBound + own.headWidth * (own.heads * r + own.keyValueHeads * R)
         let projections = rows.count * (scores + width * (own.heads * rv + own.keyValueHeads * Rv))
-        return 2 * (projections + own.heads * Attention.scores(of: rows) * (r + rv))
+        return 2 * projections + Attention.flops(of: rows, level: level, heads: own.heads)
     }
 
     /// The same for full attention, whose blocks do not stop where segments do: each row counts as it does in its block.

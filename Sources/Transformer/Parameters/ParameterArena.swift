@@ -48,7 +48,6 @@ public struct ParameterArena: Sendable {
 public enum RandomPurpose {
     public static let weights: UInt32 = 1
     public static let dropout: UInt32 = 2
-    public static let sampleOrder: UInt32 = 3
     public static let levels: UInt32 = 4
     /// Rows at which rewards are measured.
     public static let rewardRows: UInt32 = 5

@@ -1,0 +1,22 @@
+import CLAPACKE
+import DynamicRank
+import Kernels
+
+/// A = U diag(σ) Vᵀ, m×n, by LAPACK's dgesdd, which nothing but tests needs: k = min(m, n) singular values in descending
+/// order; U: m×k, Vᵀ: k×n.
+struct SingularValues {
+    let u: DenseMatrix
+    let values: [Double]
+    let vt: DenseMatrix
+
+    init(_ a: DenseMatrix) {
+        let m = a.rows, n = a.columns, k = min(m, n)
+        (u, vt) = (DenseMatrix(rows: m, columns: k), DenseMatrix(rows: k, columns: n))
+        let work = a.copy(), sigma = Buffer<Double>(uninitialized: k)
+        let info = LAPACKE_dgesdd(
+            LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "S")), Int32(m), Int32(n), work.values.pointer, Int32(n), sigma.pointer,
+            u.values.pointer, Int32(k), vt.values.pointer, Int32(n))
+        precondition(info == 0, "dgesdd: \(info)")
+        values = sigma.array
+    }
+}
