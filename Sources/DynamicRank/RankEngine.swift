@@ -28,7 +28,7 @@ public final class RankEngine {
     /// What the policy learnt in the last step; nil where no policy decides.
     public private(set) var policyReport: PolicyReport?
     /// The policy and what trains it, where it decides.
-    let agent: PolicyAgent?
+    public let agent: PolicyAgent?
     /// Mean score rank and value rank over the segments of the pass last made, all layers of the stage; d where full.
     public var meanRanks: (score: Double, value: Double) { tally.meanRanks }
     /// What the pass last made decided, among zeros for the layers of other stages.
@@ -42,9 +42,8 @@ public final class RankEngine {
     private let team: Team
     private let upkeeping: UpkeepOptions
     private let tracker: BasisTracker
-    private let grams: GramSet
+    private let resident: ResidentBases
     private let gathered: GramSet
-    private let bases: BasisSet
     private let attention: [AttentionBasis]
     private let folded: [FoldedAttention]
     private let tally: TraceTally
@@ -53,11 +52,13 @@ public final class RankEngine {
     /// For the layers of one stage; `now` gives seconds for `upkeep`, and `sequences` are those of the largest micro-batch
     /// that a policy learns from.
     ///
+    /// - Parameter resident: Grams and bases of these layers to start with, whose memory it takes; none unless given.
     /// - Throws: `LevelError` where the levels are not nested or exceed the head width, fixed ones are neither one nor one a
     ///   layer, or segments are empty.
     public init(
         _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
-        upkeeping: UpkeepOptions = UpkeepOptions(), sequences: Int = 1, now: @escaping @Sendable () -> Double
+        upkeeping: UpkeepOptions = UpkeepOptions(), sequences: Int = 1, resident: ResidentBases? = nil,
+        now: @escaping @Sendable () -> Double
     ) throws(LevelError) {
         let d = configuration.headWidth, G = configuration.keyValueHeads
         try options.check(configuration)
@@ -73,19 +74,22 @@ public final class RankEngine {
         agent = options.strategy?.makeAgent(
             AgentRank(options: options, configuration: configuration, seed: seed, sequences: sequences, team: team))
         tally = TraceTally(configuration, layers: layers, options: options)
-        grams = GramSet(layers: layers.count, heads: G, headWidth: d)
+        self.resident = resident ?? ResidentBases(configuration, layers: layers)
         gathered = GramSet(layers: layers.count, heads: G, headWidth: d)
-        bases = BasisSet(layers: layers.count, heads: G, headWidth: d)
         let attention = layers.map { _ in AttentionBasis.identity(heads: G, headWidth: d) }
         self.attention = attention
         folded = !options.namesLevels
             ? [] : zip(layers, attention).map {
                 FoldedAttention(configuration, levels: options.levels(ofLayer: $0), basis: $1, precision: team.precision)
             }
+        useBases()
     }
 
+    private var grams: GramSet { resident.grams }
+    private var bases: BasisSet { resident.bases }
+
     /// Whether attention runs below full rank: there are bases, and the strategy wants them.
-    public var isReducing: Bool { !folded.isEmpty && !bases.head(layer: 0, head: 0).isEmpty }
+    public var isReducing: Bool { !folded.isEmpty && resident.areMade }
 
     /// The pass of training step `step` of `stage`, which also gathers Grams; a policy draws its levels and learns.
     public func trainingPass(step: Int, of stage: TransformerStage) -> LowRankPass {
@@ -236,41 +240,13 @@ public final class RankEngine {
     }
 }
 
-/// What a checkpoint holds of a layer: `/lowrank/layer_i/…`, all float64.
-extension RankEngine {
-    /// Name and shape of each entry.
-    public static func entries(_ configuration: ModelConfiguration) -> [(name: String, shape: [Int])] {
-        let G = configuration.keyValueHeads, d = configuration.headWidth
-        return [
-            ("gram", [G, 3, d, d]), ("gram_weight", []), ("query_basis", [G, d, d]), ("key_basis", [G, d, d]),
-            ("value_basis", [G, d, d]), ("score_energy", [G, d]), ("value_energy", [G, d]),
-        ]
-    }
-
-    /// The memory of a layer's entries, in the order of `entries`: each a list of pieces that follow one another.
-    private func pieces(layer: Int) -> [[Buffer<Double>]] {
-        let i = layer - layers.lowerBound, heads = configuration.keyValueHeads
-        let size = HeadGram.count(headWidth: configuration.headWidth)
-        let own = bases.layer(i)
-        return [
-            [grams.values[(i * heads * size)..<((i + 1) * heads * size)]], [grams.weights[i..<(i + 1)]],
-            own.map(\.query.values), own.map(\.key.values), own.map(\.value.values),
-            own.map(\.scoreEnergies), own.map(\.valueEnergies),
-        ]
-    }
-
-    /// A copy of an entry of a layer of this stage.
-    public func read(entry: Int, layer: Int) -> Buffer<Double> { Buffer(pieces(layer: layer)[entry].flatMap(\.array)) }
-
-    /// Sets an entry of a layer of this stage; `adopt` follows when all are set.
-    public func write(_ values: Buffer<Double>, entry: Int, layer: Int) {
-        var first = 0
-        for piece in pieces(layer: layer)[entry] {
-            piece.copy(from: values[first..<(first + piece.count)])
-            first += piece.count
-        }
-    }
-
-    /// Takes up what was written.
+/// Grams and bases are what a checkpoint keeps of the engine itself.
+extension RankEngine: Persistent {
+    public var noun: String { resident.noun }
+    public var mayBeAbsent: Bool { resident.mayBeAbsent }
+    public var entries: [PersistentEntry] { resident.entries }
     public func adopt() { useBases() }
+
+    /// All that a checkpoint keeps of attention below full rank: Grams and bases, and the policy where one decides.
+    public var parts: [any Persistent] { [self] + (agent.map { [$0] } ?? []) }
 }

@@ -53,9 +53,9 @@ public struct MemoryEstimate: Sendable {
         let share = RankShare(layers: layers, sequences: sequences, threads: threads)
         let own = ranks.mode.bytes(configuration, ranks, on: share)
         guard ranks.namesLevels else { return own }
-        let entries = RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
+        let resident = Double(ResidentBases(configuration, layers: 0..<0).byteCount / configuration.layers)
         let segments = Double(ranks.segments(of: configuration.context))
-        return own + 8 * Double(layers * entries) * 2
+        return own + Double(layers) * resident * 2
             + Double(tracedSteps) * (28 * Double(configuration.layers) * segments + 12)
     }
 
