@@ -99,6 +99,12 @@ let package = Package(
             name: "communicator-probe", dependencies: ["Communicator", "Kernels"],
             path: "Tests/CommunicatorProbe"),
 
+        // Saves and loads arrays of every kind of holder under mpirun.
+        .executableTarget(
+            name: "persistent-probe",
+            dependencies: ["Worker", "Checkpoint", "Communicator", "Corpus", "Kernels", "Transformer"],
+            path: "Tests/PersistentProbe"),
+
         // What the checkpoint tests kill, starve and measure.
         .executableTarget(
             name: "checkpoint-probe", dependencies: ["Checkpoint", "Kernels"],
@@ -120,7 +126,9 @@ let package = Package(
             exclude: ["Python"]),
         .testTarget(
             name: "ExchangeTests", dependencies: ["Exchange", "Corpus", "Kernels", "Transformer", "TestSupport"], exclude: ["Golden", "Python"]),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker", "Corpus", "Kernels", "Transformer", "TestSupport"]),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["Worker", "Corpus", "Kernels", "Transformer", "TestSupport", "persistent-probe"]),
         .testTarget(
             name: "TrainerTests",
             dependencies: [

@@ -1,4 +1,5 @@
-/// Where drrl keeps what in a checkpoint. `docs/checkpoint.md` describes each entry.
+/// Where drrl keeps what in a checkpoint, but for what `DynamicRank` keeps, whose entries name their places themselves.
+/// `docs/checkpoint.md` describes each entry.
 public enum CheckpointLayout {
     /// JSON text: the configuration of the run.
     public static let config = "/config"
@@ -26,12 +27,6 @@ public enum CheckpointLayout {
     public static let tokenizerJSON = "/tokenizer/tokenizer.json"
     /// Text: the tokenizer's hash, as printed beside perplexities.
     public static let tokenizerHash = "/tokenizer/hash"
-
-    /// Entry `name` of the policy: its weights, Adam's moments, and how far it is.
-    public static func policy(_ name: String) -> String { "/policy/" + name }
-
-    /// Entry `name` of the low-rank bases and spectra.
-    public static func lowRank(_ name: String) -> String { "/lowrank/" + name }
 
     /// Column `name` of the trace of levels, a row for each traced step.
     public static func trace(_ name: String) -> String { "/traces/" + name }

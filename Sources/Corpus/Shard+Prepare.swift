@@ -48,10 +48,7 @@ extension Shard {
         _ path: String, text: Text, tokenizer: any Tokenizer
     ) throws(CorpusError) -> Shard {
         var writer = try ShardWriter(path, vocabularySize: tokenizer.vocabularySize)
-        for article in text.articles {
-            try writer.append(tokenizer.encode(text.bytes.span.extracting(article)))
-            try writer.append([tokenizer.endOfText])
-        }
+        try tokenizer.encode(text) { tokens throws(CorpusError) in try writer.append(tokens) }
         try writer.commit(
             sidecar: ShardSidecar(text: text, tokenizer: tokenizer, tokens: writer.count))
         return try Shard(path: path, tokenizerHash: tokenizer.hash, sourceHash: text.hash)

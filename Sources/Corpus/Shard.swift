@@ -107,14 +107,7 @@ public final class Shard: Sendable {
     public func readWindow(
         _ range: Range<Int>, inputs: Buffer<Int32>, targets: Buffer<Int32>
     ) {
-        precondition(
-            inputs.count == targets.count,
-            "\(inputs.count) inputs for \(targets.count) targets")
-        let used = range.count - 1
-        read(range.dropLast(), into: inputs)
-        read(range.dropFirst(), into: targets)
-        inputs[used..<inputs.count].fill(0)
-        targets[used..<targets.count].fill(-1)
+        Tokens(self).readWindow(range.dropLast(), predicting: range.dropFirst(), inputs: inputs, targets: targets)
     }
 }
 

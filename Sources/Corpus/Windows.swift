@@ -20,27 +20,48 @@ public struct TrainingWindows: Sendable {
     }
 }
 
-/// The windows of a corpus that evaluation reads: every token but the first is a target exactly once.
+/// The windows of a text that evaluation reads: every token but the first is predicted exactly once.
+///
+/// Windows may overlap: each predicts its last `stride` tokens, the first all of its own. With a stride of one context none
+/// does, and each predicts all.
 public struct EvaluationWindows: Sendable {
-    /// Tokens in, and tokens predicted, per window; the last window may have fewer.
+    /// Most tokens in, per window; the last may have fewer.
     public let context: Int
+    /// New tokens that each window but the first predicts.
+    public let stride: Int
     /// Number of windows.
     public let count: Int
     /// Number of predicted tokens in all windows.
     public let targets: Int
 
+    /// - Parameter stride: between 1 and the context, which it is unless given.
     /// - Throws: `contextLength`, and `shorterThanContext` where there is nothing to predict.
-    public init(tokens: Int, context: Int) throws(CorpusError) {
+    public init(tokens: Int, context: Int, stride: Int? = nil) throws(CorpusError) {
         guard context > 0 else { throw .contextLength(context) }
         guard tokens > 1 else { throw .shorterThanContext(tokens: tokens, context: 1) }
+        let stride = stride ?? context
+        precondition(stride >= 1 && stride <= context, "stride \(stride) of windows of \(context)")
         self.context = context
+        self.stride = stride
         targets = tokens - 1
-        count = (targets + context - 1) / context
+        count = 1 + (max(0, targets - context) + stride - 1) / stride
     }
 
-    /// The tokens of window `i`, `0 ≤ i < count`, one more than it predicts: `context + 1`, or fewer in the last.
-    public func range(of i: Int) -> Range<Int> {
+    /// The tokens that window `i`, `0 ≤ i < count`, reads.
+    public func inputs(of i: Int) -> Range<Int> {
         precondition(i >= 0 && i < count, "window \(i) of \(count)")
-        return i * context..<min((i + 1) * context, targets) + 1
+        return (i * stride)..<min(i * stride + context, targets)
+    }
+
+    /// The tokens that window `i` predicts, which follow those of the window before.
+    public func predicted(by i: Int) -> Range<Int> {
+        let first = i == 0 ? 1 : (i - 1) * stride + context + 1
+        return first..<(inputs(of: i).upperBound + 1)
+    }
+
+    /// The rows of window `i` that predict: row r reads its r-th token and predicts the one after it.
+    public func predictingRows(of i: Int) -> Range<Int> {
+        let read = inputs(of: i)
+        return (predicted(by: i).lowerBound - 1 - read.lowerBound)..<read.count
     }
 }

@@ -28,7 +28,7 @@ public final class RankEngine {
     /// What the policy learnt in the last step; nil where no policy decides.
     public private(set) var policyReport: PolicyReport?
     /// The policy and what trains it, where it decides.
-    let agent: PolicyAgent?
+    public let agent: PolicyAgent?
     /// Mean score rank and value rank over the segments of the pass last made, all layers of the stage; d where full.
     public var meanRanks: (score: Double, value: Double) { tally.meanRanks }
     /// What the pass last made decided, among zeros for the layers of other stages.
@@ -45,9 +45,8 @@ public final class RankEngine {
     let team: Team
     private let upkeeping: UpkeepOptions
     let tracker: BasisTracker
-    let grams: GramSet
+    let resident: ResidentBases
     let gathered: GramSet
-    let bases: BasisSet
     let attention: [AttentionBasis]
     let folded: [FoldedAttention]
     private let tally: TraceTally
@@ -56,11 +55,13 @@ public final class RankEngine {
     /// For the layers of one stage; `now` gives seconds for `upkeep`, and `sequences` are those of the largest micro-batch
     /// that a policy learns from.
     ///
+    /// - Parameter resident: Grams and bases of these layers to start with, whose memory it takes; none unless given.
     /// - Throws: `LevelError` where the levels are not nested or exceed the head width, fixed ones are neither one nor one a
     ///   layer, or segments are empty.
     public init(
         _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
-        upkeeping: UpkeepOptions = UpkeepOptions(), sequences: Int = 1, now: @escaping @Sendable () -> Double
+        upkeeping: UpkeepOptions = UpkeepOptions(), sequences: Int = 1, resident: ResidentBases? = nil,
+        now: @escaping @Sendable () -> Double
     ) throws(LevelError) {
         let d = configuration.headWidth, G = configuration.keyValueHeads
         try options.check(configuration)
@@ -77,9 +78,8 @@ public final class RankEngine {
         agent = options.strategy?.makeAgent(
             AgentRank(options: options, configuration: configuration, seed: seed, sequences: sequences, team: team))
         tally = TraceTally(configuration, layers: layers, options: options)
-        grams = GramSet(layers: layers.count, heads: G, headWidth: d)
+        self.resident = resident ?? ResidentBases(configuration, layers: layers)
         gathered = GramSet(layers: layers.count, heads: G, headWidth: d)
-        bases = BasisSet(layers: layers.count, heads: G, headWidth: d)
         let attention = layers.map { _ in AttentionBasis.identity(heads: G, headWidth: d) }
         self.attention = attention
         folded = !options.namesLevels
@@ -88,10 +88,14 @@ public final class RankEngine {
                     configuration, levels: options.packedLevels(ofLayer: $0, headWidth: d), basis: $1,
                     precision: team.precision)
             }
+        useBases()
     }
 
+    var grams: GramSet { resident.grams }
+    var bases: BasisSet { resident.bases }
+
     /// Whether attention runs below full rank: there are bases, and the strategy wants them.
-    public var isReducing: Bool { !folded.isEmpty && !bases.head(layer: 0, head: 0).isEmpty }
+    public var isReducing: Bool { !folded.isEmpty && resident.areMade }
 
     /// The pass of training step `step` of `stage`, which also gathers Grams; a policy draws its levels and learns.
     public func trainingPass(step: Int, of stage: TransformerStage) -> LowRankPass {
@@ -265,51 +269,16 @@ public final class RankEngine {
     }
 }
 
-/// What a checkpoint holds of a layer: `/lowrank/layer_i/…`, all float64.
-extension RankEngine {
-    /// Name and shape of each entry, and whether checkpoints of earlier versions lack it: it then counts as zeros, and
-    /// `output_basis` as `value_basis`.
-    public static func entries(
-        _ configuration: ModelConfiguration
-    ) -> [(name: String, shape: [Int], isOptional: Bool)] {
-        let G = configuration.keyValueHeads, d = configuration.headWidth
-        return [
-            ("gram", [G, 3, d, d], false), ("gram_weight", [], false), ("query_basis", [G, d, d], false),
-            ("key_basis", [G, d, d], false), ("value_basis", [G, d, d], false), ("score_energy", [G, d], false),
-            ("value_energy", [G, d], false), ("output_basis", [G, d, d], true), ("key_mean", [G, d], true),
-            ("key_sum", [G, d], true), ("output_gram", [G, d, d], true), ("output_gram_weight", [], true),
-        ]
-    }
-
-    /// The memory of a layer's entries, in the order of `entries`: each a list of pieces that follow one another.
-    private func pieces(layer: Int) -> [[Buffer<Double>]] {
-        let i = layer - layers.lowerBound, own = bases.layer(i)
-        let sums = (0..<configuration.keyValueHeads).map { grams.head(layer: i, head: $0) }
-        return [
-            sums.flatMap { [$0.query.values, $0.key.values, $0.value.values] }, [grams.weights[i..<(i + 1)]],
-            own.map(\.query.values), own.map(\.key.values), own.map(\.value.values),
-            own.map(\.scoreEnergies), own.map(\.valueEnergies), own.map(\.output.values), own.map(\.keyMean),
-            sums.map(\.keySum), sums.map(\.output.values), [grams.outputWeights[i..<(i + 1)]],
-        ]
-    }
-
-    /// A copy of an entry of a layer of this stage.
-    public func read(entry: Int, layer: Int) -> Buffer<Double> { Buffer(pieces(layer: layer)[entry].flatMap(\.array)) }
-
-    /// Sets an entry of a layer of this stage; `adopt` follows when all are set.
-    public func write(_ values: Buffer<Double>, entry: Int, layer: Int) {
-        var first = 0
-        for piece in pieces(layer: layer)[entry] {
-            piece.copy(from: values[first..<(first + piece.count)])
-            first += piece.count
-        }
-    }
-
-    /// Takes up what was written.
+/// Grams and bases are what a checkpoint keeps of the engine itself.
+extension RankEngine: Persistent {
+    public var noun: String { resident.noun }
+    public var mayBeAbsent: Bool { resident.mayBeAbsent }
+    public var entries: [PersistentEntry] { resident.entries }
     public func adopt() {
-        for head in (0..<layers.count).flatMap(bases.layer) where head.output.frobeniusNorm == 0 {
-            head.output.values.copy(from: head.value.values)
-        }
+        resident.adopt()
         useBases()
     }
+
+    /// All that a checkpoint keeps of attention below full rank: Grams and bases, and the policy where one decides.
+    public var parts: [any Persistent] { [self] + (agent.map { [$0] } ?? []) }
 }

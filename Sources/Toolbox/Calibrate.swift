@@ -12,28 +12,28 @@ import Worker
 ///
 /// - Throws: `AgreedError` for what a user can mend, and `MPIError`.
 func calibrate(_ options: CalibrateOptions, on world: borrowing Communicator) throws -> CalibrationReport {
-    let saved = try SavedModel(path: options.common.checkpoint, world: world)
+    let saved = try OpenCheckpoint(path: options.common.checkpoint, world: world)
     let plan = try agreed(on: world) {
         for input in [options.common.text, options.common.checkpoint] where SystemFile.areSame(input, options.to) {
             throw ConfigurationError("--to \(options.to) would overwrite \(input); name another file")
         }
         return try CalibrationPlan(options, saved.run)
     }
-    let stream = try TokenStream(
+    let text = try EvaluationText(
         path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
     let threads = try ThreadCount(asked: options.common.threads, world: world).threads
     // Windows that are all text: what pads the last one is not to be learnt from.
-    let windows = min((stream.tokens.count - 1) / plan.context, plan.windows)
+    let windows = min((text.tokens.count - 1) / plan.context, plan.windows)
     try agreed(on: world) {
         guard windows >= 1 else {
             throw ConfigurationError(
-                "\(options.common.text) has \(stream.tokens.count) tokens, too few for a window of \(plan.context); give another "
+                "\(options.common.text) has \(text.tokens.count) tokens, too few for a window of \(plan.context); give another "
                     + "text or a shorter --context")
         }
     }
     let seed = options.seed ?? saved.run.training.seed
     let calibration = try Calibration(
-        saved, plan, tokens: stream.tokens, windows: windows, seed: seed, threads: threads, on: world)
+        saved, plan, tokens: text.tokens, windows: windows, seed: seed, threads: threads, on: world)
     let start = monotonicSeconds()
     try calibration.findBases(on: world)
     let losses = try calibration.estimateLosses(on: world)
@@ -41,7 +41,7 @@ func calibrate(_ options: CalibrateOptions, on world: borrowing Communicator) th
     let seconds = monotonicSeconds() - start
     try calibration.write(losses, to: options.to, on: world)
     return CalibrationReport(
-        checkpoint: options.to, text: options.common.text, text_hash: stream.hash, context: plan.context, windows: windows,
+        checkpoint: options.to, text: options.common.text, text_hash: text.hash, context: plan.context, windows: windows,
         segment: plan.ranks.segment, exact_recent: plan.ranks.exact?.recent, exact_first: plan.ranks.exact?.first,
         value_basis: plan.ranks.values, look_every: plan.lookEvery, ranks: world.size, threads: threads, seconds: seconds,
         levels: losses.levels.map(\.description), losses: losses.nats,

@@ -10,10 +10,10 @@ import Worker
 
 /// A checkpoint's model in memory that is looked at in full, forward and backward, on some windows of a text.
 final class Calibration {
-    private let saved: SavedModel
+    private let saved: OpenCheckpoint
     private let plan: CalibrationPlan
     private let model: ModelConfiguration
-    private let tokens: Buffer<Int32>
+    private let tokens: Tokens
     /// Of all ranks, and this one's.
     private let windows: Int, share: Range<Int>
     private let draw: TargetDraw, rows: RowDraw
@@ -26,7 +26,7 @@ final class Calibration {
     ///
     /// - Throws: `AgreedError` and `MPIError`.
     init(
-        _ saved: consuming SavedModel, _ plan: CalibrationPlan, tokens: Buffer<Int32>, windows: Int, seed: UInt64, threads: Int,
+        _ saved: consuming OpenCheckpoint, _ plan: CalibrationPlan, tokens: Tokens, windows: Int, seed: UInt64, threads: Int,
         on world: borrowing Communicator
     ) throws {
         var shape = saved.run.model
@@ -44,7 +44,7 @@ final class Calibration {
         team.claimOpenBLASBuffers()
         self.team = team
         stage = TransformerStage(model, placement: .whole(model), rows: plan.context, team: team)
-        try saved.readWeights(into: stage, world: world)
+        try saved.load(ParameterArray.weights(of: stage), on: world)
         activations = stage.makeActivations()
         engine = try agreed(on: world) {
             try RankEngine(
@@ -55,9 +55,10 @@ final class Calibration {
 
     private func batch(_ window: Int) -> MicroBatch {
         let first = window * plan.context, L = plan.context
+        let read = Buffer<Int32>(uninitialized: L + 1)
+        tokens[first..<(first + L + 1)].read(into: read)
         return MicroBatch(
-            sequences: 1, length: L, tokens: Buffer(tokens[first..<(first + L)].array),
-            targets: Buffer(tokens[(first + 1)..<(first + L + 1)].array), samples: [UInt64(window)])
+            sequences: 1, length: L, tokens: read[0..<L], targets: Buffer(read[1..<(L + 1)].array), samples: [UInt64(window)])
     }
 
     /// Full attention forward, and backward with targets that the model drew.
@@ -151,35 +152,23 @@ final class Calibration {
     ///
     /// - Throws: `AgreedError` for a file that cannot be written.
     func write(_ losses: LevelLosses, to path: String, on world: borrowing Communicator) throws {
+        let source = try saved.source(on: world)
         try agreed(on: world) {
-            guard world.rank == 0, let tokenizer = saved.tokenizer, let source = try saved.source() else { return }
+            guard world.rank == 0, let tokenizer = saved.tokenizer else { return }
             var run = saved.run
             var ranks = plan.ranks
             ranks.mode = FullAttention()
             run.ranks = ranks
-            let layout = stage.parameters.layout
+            let weights = ParameterArray.weights(of: stage)
             var writer = try CheckpointWriter(
-                path: path, step: saved.step, expectedBytes: MemoryLayout<Float>.size * model.parameterCount)
-            try writer.write(CheckpointLayout.config, json: run)
-            try writer.write(CheckpointLayout.dataCursor, scalar: Int64(0))
-            try writer.write(CheckpointLayout.dataSource, json: source)
-            try writer.write(CheckpointLayout.randomKey, scalar: run.training.seed)
-            try writer.write(SavedTokenizer(tokenizer))
-            for parameter in layout.parameters {
-                try writer.write(
-                    CheckpointLayout.parameter(parameter.name), shape: parameter.shape, stage.parameters.values[parameter.range])
-            }
-            for layer in 0..<model.layers {
-                for (entry, (name, shape, _)) in RankEngine.entries(model).enumerated() {
-                    try writer.write(
-                        CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, engine.read(entry: entry, layer: layer))
-                }
-            }
+                path: path, step: saved.step, expectedBytes: weights.byteCount + engine.byteCount)
             try writer.write(
-                CheckpointLayout.lowRank(LevelLosses.levelsName), shape: [losses.levels.count, 2], Buffer(losses.pairs))
-            try writer.write(
-                CheckpointLayout.lowRank(LevelLosses.natsName), shape: [model.layers, losses.levels.count],
-                Buffer(losses.nats.flatMap(\.self)))
+                RunRecord(
+                    run: run, corpus: source, cursor: 0, seed: run.training.seed, tokenizerHash: tokenizer.hash),
+                SavedTokenizer(tokenizer))
+            try writer.write(weights)
+            try writer.write(engine)
+            try writer.write(losses)
             _ = try writer.commit()
         }
     }

@@ -1,4 +1,5 @@
 import Communicator
+import Corpus
 import DynamicRank
 import Foundation
 import Kernels
@@ -13,15 +14,18 @@ import Worker
 func compare(
     _ options: CompareOptions, _ arguments: [String], on world: borrowing Communicator
 ) throws -> Comparison {
-    let saved = try SavedModel(path: options.common.checkpoint, world: world)
+    let saved = try OpenCheckpoint(path: options.common.checkpoint, world: world)
     let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run) }
-    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
-    let other = try options.calibrate.map { try TokenStream(path: $0, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world) }
+    let text = try EvaluationText(
+        path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
+    let other = try options.calibrate.map {
+        try EvaluationText(path: $0, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
+    }
     let threads = try ThreadCount(asked: options.common.threads, world: world).threads
     let longest = plan.contexts.map(\.context).max() ?? 1
     let (measured, calibration) = try agreed(on: world) {
-        if let other { return (stream.tokens, other.tokens) }
-        return try split(stream.tokens, longest: longest, path: options.common.text)
+        if let other { return (text.tokens, other.tokens) }
+        return try split(text.tokens, longest: longest, path: options.common.text)
     }
     let runner = try WindowRunner(
         saved, rows: longest, threads: threads, reducing: plan.budgets.isEmpty && plan.contexts.allSatisfy { !$0.entries.contains(where: \.namesLevels) } ? nil : "compare",
@@ -31,7 +35,7 @@ func compare(
 
     var tables: [Comparison.Table] = []
     for own in plan.contexts {
-        func windowed(_ tokens: Buffer<Int32>) throws -> WindowedText {
+        func windowed(_ tokens: Tokens) throws -> WindowedText {
             let most = plan.windows.map { own.context + (min($0, tokens.count) - 1) * own.stride + 1 } ?? tokens.count
             return try WindowedText(tokens[0..<min(most, tokens.count)], context: own.context, stride: own.stride)
         }
@@ -67,8 +71,8 @@ func compare(
     return Comparison(
         arguments: arguments, checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text,
         calibration_text: options.calibrate ?? "its first \(calibration.count) tokens, which are not measured",
-        text_hash: stream.hash, calibration_hash: other?.hash ?? stream.hash, tokenizer_hash: runner.saved.tokenizerHash,
-        tokens: stream.tokens.count, repeats: plan.repeats, window_limit: plan.windows, ranks: world.size,
+        text_hash: text.hash, calibration_hash: other?.hash ?? text.hash, tokenizer_hash: runner.saved.tokenizerHash,
+        tokens: text.tokens.count, repeats: plan.repeats, window_limit: plan.windows, ranks: world.size,
         threads: threads, openblas_core: openBLASCore,
         openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], contexts: tables)
 }
@@ -78,8 +82,8 @@ func compare(
 ///
 /// - Throws: `ConfigurationError` where that leaves nothing to predict.
 private func split(
-    _ tokens: Buffer<Int32>, longest: Int, path: String
-) throws(ConfigurationError) -> (measured: Buffer<Int32>, calibration: Buffer<Int32>) {
+    _ tokens: Tokens, longest: Int, path: String
+) throws(ConfigurationError) -> (measured: Tokens, calibration: Tokens) {
     let part = min(tokens.count / 2, max(tokens.count / 10 / longest, 4) * longest)
     guard part >= 2 else {
         throw ConfigurationError(

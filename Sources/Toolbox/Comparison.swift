@@ -1,6 +1,8 @@
-import Trainer
+import Corpus
 import DynamicRank
 import Foundation
+import Trainer
+import Worker
 
 /// What `drrl compare` found; as JSON under these names.
 public struct Comparison: Codable, Equatable, Sendable {
@@ -87,7 +89,7 @@ extension Comparison.Row {
     /// A row beside full attention's: `runs` and `full` have the seconds of each round.
     init(
         _ row: ComparedOptions, _ run: WindowRun, seconds: [Double], full: WindowRun, fullSeconds: [Double],
-        windows: StridedWindows
+        windows: EvaluationWindows
     ) {
         let tokens = (0..<windows.count).map { windows.predicted(by: $0).count }
         let difference = PairedDifference(run.windowNLL, full.windowNLL, tokens: tokens)
@@ -96,7 +98,7 @@ extension Comparison.Row {
         self.init(
             names: row.names, attention: row.options.name,
             levels: fixed?.levels.map(\.description) ?? [], nll: run.nll,
-            token_perplexity: JSONNumber(exp(run.nll / Double(windows.targets))),
+            token_perplexity: JSONNumber(EvaluationReport.perplexity(run.nll, of: windows.targets)),
             perplexity_ratio: JSONNumber(exp(difference.mean)), log_ratio_standard_error: difference.standardError,
             flops: run.flops, flops_ratio: run.flops.total / full.flops.total, seconds: seconds,
             median_seconds: median(seconds), seconds_ratio: median(zip(seconds, fullSeconds).map { $0 / $1 }),

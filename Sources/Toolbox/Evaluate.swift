@@ -12,16 +12,17 @@ import Worker
 /// - Throws: `AgreedError` for what a user can mend, and `MPIError`.
 func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) throws -> AttendedEvaluation {
     let isRoot = world.rank == 0
-    let saved = try SavedModel(path: options.common.checkpoint, world: world)
+    let saved = try OpenCheckpoint(path: options.common.checkpoint, world: world)
     let model = saved.run.model
     let plan = try agreed(on: world) {
         try EvaluationPlan.check(threads: options.common.threads)
         return try EvaluationPlan(
             context: options.context, stride: options.stride, options.attention, saved.run)
     }
-    let stream = try TokenStream(path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
-    let text = try agreed(on: world) {
-        try WindowedText(stream.tokens, context: plan.context, stride: plan.stride)
+    let text = try EvaluationText(
+        path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
+    let windowed = try agreed(on: world) {
+        try WindowedText(text.tokens, context: plan.context, stride: plan.stride)
     }
     var table: TokenTable?
     try agreed(on: world) {
@@ -39,26 +40,28 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
         saved, rows: plan.context, threads: threads,
         reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, world: world)
     let engine = try runner.engine(plan.ranks, on: world)
-    let run = try runner.run(text, engine, on: world)
+    let run = try runner.run(windowed, engine, on: world)
 
     if options.perToken != nil {
         let nll = try world.gather(run.record.nll, root: 0), ranks = try world.gather(run.record.ranks, root: 0)
         try agreed(on: world) {
             guard let nll, let ranks else { return }
-            try table?.write(TokenRecord(nll: nll.flatMap(\.self), ranks: ranks.flatMap(\.self)).lines(stream.tokens))
+            try table?.write(TokenRecord(nll: nll.flatMap(\.self), ranks: ranks.flatMap(\.self)).lines(text.tokens))
             try table?.finish()
         }
     }
 
-    let predicted = Double(text.windows.targets), total = run.nll
+    let loss = EvaluationReport(
+        negativeLogLikelihood: run.nll, tokens: windowed.windows.targets, words: text.words, bytes: text.bytes)
     let evaluation = TextEvaluation(
-        checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text, text_hash: stream.hash,
-        tokenizer_hash: runner.saved.tokenizerHash, tokens: stream.tokens.count, predicted_tokens: text.windows.targets,
-        words: stream.words, bytes: stream.bytes, context: plan.context, stride: plan.stride,
+        checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text, text_hash: text.hash,
+        tokenizer_hash: runner.saved.tokenizerHash, tokens: text.tokens.count, predicted_tokens: loss.tokens,
+        words: loss.words, bytes: loss.bytes, context: plan.context, stride: plan.stride,
         segment: plan.ranks.segment, attention: plan.ranks.name,
-        levels: isReduced ? plan.ranks.levels.map(\.description) : [], basis: isReduced ? plan.ranks.basis : nil, ranks: world.size, threads: threads, nll: total, token_perplexity: JSONNumber(exp(total / predicted)),
-        word_perplexity: JSONNumber(exp(total / Double(stream.words))),
-        bits_per_byte: total / log(2) / Double(stream.bytes),
+        levels: isReduced ? plan.ranks.levels.map(\.description) : [], basis: isReduced ? plan.ranks.basis : nil,
+        ranks: world.size, threads: threads,
+        nll: loss.negativeLogLikelihood, token_perplexity: JSONNumber(loss.perplexity),
+        word_perplexity: JSONNumber(loss.wordPerplexity), bits_per_byte: loss.bitsPerByte,
         flops: run.flops, seconds: run.seconds, overhead_seconds: run.overheadSeconds, score_rank: run.scoreRank, value_rank: run.valueRank)
     return AttendedEvaluation(evaluation, plan.ranks)
 }

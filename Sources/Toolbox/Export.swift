@@ -1,5 +1,5 @@
 import ArgumentParser
-import Checkpoint
+import Communicator
 import Corpus
 import Exchange
 import Kernels
@@ -21,17 +21,26 @@ struct ExportOptions: ParsableCommand {
     var to: String
 }
 
-extension ExportOptions: RootTool {
-    func report() throws -> String {
-        let reader = try CheckpointReader(path: checkpoint)
-        let model = try reader.json(CheckpointLayout.config, as: SavedRun.self).model
-        let tokenizer = try reader.tokenizer()
+extension ExportOptions: Tool {
+    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
+        let saved = try OpenCheckpoint(path: checkpoint, world: world)
+        return try agreed(on: world) { try saved.tokenizer.map { try export(saved, $0) } ?? "" }
+    }
+
+    /// On rank 0.
+    private func export(_ saved: borrowing OpenCheckpoint, _ tokenizer: ByteLevelBPE) throws -> String {
+        let model = saved.run.model, weights = ParameterArray.weights(of: model)
         try makeDirectory(to)
         // Weights first: what names them comes last, so that a model that is not whole does not pass for one.
-        let shapes = Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0.shape) })
+        let specs = Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0) })
         try SafetensorsWriter.write(
             model.parameters.map { (name: $0.name, shape: $0.shape) }, to: to + "/" + SafetensorsModel.fileName
-        ) { name in try reader.read(CheckpointLayout.parameter(name), shape: shapes[name] ?? [], of: Float.self) }
+        ) { name in
+            guard let spec = specs[name] else { preconditionFailure("the model has no \(name)") }
+            let values = Buffer<Float>(uninitialized: spec.count)
+            try saved.read(weights.entry(spec), into: values)
+            return values
+        }
         let files = tokenizer.files.renamed(.vocabularyAndMerges)
         for (name, bytes) in files.named { try ReplacementFile.write(bytes, to: to + "/" + name) }
         try ReplacementFile.write(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Communicator
 import Corpus
 import Exchange
 import Kernels
@@ -25,29 +26,31 @@ struct ImportOptions: ParsableCommand {
     var to: String
 }
 
-extension ImportOptions: RootTool {
-    func report() throws -> String {
-        let model = try HuggingFaceModel(directory: directory), parameters = model.configuration.parameters
+extension ImportOptions: Tool {
+    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
+        try agreed(on: world) { world.rank == 0 ? try report() : "" }
+    }
+
+    private func report() throws -> String {
+        let model = try HuggingFaceModel(directory: directory), weights = ParameterArray.weights(of: model.configuration)
         let tokenizer = try model.tokenizer()
         // What decides a step is not known; a run that goes on from these weights names its own.
         let training = try RunConfiguration(arguments: []).training(replicas: 1)
-        var writer = try CheckpointWriter(
-            path: to, step: 0, expectedBytes: MemoryLayout<Float>.size * model.configuration.parameterCount)
-        try writer.write(CheckpointLayout.config, json: SavedRun(model: model.configuration, training: training))
-        try writer.write(CheckpointLayout.dataCursor, scalar: Int64(0))
+        var writer = try CheckpointWriter(path: to, step: 0, expectedBytes: weights.byteCount)
         try writer.write(
-            CheckpointLayout.dataSource,
-            json: SavedCorpus(path: directory, sourceHash: "", tokenizerHash: tokenizer.hash, tokens: 0))
-        try writer.write(CheckpointLayout.randomKey, scalar: training.seed)
-        try writer.write(SavedTokenizer(tokenizer))
-        for spec in parameters {
-            let values = Buffer<Float>(uninitialized: spec.count)
+            RunRecord(
+                run: SavedRun(model: model.configuration, training: training),
+                corpus: SavedCorpus(path: directory, sourceHash: "", tokenizerHash: tokenizer.hash, tokens: 0), cursor: 0,
+                seed: training.seed, tokenizerHash: tokenizer.hash),
+            SavedTokenizer(tokenizer))
+        for spec in model.configuration.parameters {
+            let values = Buffer<Float>(uninitialized: spec.count), entry = weights.entry(spec)
             try model.read(spec, into: values)
-            try writer.write(CheckpointLayout.parameter(spec.name), shape: spec.shape, values)
+            try writer.write(entry.path, shape: entry.shape, values)
         }
         let path = try writer.commit()
         let shape = model.configuration
-        return "imported    \(path): \(shape.familyName), \(shape.parameterCount) parameters in \(parameters.count) arrays; \(shape.layers) layers, "
+        return "imported    \(path): \(shape.familyName), \(shape.parameterCount) parameters in \(shape.parameters.count) arrays; \(shape.layers) layers, "
             + "width \(shape.width), \(shape.heads) heads, context \(shape.context), vocabulary \(shape.vocabularySize), "
             + "tokenizer \(tokenizer.hash.prefix(12))"
     }

@@ -1,4 +1,4 @@
-import Kernels
+import Corpus
 
 /// What a rank notes of the tokens that its windows predict, in order.
 struct TokenRecord {
@@ -15,7 +15,8 @@ struct TokenRecord {
     }
 
     /// CSV lines, where the record holds all tokens but the text's first. A number's digits are as many as give it back.
-    func lines(_ tokens: Buffer<Int32>) -> String {
+    func lines(_ tokens: Tokens) -> String {
+        let tokens = tokens.array
         let columns = nll.isEmpty ? 0 : ranks.count / nll.count
         var text = ""
         for (i, nll) in nll.enumerated() {

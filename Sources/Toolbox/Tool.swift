@@ -11,20 +11,6 @@ protocol Tool: ParsableCommand {
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String
 }
 
-/// A tool whose work rank 0 does alone.
-protocol RootTool: Tool {
-    /// Does the work and returns what is printed.
-    ///
-    /// - Throws: what a user can mend.
-    func report() throws -> String
-}
-
-extension RootTool {
-    func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
-        try agreed(on: world) { world.rank == 0 ? try report() : "" }
-    }
-}
-
 /// The command line of `drrl`: one subcommand a tool.
 struct ToolboxOptions: ParsableCommand {
     static let tools: [any Tool.Type] = [

@@ -4,18 +4,6 @@ import Kernels
 import Transformer
 import Worker
 
-/// Windows of a text that are run and measured together.
-struct WindowedText {
-    let windows: StridedWindows
-    let tokens: Buffer<Int32>
-
-    /// - Throws: `CorpusError` where there is nothing to predict.
-    init(_ tokens: Buffer<Int32>, context: Int, stride: Int) throws {
-        self.tokens = tokens
-        windows = try StridedWindows(tokens: tokens.count, context: context, stride: stride)
-    }
-}
-
 /// What one strategy did on a windowed text; the same on every rank but for `record`.
 struct WindowRun {
     /// Nats that each window's predicted tokens took.
@@ -38,19 +26,21 @@ struct WindowRun {
 
 /// A checkpoint's model in memory, which runs windows at any strategy: weights and bases are read once.
 final class WindowRunner {
-    let saved: SavedModel
+    let saved: OpenCheckpoint
     let model: ModelConfiguration
     private let team: Team
     /// The model under each kind of attention that was asked for, the first by softmax; all share its weights.
     private var stages: [(kind: AttentionKind, stage: TransformerStage)]
     private let activations: Activations
-    private let bases: SavedBases?
+    private let bases: ResidentBases?
+    /// What `drrl calibrate` found that levels lose.
+    private let losses: LevelLosses?
 
     /// Collective: for windows of at most `rows` tokens. Bases are read where `reducing` names what needs them.
     ///
     /// - Throws: `AgreedError`, also where the checkpoint has no bases, and `MPIError`.
     init(
-        _ saved: consuming SavedModel, rows: Int, threads: Int, reducing: String?, world: borrowing Communicator
+        _ saved: consuming OpenCheckpoint, rows: Int, threads: Int, reducing: String?, world: borrowing Communicator
     ) throws {
         var shape = saved.run.model
         // Positions that rotate may go beyond those of the run.
@@ -62,25 +52,40 @@ final class WindowRunner {
         }
         team = Team(threads: threads)
         team.claimOpenBLASBuffers()
-        bases = try reducing.map { try saved.readBases(for: $0, world: world) }
+        var bases: ResidentBases?
+        if let reducing {
+            let kept = ResidentBases(model, layers: 0..<model.layers)
+            try saved.load(kept, on: world)
+            try agreed(on: world) {
+                guard kept.areMade else {
+                    throw ConfigurationError(
+                        "\(reducing) needs bases, and this checkpoint has none under /lowrank; "
+                            + "use full attention, or a checkpoint of a run that kept them")
+                }
+            }
+            bases = kept
+        }
+        self.bases = bases
+        losses = bases == nil ? nil : try saved.levelLosses(on: world)
         let stage = TransformerStage(model, placement: .whole(model), rows: rows, team: team, forTraining: false)
         stages = [(.softmax, stage)]
-        try saved.readWeights(into: stage, world: world)
+        try saved.load(ParameterArray.weights(of: stage), on: world)
         activations = stage.makeActivations()
         self.saved = saved
     }
 
-    /// Collective: an engine of its own for a strategy, with the checkpoint's bases, and its policy where one decides.
+    /// Collective: an engine of its own for a strategy, on the checkpoint's bases and losses, and its policy where one decides.
     ///
     /// - Throws: `AgreedError`, also for levels that cannot be and where the checkpoint has no such policy, and `MPIError`.
     func engine(_ options: RankOptions, on world: borrowing Communicator) throws -> RankEngine {
         let engine = try agreed(on: world) {
             try RankEngine(
-                model, layers: 0..<model.layers, options: options, seed: saved.run.training.seed, team: team,
+                model, layers: 0..<model.layers, options: options, seed: saved.run.training.seed, team: team, resident: bases,
                 now: monotonicSeconds)
         }
-        bases?.adopt(into: engine)
-        try saved.readPolicy(into: engine, world: world)
+        engine.levelLosses = losses
+        try agreed(on: world) { if let lack = saved.lack(ofPolicyFor: engine) { throw lack } }
+        if let agent = engine.agent { try saved.load(agent, on: world) }
         return engine
     }
 
@@ -108,7 +113,7 @@ final class WindowRunner {
                 throw ConfigurationError("\(saved.path): \(error)")
             }
         }
-        let own = predict(text, share: share, engine)
+        let own = predict(text, part: world.rank, of: world.size, engine)
         let parts = [
             AttentionFLOPs.counts(team.flops), [Double(own.foldingFLOPs)], own.record.rankSums(layers: layers), own.histogram.counts.flatMap(\.self),
             (0..<windows.count).map { share.contains($0) ? own.windowNLL[$0 - share.lowerBound] : 0 },
@@ -142,14 +147,13 @@ final class WindowRunner {
             histogram: LevelHistogram(levels: levels, counts: counts), record: own.record)
     }
 
-    /// Runs the windows of `share`, each alone and padded to one context: a token's numbers then depend on what comes
+    /// Runs a part's share of the windows, each alone and padded to one context: a token's numbers then depend on what comes
     /// before it in its window and on nothing else, bit for bit, whatever the rank or the number of windows.
     private func predict(
-        _ text: WindowedText, share: Range<Int>, _ engine: RankEngine
+        _ text: WindowedText, part: Int, of parts: Int, _ engine: RankEngine
     ) -> (record: TokenRecord, windowNLL: [Double], histogram: LevelHistogram, foldingFLOPs: Int, seconds: Double) {
-        let windows = text.windows, L = windows.context, d = Int32(model.headWidth)
-        let inputs = Buffer<Int32>(uninitialized: L), targets = Buffer<Int32>(uninitialized: L)
-        let nll = Buffer<Double>(uninitialized: L)
+        let windows = text.windows, d = Int32(model.headWidth)
+        let nll = Buffer<Double>(uninitialized: windows.context)
         var record = TokenRecord(), windowNLL: [Double] = []
         var histogram = LevelHistogram(layers: model.layers, levels: engine.options.levels)
         let stage = stage(for: engine.options)
@@ -158,23 +162,15 @@ final class WindowRunner {
         var start = monotonicSeconds()
         let lowRank = engine.evaluationPass(of: stage)
         // Counted apart: it is done once, however many windows follow.
-        if engine.isReducing && !share.isEmpty { stage.fold(lowRank) }
+        if engine.isReducing, !Topology.share(of: windows.count, part: part, of: parts).isEmpty { stage.fold(lowRank) }
         var seconds = monotonicSeconds() - start
         let folding = team.flops[.upkeep]
-        for i in share {
-            let read = windows.inputs(of: i), predicted = windows.predicted(by: i)
-            inputs.fill(0)
-            targets.fill(-1)
-            inputs[0..<read.count].copy(from: text.tokens[read])
-            // Row r reads token read.lowerBound + r and predicts the one after it.
-            let rows = (predicted.lowerBound - 1 - read.lowerBound)..<read.count
-            targets[rows].copy(from: text.tokens[predicted])
-            let batch = MicroBatch(sequences: 1, length: L, tokens: inputs, targets: targets, samples: [UInt64(i)])
+        text.forEachBatch(part: part, of: parts, most: 1) { window, batch in
             start = monotonicSeconds()
             stage.forward(batch, activations, lowRank: lowRank)
             stage.negativeLogLikelihood(batch, activations, into: nll)
             seconds += monotonicSeconds() - start
-            let own = nll[rows].array
+            let rows = windows.predictingRows(of: window.lowerBound), own = nll[rows].array
             windowNLL.append(own.reduce(0, +))
             record.nll += own
             histogram.add(activations.levels)
@@ -185,7 +181,7 @@ final class WindowRunner {
                     record.ranks.append(level.map { Int32($0.valueRank) } ?? d)
                 }
             }
-        }
+        } between: { _, _ in true }
         return (record, windowNLL, histogram, folding, seconds)
     }
 }

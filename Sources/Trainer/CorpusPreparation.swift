@@ -40,7 +40,7 @@ struct PreparedCorpus {
     let tokenizer: ByteLevelBPE
     let train: Shard
     /// What is evaluated on.
-    let heldOut: HeldOutTokens?
+    let heldOut: EvaluationText?
     let trainPath: String
     let validPath: String?
 
@@ -49,7 +49,7 @@ struct PreparedCorpus {
         SavedCorpus(
             path: trainPath, sourceHash: train.sidecar.sourceHash, tokenizerHash: tokenizer.hash, tokens: train.count,
             heldOut: validPath.flatMap { path in
-                heldOut.map { SavedCorpus.HeldOutText(path: path, sourceHash: $0.shard.sidecar.sourceHash) }
+                heldOut.map { SavedCorpus.HeldOutText(path: path, sourceHash: $0.hash) }
             })
     }
 
@@ -104,7 +104,7 @@ struct PreparedCorpus {
             return PreparedCorpus(
                 tokenizer: tokenizer, train: try open(shards[0], shards[1]),
                 heldOut: try validPath.map {
-                    try HeldOutTokens(
+                    try EvaluationText(
                         try open(shards[2], shards[3]), limit: run.evalTokens, tokenizer: tokenizer,
                         kind: Text.Kind(fileName: $0))
                 },

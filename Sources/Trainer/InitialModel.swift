@@ -1,62 +1,60 @@
-import Checkpoint
 import Communicator
 import Corpus
 import Exchange
-import Foundation
 import Kernels
 import Transformer
 import Worker
 
-/// The model that a run starts from: a checkpoint, or a directory that Hugging Face wrote. Opened on rank 0.
+/// The model that a run starts from: a checkpoint, or a directory that Hugging Face wrote.
 struct InitialModel: ~Copyable {
     /// Its shape, on every rank; nil where a run starts from weights that are drawn.
     let configuration: ModelConfiguration?
     /// On rank 0.
     let tokenizer: ByteLevelBPE?
+    /// On rank 0, where it is one.
     private let directory: HuggingFaceModel?
-    private let checkpoint: CheckpointReader?
+    private let checkpoint: OpenCheckpoint?
 
     /// Collective: opens what `--init` names, and tells every rank its shape.
     ///
     /// - Parameter path: empty for none.
     /// - Throws: `AgreedError` on every rank for what is no model that can be trained, and `MPIError`.
     init(path: String, world: borrowing Communicator) throws {
-        var own: ModelConfiguration?
-        var tokenizer: ByteLevelBPE?
-        var directory: HuggingFaceModel?
-        var checkpoint: CheckpointReader?
-        try agreed(on: world) {
-            guard world.rank == 0, !path.isEmpty else { return }
+        guard !path.isEmpty else {
+            (configuration, tokenizer, directory) = (nil, nil, nil)
+            checkpoint = nil
+            return
+        }
+        let isDirectory = try world.shared(agreed(on: world) {
+            guard world.rank == 0 else { return false }
             guard fileExists(path) else {
                 throw ConfigurationError(
                     "--init \(path): no such file or directory; name a checkpoint, or a directory that save_pretrained wrote")
             }
-            if SystemFile.isDirectory(path) {
-                let model = try HuggingFaceModel(directory: path)
-                (own, tokenizer, directory) = (model.configuration, try model.tokenizer(), model)
-            } else {
-                let reader = try CheckpointReader(path: path)
-                let model = try reader.json(CheckpointLayout.config, as: SavedRun.self).model
-                (own, tokenizer) = (model, try reader.tokenizer(for: model))
-                checkpoint = consume reader
-            }
+            return SystemFile.isDirectory(path)
+        })
+        guard isDirectory else {
+            let opened = try OpenCheckpoint(path: path, world: world)
+            (configuration, tokenizer, directory) = (opened.run.model, opened.tokenizer, nil)
+            checkpoint = consume opened
+            return
         }
-        let text = try world.broadcast(
-            agreed(on: world) { try own.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) } ?? "" }, root: 0)
-        configuration = text.isEmpty ? nil : try agreed(on: world) {
-            try JSONDecoder().decode(ModelConfiguration.self, from: Data(text.utf8))
+        let (model, own) = try agreed(on: world) {
+            guard world.rank == 0 else { return (HuggingFaceModel?.none, ByteLevelBPE?.none) }
+            let model = try HuggingFaceModel(directory: path)
+            return (model, try model.tokenizer())
         }
-        self.tokenizer = tokenizer
-        self.directory = directory
-        self.checkpoint = checkpoint
+        configuration = try world.shared(model?.configuration)
+        (tokenizer, directory) = (own, model)
+        checkpoint = nil
     }
 
     /// On rank 0: a parameter's values.
     ///
     /// - Throws: `ExchangeError`, `CheckpointError` and `ConfigurationError`.
     func read(_ spec: ParameterSpec, into values: Buffer<Float>) throws {
-        precondition(configuration != nil, "weights of no model")
+        guard let configuration else { preconditionFailure("weights of no model") }
         try directory?.read(spec, into: values)
-        try checkpoint?.read(CheckpointLayout.parameter(spec.name), shape: spec.shape, into: values)
+        try checkpoint?.read(ParameterArray.weights(of: configuration).entry(spec), into: values)
     }
 }

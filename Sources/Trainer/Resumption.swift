@@ -1,50 +1,41 @@
 import Checkpoint
+import Communicator
 import Corpus
 import Transformer
 import Worker
 
-/// What a run goes on from: a checkpoint that is open and verified. On rank 0; the others have none.
+/// What a run goes on from: a checkpoint that all ranks have opened; the same on every rank.
 struct ResumePoint: ~Copyable {
-    /// The checkpoint's; empty to start at step 0.
-    let path: String
     /// Nil to start at step 0.
-    let reader: CheckpointReader?
-    /// The checkpoint's tokenizer.
+    let checkpoint: OpenCheckpoint?
+    /// On rank 0, the checkpoint's.
     let tokenizer: ByteLevelBPE?
-    /// Whether the checkpoint lies in the run's own directory.
+    /// Whether it lies in the run's own directory.
     let isOfThisRun: Bool
 
-    /// What a rank that is not the root has, and a run that starts anew.
-    static var none: ResumePoint { ResumePoint(path: "", reader: nil, tokenizer: nil, isOfThisRun: true) }
-
-    private init(path: String, reader: consuming CheckpointReader?, tokenizer: ByteLevelBPE?, isOfThisRun: Bool) {
-        self.path = path
-        self.reader = reader
-        self.tokenizer = tokenizer
-        self.isOfThisRun = isOfThisRun
-    }
-
-    /// The checkpoint that `--resume` names.
+    /// Collective: opens the checkpoint that `--resume` names. Rank 0 finds it, and says which files it passes over and why.
     ///
-    /// Says which files it passes over and why.
-    ///
-    /// - Throws: `ConfigurationError` when there are checkpoints and none is good, or the one named is of another
-    ///   model, and `CheckpointError` when it cannot be read.
-    init(_ run: RunConfiguration, in directory: RunDirectory, say: (String) -> Void) throws {
-        guard let path = try Self.path(run, directory, say) else {
-            self = .none
+    /// - Throws: `AgreedError` when there are checkpoints and none is good, or the one named is of another model or cannot be
+    ///   read; `MPIError`.
+    init(
+        _ run: RunConfiguration, in directory: RunDirectory, world: borrowing Communicator, say: (String) -> Void
+    ) throws {
+        let path = try world.shared(agreed(on: world) { world.rank == 0 ? try Self.path(run, directory, say) ?? "" : "" })
+        guard !path.isEmpty else {
+            checkpoint = nil
+            tokenizer = nil
+            isOfThisRun = true
             return
         }
-        let reader = try CheckpointReader(path: path)
-        let tokenizer = try reader.tokenizer()
-        if run.tokenizer == nil {
+        let opened = try OpenCheckpoint(path: path, world: world)
+        try agreed(on: world) {
             // Known before any text is read; a given tokenizer is compared when it is.
-            try reader.json(CheckpointLayout.config, as: SavedRun.self)
-                .requireSameModel(run.model(vocabularySize: run.vocabularySize), path: path)
+            guard run.tokenizer == nil else { return }
+            try opened.run.requireSameModel(run.model(vocabularySize: run.vocabularySize), path: path)
         }
-        self.init(
-            path: path, reader: reader, tokenizer: tokenizer,
-            isOfThisRun: SystemFile.areSame(SystemFile.directory(of: path), directory.path))
+        tokenizer = opened.tokenizer
+        checkpoint = consume opened
+        isOfThisRun = SystemFile.areSame(SystemFile.directory(of: path), directory.path)
     }
 
     private static func path(

@@ -78,9 +78,7 @@ public enum TrainProgram {
 
         // Until the run is known to start, what it makes stands beside what is there.
         let staged = StagedFiles()
-        let point = try agreed(on: session.world) {
-            isRoot ? try ResumePoint(run, in: directory, say: say) : .none
-        }
+        let point = try ResumePoint(run, in: directory, world: session.world, say: say)
         let corpus = try PreparedCorpus.prepare(
             run, directory, saved: point.tokenizer ?? initial.tokenizer, staged: staged, world: session.world, say: say)
         let model = try agreed(on: session.world) {
@@ -144,21 +142,22 @@ public enum TrainProgram {
         _ run: RunConfiguration, _ worker: Worker, _ corpus: PreparedCorpus, _ point: borrowing ResumePoint,
         _ initial: borrowing InitialModel, _ say: (String) -> Void
     ) throws {
-        let path = try worker.grid.world.broadcast(point.path, root: 0)
-        if path.isEmpty {
+        let restored: RestoredRun
+        switch point.checkpoint {
+        case .none:
             guard let name = run.initial else { return }
             try worker.takeWeights { try initial.read($0, into: $1) }
             say("init       weights of \(name)")
             return
+        case .some(let checkpoint):
+            restored = try worker.restore(
+                from: checkpoint, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
+            say("resume     step \(worker.step) from \(checkpoint.path)")
         }
-        let restored = try worker.restore(
-            from: point.reader, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
-        say("resume     step \(worker.step) from \(path)")
         if let name = run.initial {
             say("resume     note: the weights are the checkpoint's; those of --init \(name) were not read, and --resume none "
                 + "would start from them")
         }
-        guard let restored else { return }
         for line in ChangedOptions(from: restored, to: run, corpus.saved, step: worker.step).lines {
             say("resume     note: \(line)")
         }

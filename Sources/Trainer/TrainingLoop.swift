@@ -115,7 +115,7 @@ final class TrainingLoop {
     /// Collective.
     private func evaluate(_ line: inout MetricsLine) throws -> Evaluated {
         guard let heldOut = corpus.heldOut else { return .none }
-        let step = line.step, tokens = heldOut.count, live = progress
+        let step = line.step, tokens = heldOut.tokens.count, live = progress
         let result = try worker.evaluate(
             heldOut, stopRequest: { StopSignal.raisedNumber },
             progress: { live?.evaluating(step: step, tokens: tokens, share: $0) })
@@ -130,7 +130,7 @@ final class TrainingLoop {
         line[.validPerplexity] = report.perplexity
         line[.validWordPerplexity] = report.wordPerplexity
         line[.validBitsPerByte] = report.bitsPerByte
-        let part = tokens < heldOut.shard.count ? "first \(grouped(Double(tokens))) tokens, " : ""
+        let part = heldOut.isWhole ? "" : "first \(grouped(Double(tokens))) tokens, "
         progress?.say("valid      step \(step): perplexity \(fixed(report.perplexity, 3)) a token, "
             + "\(fixed(report.wordPerplexity, 2)) a word; \(fixed(report.bitsPerByte, 4)) bits a byte  "
             + "[\(part)context and stride \(worker.configuration.context), tokenizer \(corpus.tokenizer.hash.prefix(12))]")

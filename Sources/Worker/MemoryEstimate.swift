@@ -56,13 +56,13 @@ public struct MemoryEstimate: Sendable {
         let share = RankShare(layers: layers.count, sequences: sequences, threads: threads)
         let own = ranks.mode.bytes(configuration, ranks, on: share)
         guard ranks.namesLevels else { return own }
-        let entries = RankEngine.entries(configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
+        let resident = Double(ResidentBases(configuration, layers: 0..<0).byteCount / configuration.layers)
         let segments = Double(ranks.segments(of: configuration.context))
         let folded = layers.reduce(0) {
             $0 + FoldedAttention.bytes(
                 configuration, levels: ranks.packedLevels(ofLayer: $1, headWidth: configuration.headWidth))
         }
-        return own + Double(folded) + 8 * Double(layers.count * entries) * 2
+        return own + Double(folded) + Double(layers.count) * resident * 2
             + Double(tracedSteps) * (28 * Double(configuration.layers) * segments + 12)
     }
 

@@ -46,13 +46,13 @@ public struct SavedRun: Codable, Equatable, Sendable {
     }
 }
 
-/// What a resumed run goes on from, on rank 0.
+/// What a resumed run goes on from.
 public struct RestoredRun: Sendable {
     /// The options it ran with.
     public let run: SavedRun
     /// The texts that the run was reading.
     public let corpus: SavedCorpus
-    /// Why the trace of levels begins anew; nil where it goes on.
+    /// On rank 0, why the trace of levels begins anew; nil where it goes on.
     public let traceNote: String?
 }
 

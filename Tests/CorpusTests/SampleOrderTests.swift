@@ -96,9 +96,10 @@ struct WindowsTests {
                 let windows = try EvaluationWindows(tokens: tokens, context: context)
                 var predicted: [Int] = []
                 for i in 0..<windows.count {
-                    let range = windows.range(of: i)
-                    #expect(range.count >= 2 && range.count <= context + 1)
-                    predicted += range.dropFirst()
+                    let inputs = windows.inputs(of: i)
+                    #expect(inputs.count >= 1 && inputs.count <= context)
+                    #expect(windows.predicted(by: i) == inputs.lowerBound + 1..<inputs.upperBound + 1)
+                    predicted += windows.predicted(by: i)
                 }
                 #expect(predicted == Array(1..<tokens))
                 #expect(windows.targets == tokens - 1)

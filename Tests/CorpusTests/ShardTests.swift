@@ -82,14 +82,15 @@ struct ShardTests {
         let evaluation = try EvaluationWindows(tokens: shard.count, context: context)
         var predicted: [Int32] = []
         for i in 0..<evaluation.count {
-            shard.readWindow(evaluation.range(of: i), inputs: inputs, targets: targets)
-            let used = evaluation.range(of: i).count - 1
+            let used = evaluation.inputs(of: i).count
+            Tokens(shard).readWindow(
+                evaluation.inputs(of: i), predicting: evaluation.predicted(by: i), inputs: inputs, targets: targets)
             predicted += targets.array.prefix(used)
             #expect(targets.array.dropFirst(used).allSatisfy { $0 == -1 })
             #expect(inputs.array.dropFirst(used).allSatisfy { $0 == 0 })
         }
         #expect(predicted == Array(ids.dropFirst()))
-        #expect(evaluation.range(of: evaluation.count - 1).count <= context)
+        #expect(evaluation.inputs(of: evaluation.count - 1).count < context)
     }
 
     @Test func aValidShardIsUsedAgain() throws {

@@ -54,9 +54,10 @@ import Transformer
         let run = try EngineRun(options, upkeeping: Self.upkeeping)
         for step in 1...3 { try run.step(step, [EngineRun.batch([10, 11, 12], tokens: UInt64(step))]) }
         // A young policy hardly heeds the text; with large weights it does.
-        for entry in run.engine.policyEntries where entry.name.hasPrefix("model/") && entry.shape.count == 2 {
-            let scale: Float = entry.name == "model/conv.weight" ? 500 : 8
-            for i in 0..<entry.values.count { entry.values[i] *= scale }
+        for entry in run.engine.agent?.entries ?? [] where entry.path.hasPrefix("/policy/model/") && entry.shape.count == 2 {
+            guard case .float32(let pieces?) = entry.elements else { continue }
+            let scale: Float = entry.path == "/policy/model/conv.weight" ? 500 : 8
+            for i in 0..<pieces[0].count { pieces[0][i] *= scale }
         }
         let dropout = Dropout(rate: 0.1, seed: 5, step: 4)
         func result(_ batch: MicroBatch) -> (logits: [Float], levels: [SegmentLevels?]) {

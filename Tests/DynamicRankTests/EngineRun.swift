@@ -91,23 +91,17 @@ struct EngineRun {
     }
 
     /// Entry `name` of a layer.
-    func entry(_ name: String, layer: Int = 0) -> [Double] {
-        guard let i = RankEngine.entries(configuration).firstIndex(where: { $0.name == name }) else { return [] }
-        return engine.read(entry: i, layer: layer).array
-    }
+    func entry(_ name: String, layer: Int = 0) -> [Double] { engine.pieces(name, layer: layer).flatMap(\.array) }
 
     /// Bases that change nothing, with these energies for each head: [H][d].
     func plant(score: [[Double]], value: [[Double]], layer: Int = 0) {
         let d = configuration.headWidth
         let identity = (0..<configuration.heads).flatMap { _ in (0..<(d * d)).map { $0 / d == $0 % d ? 1.0 : 0 } }
-        for (i, (name, _, _)) in RankEngine.entries(configuration).enumerated() {
-            switch name {
-            case "query_basis", "key_basis", "value_basis", "output_basis": engine.write(Buffer(identity), entry: i, layer: layer)
-            case "score_energy": engine.write(Buffer(score.flatMap { $0 }), entry: i, layer: layer)
-            case "value_energy": engine.write(Buffer(value.flatMap { $0 }), entry: i, layer: layer)
-            default: break
-            }
+        for name in ["query_basis", "key_basis", "value_basis", "output_basis"] {
+            Buffer(identity).copy(to: engine.pieces(name, layer: layer))
         }
+        Buffer(score.flatMap { $0 }).copy(to: engine.pieces("score_energy", layer: layer))
+        Buffer(value.flatMap { $0 }).copy(to: engine.pieces("value_energy", layer: layer))
     }
 
     /// Bases that change nothing, in every layer of the stage, all energies alike.
@@ -122,4 +116,21 @@ struct EngineRun {
         let mean = engine.meanRanks
         return (Int((mean.score * Double(count)).rounded()), Int((mean.value * Double(count)).rounded()))
     }
+}
+
+extension Persistent {
+    /// The memory of entry `name` of a layer held here.
+    func pieces(_ name: String, layer: Int) -> [Buffer<Double>] {
+        entries.first { $0.path == "/lowrank/layer_\(layer)/\(name)" }?.pieces ?? []
+    }
+}
+
+extension PersistentEntry {
+    /// Its memory, none where it is not held.
+    var pieces: [Buffer<Double>] {
+        if case .float64(let pieces?) = elements { pieces } else { [] }
+    }
+
+    /// Its elements, none where it is not held.
+    var doubles: [Double] { pieces.flatMap(\.array) }
 }

@@ -63,34 +63,57 @@ import Transformer
         for step in 1...6 { try run.step(step, [batch(step)]) }
         let other = try EngineRun(Self.random)
         try other.step(1, [EngineRun.batch([90, 91], tokens: 50)])
-        for layer in 0..<2 {
-            for (i, (name, shape, _)) in RankEngine.entries(run.configuration).enumerated() {
-                let values = run.engine.read(entry: i, layer: layer)
-                // No backward pass has summed gradients of outputs.
-                let isEmpty = name.hasPrefix("output_gram")
-                #expect(values.count == shape.reduce(1, *) && values.array.contains { $0 != 0 } != isEmpty, "\(name)")
-                other.engine.write(values, entry: i, layer: layer)
-            }
+        for (entry, theirs) in zip(run.engine.entries, other.engine.entries) {
+            // No backward pass has summed gradients of outputs.
+            let isEmpty = entry.path.contains("output_gram")
+            #expect(entry.doubles.count == entry.count && entry.doubles.contains { $0 != 0 } != isEmpty, "\(entry.path)")
+            Buffer(entry.doubles).copy(to: theirs.pieces)
         }
         other.engine.adopt()
         for step in 7...9 {
             for each in [run, other] { try each.step(step, [batch(step)]) }
             #expect(run.logits(batch(step)) == other.logits(batch(step)), "step \(step)")
             #expect(run.engine.meanRanks == other.engine.meanRanks)
-            for layer in 0..<2 {
-                for (name, _, _) in RankEngine.entries(run.configuration) {
-                    #expect(run.entry(name, layer: layer) == other.entry(name, layer: layer), "\(name), step \(step)")
-                }
+            for (entry, theirs) in zip(run.engine.entries, other.engine.entries) {
+                #expect(entry.doubles == theirs.doubles, "\(entry.path), step \(step)")
             }
         }
     }
 
-    /// What was read is a copy, and a fresh engine's entries are empty.
-    @Test func readCopies() throws {
-        let run = try EngineRun(Self.random)
+    /// A fresh engine's entries are empty, and one's are no other's.
+    @Test func enginesStartWithoutBases() throws {
+        let run = try EngineRun(Self.random), other = try EngineRun(Self.random)
         #expect(run.entry("gram").allSatisfy { $0 == 0 } && run.entry("query_basis").allSatisfy { $0 == 0 })
-        run.engine.read(entry: 0, layer: 1).fill(7)
-        #expect(run.entry("gram", layer: 1).allSatisfy { $0 == 0 })
+        for piece in run.engine.pieces("gram", layer: 1) { piece.fill(7) }
+        #expect(run.entry("gram", layer: 1).allSatisfy { $0 == 7 } && run.entry("gram").allSatisfy { $0 == 0 })
+        #expect(other.entry("gram", layer: 1).allSatisfy { $0 == 0 })
+    }
+
+    /// An engine on the bases of another attends as that one does.
+    @Test func enginesShareResidentBases() throws {
+        let run = try EngineRun(Self.random)
+        run.plantFlat()
+        let bases = ResidentBases(run.configuration, layers: 0..<2)
+        #expect(!bases.areMade)
+        for (entry, own) in zip(run.engine.entries, bases.entries) { Buffer(entry.doubles).copy(to: own.pieces) }
+        let other = try RankEngine(
+            run.configuration, layers: 0..<2, options: Self.random, seed: 5, team: run.team, resident: bases, now: { 0 })
+        #expect(bases.areMade && other.isReducing)
+        run.forward(Self.batch, run.engine.evaluationPass(of: run.stage))
+        let expected = run.logits(Self.batch)
+        run.forward(Self.batch, other.evaluationPass(of: run.stage))
+        #expect(run.logits(Self.batch) == expected)
+    }
+
+    /// Every stage lists the entries of all layers, and holds those of its own.
+    @Test func stagesHoldTheirLayersAlone() throws {
+        let whole = try EngineRun(Self.random)
+        for layer in 0..<2 {
+            let own = try EngineRun(Self.random, layer: layer)
+            #expect(own.engine.entries.map(\.path) == whole.engine.entries.map(\.path))
+            #expect(own.engine.entries.map(\.shape) == whole.engine.entries.map(\.shape))
+            for entry in own.engine.entries { #expect(entry.isHeld == entry.path.hasPrefix("/lowrank/layer_\(layer)/")) }
+        }
     }
 
     private static func gathered(_ run: EngineRun, _ step: Int, _ batches: [MicroBatch]) throws -> [Double] {

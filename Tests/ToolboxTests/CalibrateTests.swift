@@ -35,7 +35,7 @@ import Testing
             ] + options
             return try await ranks == 1
                 ? run(BuiltProduct.url(named: "drrl"), arguments, environment: MPIRun.environment)
-                : MPIRun.run(BuiltProduct.url(named: "drrl"), arguments, ranks: ranks)
+                : mpirun(ranks: ranks, BuiltProduct.url(named: "drrl"), arguments)
         }
 
         func evaluate(_ options: [String], _ name: String = "calibrated.h5") async throws -> Outcome {

@@ -13,10 +13,8 @@ import Transformer
         let team = Team(threads: 1)
         let options = RankOptions(mode: strategy, levels: Self.levels, segment: 2)
         let engine = try RankEngine(model, layers: 0..<2, options: options, seed: 3, team: team, now: { 0 })
-        for layer in 0..<2 {
-            for (i, (name, _, _)) in RankEngine.entries(model).enumerated() where name.hasSuffix("_basis") {
-                engine.write(Buffer((0..<16).map { $0 / 4 == $0 % 4 ? 1 : 0 }), entry: i, layer: layer)
-            }
+        for entry in engine.entries where entry.path.hasSuffix("_basis") {
+            if case .float64(let pieces?) = entry.elements { Buffer((0..<16).map { $0 / 4 == $0 % 4 ? 1 : 0 }).copy(to: pieces) }
         }
         engine.adopt()
         let stage = TransformerStage(model, placement: .whole(model), rows: 32, team: team, forTraining: false)

@@ -20,7 +20,7 @@ struct LowRankTrainingTests {
                 ("value_energy", [Self.heads, Self.d]), ("gram_weight", []),
             ].map { name, shape in
                 try reader.read(
-                    CheckpointLayout.lowRank("layer_\(layer)/\(name)"), shape: shape, of: Double.self).array
+                    "/lowrank/layer_\(layer)/\(name)", shape: shape, of: Double.self).array
             }
         }
     }

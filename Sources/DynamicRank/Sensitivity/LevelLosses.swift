@@ -4,7 +4,7 @@ import Transformer
 // N layers, K levels.
 
 /// What each level loses in each layer, as `drrl calibrate` found it: what `--attention allocated` chooses by.
-public struct LevelLosses: Equatable, Sendable {
+public struct LevelLosses: Codable, Equatable, Sendable {
     /// K, in any order.
     public let levels: [Level]
     /// [N][K] nats a token.
@@ -24,11 +24,9 @@ public struct LevelLosses: Equatable, Sendable {
         self.nats = nats
     }
 
-    /// What checkpoints call the two arrays, under `/lowrank`: [K, 2] int64 and [N, K] float64.
-    public static let levelsName = "measured_levels", natsName = "measured_losses"
-
-    /// As checkpoints hold it.
-    ///
+    /// - Parameters:
+    ///   - pairs: [K, 2], the levels.
+    ///   - nats: [N, K].
     /// - Throws: `LevelError` for columns outside 1 … d, and what the other initialiser throws.
     public init(pairs: [Int64], nats: [Double], headWidth d: Int) throws(LevelError) {
         var levels: [Level] = []
@@ -44,7 +42,7 @@ public struct LevelLosses: Equatable, Sendable {
             levels: levels, nats: stride(from: 0, to: nats.count, by: K).map { Array(nats[$0..<min($0 + K, nats.count)]) })
     }
 
-    /// [K, 2], as checkpoints hold it.
+    /// The levels as numbers: [K, 2].
     public var pairs: [Int64] { levels.flatMap { [Int64($0.scoreRank), Int64($0.valueRank)] } }
 
     /// Each layer's level, so that the sum of losses is small and the layers execute `share` of what full attention does
