@@ -123,7 +123,7 @@ import Testing
         refused(try await model.calibrate(["--windows", "0"], to: "none.h5"), "--windows is 0")
         refused(try await model.calibrate(["--levels", "4:4,99:1"], to: "none.h5"), "--levels")
         refused(try await model.calibrate(["--levels", "4:4,4:4"], to: "none.h5"), "given twice")
-        refused(try await model.calibrate(["--exact", "3:3"], to: "none.h5"), "not among the levels")
+        refused(try await model.calibrate(["--exact", "5:5"], to: "none.h5"), "not among the levels")
         refused(try await model.calibrate(["--context", "9999"], to: "none.h5"), "--context is 9999")
         refused(try await model.calibrate(to: "imported.h5"), "would overwrite")
         #expect(!FileManager.default.fileExists(atPath: model.scratch.path + "/none.h5"))
