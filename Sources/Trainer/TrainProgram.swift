@@ -65,6 +65,8 @@ public enum TrainProgram {
             let model = try run.model(vocabularySize: run.vocabularySize)
             _ = try StagePlacement.split(model, stages: run.layerShards)
             try run.ranks.check(model)
+            // What levels lose is a calibrated checkpoint's to say; training does not carry it yet.
+            try run.ranks.strategy?.check(nil, model, run.ranks, length: model.context)
             guard isRoot else { return }
             try directory.create()
             lock = try RunLock(directory)

@@ -13,9 +13,12 @@ struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
     }
 
     /// The small model's heads have width 32.
-    static let fixed = LowRankStrategy("fixed", "--level", "4:8")
-    static let random = LowRankStrategy("random", "--levels", "2:8,4:8,4:16,8:16,8:32")
-    static let energy = LowRankStrategy("energy", "--energy", "0.8")
+    static let fixed = LowRankStrategy("fixed", "--level", "4:8", "--exact-recent", "off")
+    static let random = LowRankStrategy("random", "--levels", "2:8,4:8,4:16,8:16,8:32", "--exact-recent", "off")
+    static let energy = LowRankStrategy("energy", "--energy", "0.8", "--exact-recent", "off")
+    /// Near and first keys exact.
+    static let near = LowRankStrategy(
+        "random", "--levels", "2:8,4:16,32:32", "--exact-recent", "0", "--exact-first", "2")
     // With the default ε₀ the guard would leave a model so young the largest level alone.
     static let policy = LowRankStrategy(
         "policy", "--levels", "2:8,4:8,4:16,8:16,8:32", "--beta", "0.5", "--epsilon", "0.8")
@@ -23,7 +26,7 @@ struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
         "policy", "--levels", "2:8,8:32", "--policy-update", "ppo", "--warm-start", "3", "--guard", "off")
     static let oracle = LowRankStrategy("oracle", "--levels", "2:8,4:16,8:32", "--beta", "0.5")
     static let full = LowRankStrategy("full")
-    static let reduced = [fixed, random, energy, policy, ppo, oracle]
+    static let reduced = [fixed, random, energy, near, policy, ppo, oracle]
     static let learning = [policy, ppo]
     static let performer = LowRankStrategy("performer", "--features", "24")
     static let nystrom = LowRankStrategy("nystrom", "--landmarks", "4")

@@ -94,7 +94,7 @@ struct LowRankTrainingTests {
         let (first, second) = (try verifiedDatasets(whole.checkpoint(12)), try verifiedDatasets(rest.checkpoint(12)))
         #expect(first.keys.sorted() == second.keys.sorted())
         #expect(first.filter { second[$0.key] != $0.value }.keys.sorted() == [])
-        #expect(first.keys.count { $0.hasPrefix("/lowrank/") } == 7 * Self.layers)
+        #expect(first.keys.count { $0.hasPrefix("/lowrank/") } == 12 * Self.layers)
         #expect(first.keys.contains { $0.hasPrefix("/policy/") } == LowRankStrategy.learning.contains(strategy))
         #expect(first.keys.count { $0.hasPrefix("/traces/") } == 7 && first["/traces/step"]?.shape == [12])
     }
@@ -143,7 +143,8 @@ struct LowRankTrainingTests {
             if line.step == 1 { continue }
             let score = try #require(line.score_rank), value = try #require(line.value_rank)
             let agent = (line.policy_flops ?? 0) + (line.guard_flops ?? 0)
-            if strategy != .oracle {
+            // In so short a context most of attention is projections, which exact tokens leave whole.
+            if strategy != .oracle && strategy != .near {
                 #expect(flops - upkeep - agent < 0.9 * full, "fewer operations at \(score):\(value)")
             }
             if LowRankStrategy.learning.contains(strategy) {
