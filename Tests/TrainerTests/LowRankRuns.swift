@@ -18,7 +18,7 @@ struct LowRankStrategy: Hashable, Sendable, CustomTestStringConvertible {
     static let energy = LowRankStrategy("energy", "--energy", "0.8", "--exact-recent", "off")
     /// Near and first keys exact.
     static let near = LowRankStrategy(
-        "random", "--levels", "2:8,4:16,32:32", "--exact-recent", "0", "--exact-first", "2")
+        "random", "--levels", "2:8,4:16,8:32", "--exact-recent", "0", "--exact-first", "2")
     // With the default ε₀ the guard would leave a model so young the largest level alone.
     static let policy = LowRankStrategy(
         "policy", "--levels", "2:8,4:8,4:16,8:16,8:32", "--beta", "0.5", "--epsilon", "0.8")
