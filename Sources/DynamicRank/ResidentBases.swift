@@ -24,6 +24,23 @@ public struct ResidentBases: Sendable {
     /// Whether there are bases: until a run has made them it keeps zeros.
     public var areMade: Bool { !layers.isEmpty && !bases.head(layer: 0, head: 0).isEmpty }
 
+    /// Whether gradients of outputs have been summed, so that value bases can weigh what the loss weighs.
+    public var knowLoss: Bool { grams.outputWeights.array.allSatisfy { $0 > 0 } }
+
+    /// Puts value bases of these layers that keep `measure` best in the place of those that are there.
+    ///
+    /// - Throws: `LAPACKError` where a Gram has none.
+    public func findValueBases(keeping measure: ValueMeasure) throws(LAPACKError) {
+        for layer in 0..<layers.count {
+            for (head, basis) in bases.layer(layer).enumerated() {
+                let gram = grams.head(layer: layer, head: head)
+                basis.set(
+                    measure == .loss
+                        ? try ValueBasis(gram: gram.value, outputGram: gram.output) : try ValueBasis(gram: gram.value))
+            }
+        }
+    }
+
     /// An entry of every layer: its memory is that of layer `i` of those held.
     private struct LayerEntry {
         let name: String

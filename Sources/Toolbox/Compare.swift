@@ -27,9 +27,10 @@ func compare(
         if let other { return (text.tokens, other.tokens) }
         return try split(text.tokens, longest: longest, path: options.common.text)
     }
+    let namesLevels = !plan.budgets.isEmpty || plan.contexts.contains { $0.entries.contains(where: \.namesLevels) }
     let runner = try WindowRunner(
-        saved, rows: longest, threads: threads, reducing: plan.budgets.isEmpty && plan.contexts.allSatisfy { !$0.entries.contains(where: \.namesLevels) } ? nil : "compare",
-        world: world)
+        saved, rows: longest, threads: threads, reducing: namesLevels ? "compare" : nil,
+        valueBasis: options.attention.valueBasis, world: world)
     let isSeen = world.rank == 0 && isatty(STDERR_FILENO) == 1
     func say(_ text: String) { if isSeen { remark("compare: \(text)") } }
 

@@ -38,7 +38,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     let isReduced = plan.ranks.namesLevels
     let runner = try WindowRunner(
         saved, rows: plan.context, threads: threads,
-        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, world: world)
+        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, valueBasis: options.attention.valueBasis, world: world)
     let engine = try runner.engine(plan.ranks, on: world)
     let run = try runner.run(windowed, engine, on: world)
 

@@ -36,11 +36,13 @@ final class WindowRunner {
     /// What `drrl calibrate` found that levels lose.
     private let losses: LevelLosses?
 
-    /// Collective: for windows of at most `rows` tokens. Bases are read where `reducing` names what needs them.
+    /// Collective: for windows of at most `rows` tokens. Bases are read where `reducing` names what needs them, and
+    /// those of values found anew where `valueBasis` names what they keep best.
     ///
     /// - Throws: `AgreedError`, also where the checkpoint has no bases, and `MPIError`.
     init(
-        _ saved: consuming OpenCheckpoint, rows: Int, threads: Int, reducing: String?, world: borrowing Communicator
+        _ saved: consuming OpenCheckpoint, rows: Int, threads: Int, reducing: String?, valueBasis: String? = nil,
+        world: borrowing Communicator
     ) throws {
         var shape = saved.run.model
         // Positions that rotate may go beyond those of the run.
@@ -63,6 +65,9 @@ final class WindowRunner {
                             + "use full attention, or a checkpoint of a run that kept them")
                 }
             }
+            if let measure = valueBasis.flatMap(ValueMeasure.init(rawValue:)) {
+                try agreed(on: world) { try Self.findValueBases(of: kept, keeping: measure) }
+            }
             bases = kept
         }
         self.bases = bases
@@ -72,6 +77,19 @@ final class WindowRunner {
         try saved.load(ParameterArray.weights(of: stage), on: world)
         activations = stage.makeActivations()
         self.saved = saved
+    }
+
+    /// - Throws: `ConfigurationError` where they cannot be had.
+    private static func findValueBases(of kept: ResidentBases, keeping measure: ValueMeasure) throws(ConfigurationError) {
+        guard measure != .loss || kept.knowLoss else {
+            throw ConfigurationError(
+                "--value-basis loss needs Grams of gradients, which this checkpoint has not; drrl calibrate sums them")
+        }
+        do {
+            try kept.findValueBases(keeping: measure)
+        } catch {
+            throw ConfigurationError("--value-basis \(measure.rawValue): a Gram of the checkpoint has no basis (\(error))")
+        }
     }
 
     /// Collective: an engine of its own for a strategy, on the checkpoint's bases and losses, and its policy where one decides.

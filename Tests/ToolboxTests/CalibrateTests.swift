@@ -76,6 +76,14 @@ import Testing
         }
         let fixed = try Self.object(await model.evaluate(["--attention", "fixed", "--level", "1:1"]))
         #expect(try Self.nll(fixed) != Self.nll(full))
+        // Values' bases by loss are the calibration's; those by energy are others.
+        func keeping(_ measure: String) async throws -> Double {
+            try Self.nll(Self.object(await model.evaluate(
+                ["--attention", "fixed", "--level", "8:1", "--value-basis", measure])))
+        }
+        let own = try Self.nll(Self.object(await model.evaluate(["--attention", "fixed", "--level", "8:1"])))
+        #expect(try await keeping("loss") == own)
+        #expect(try await keeping("energy") != own)
     }
 
     /// Ranks share the windows, and what they find is what one finds.
@@ -131,6 +139,14 @@ import Testing
         refused(try await model.evaluate(["--attention", "allocated", "--flops-budget", "-1"]), "--flops-budget")
         refused(try await model.evaluate(["--attention", "allocated", "--exact-recent", "off"]), "far keys")
         refused(try await model.evaluate(["--attention", "allocated"], "imported.h5"), "bases")
+        let trained = try await TrainedModel.full()
+        refused(
+            try await run(
+                BuiltProduct.url(named: "drrl"),
+                ["evaluate", "--checkpoint", trained.checkpoint, "--text", trained.text, "--attention", "energy",
+                 "--value-basis", "loss"],
+                environment: MPIRun.environment),
+            "drrl calibrate")
         refused(try await model.evaluate(["--attention", "fixed", "--level", "1:1", "--exact-recent", "few"]), "--exact-recent few")
         refused(try await model.evaluate(["--attention", "full", "--exact-recent", "1"]), "below full rank")
     }
