@@ -31,6 +31,12 @@ func calibrate(_ options: CalibrateOptions, on world: borrowing Communicator) th
                     + "text or a shorter --context")
         }
     }
+    try agreed(on: world) {
+        // Before the work, so that a path that cannot be written costs none.
+        guard world.rank == 0 else { return }
+        _ = try CheckpointWriter(
+            path: options.to, step: saved.step, expectedBytes: ParameterArray.weights(of: saved.run.model).byteCount)
+    }
     let seed = options.seed ?? saved.run.training.seed
     let calibration = try Calibration(
         saved, plan, tokens: text.tokens, windows: windows, seed: seed, threads: threads, on: world)

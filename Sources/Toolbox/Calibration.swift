@@ -61,9 +61,12 @@ final class Calibration {
             sequences: 1, length: L, tokens: read[0..<L], targets: Buffer(read[1..<(L + 1)].array), samples: [UInt64(window)])
     }
 
-    /// Full attention forward, and backward with targets that the model drew.
-    private func look(_ observer: @escaping AttentionObserver) {
+    /// Full attention forward, and backward with targets that the model drew; whoever watches is told what it is for.
+    private func look(for purpose: String, _ observer: @escaping AttentionObserver) {
         for window in share {
+            if share.lowerBound == 0, isatty(STDERR_FILENO) == 1 {
+                remark("calibrate: \(purpose), window \(window + 1) of \(share.count)")
+            }
             let batch = batch(window)
             stage.forward(batch, activations)
             let drawn = batch.replacing(targets: stage.drawTargets(batch, activations, draw))
@@ -78,7 +81,7 @@ final class Calibration {
     ///
     /// - Throws: `AgreedError` where a Gram cannot be decomposed, and `MPIError`.
     func findBases(on world: borrowing Communicator) throws {
-        look(engine.gatherer(scale: 1))
+        look(for: "bases", engine.gatherer(scale: 1))
         try world.allreduce(engine.gatheredSums, .sum)
         try agreed(on: world) {
             do {
@@ -99,7 +102,7 @@ final class Calibration {
         let sums = Sensitivities(
             layers: model.layers, length: plan.context, segment: plan.context, levels: plan.levels.count)
         let bases = (0..<model.layers).map { engine.basis(ofLayer: $0) }
-        look { [rows] seen in
+        look(for: "losses") { [rows] seen in
             sums.add(
                 estimate.losses(
                     of: seen, basis: bases[seen.layer], rows: rows.rows(of: seen.batch, layer: seen.layer),

@@ -134,6 +134,7 @@ import Testing
         refused(try await model.calibrate(["--exact", "5:5"], to: "none.h5"), "not among the levels")
         refused(try await model.calibrate(["--context", "9999"], to: "none.h5"), "--context is 9999")
         refused(try await model.calibrate(to: "imported.h5"), "would overwrite")
+        refused(try await model.calibrate(to: "nowhere/none.h5"), "nowhere")
         #expect(!FileManager.default.fileExists(atPath: model.scratch.path + "/none.h5"))
         refused(try await model.evaluate(["--attention", "allocated", "--flops-budget", "0.01"]), "cannot be kept")
         refused(try await model.evaluate(["--attention", "allocated", "--flops-budget", "-1"]), "--flops-budget")
