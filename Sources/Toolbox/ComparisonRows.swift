@@ -65,7 +65,9 @@ final class ComparisonRows {
         let energy = try runner.engine(options(EnergyRule(keeping: 1)), on: world)
         var modes: [(name: String, mode: any AttentionMode)] = []
         let allocated = AllocatedLevelsByLayer(within: share)
-        if energy.levelLosses != nil, plan.exact != nil { modes.append((AllocatedLevelsByLayer.name, allocated)) }
+        let canKeep = (try? allocated.check(
+            energy.levelLosses, runner.model, options(allocated), length: plan.context)) != nil
+        if canKeep { modes.append((AllocatedLevelsByLayer.name, allocated)) }
         if let level = energy.dearestLevel(within: share, length: plan.context) {
             modes.append((FixedLevels.name, FixedLevels([level])))
         }
