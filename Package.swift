@@ -23,6 +23,7 @@ let package = Package(
 
         .target(name: "CKernels"),
         .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "LinearAlgebra", dependencies: ["CLAPACKE", "COpenBLAS", "Kernels"]),
         .target(name: "CProcess"),
         .target(name: "JSON"),
         .target(name: "Communicator", dependencies: ["CMPI", "CProcess", "Kernels"]),
@@ -33,8 +34,8 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
-        .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels"]),
-        .target(name: "DynamicRank", dependencies: ["CKernels", "CLAPACKE", "COpenBLAS", "Kernels", "Transformer"]),
+        .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra"]),
+        .target(name: "DynamicRank", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
         .target(name: "Exchange", dependencies: ["Corpus", "JSON", "Kernels", "Transformer"]),
@@ -58,7 +59,9 @@ let package = Package(
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 
         // How tests start programs, alone or under mpirun.
-        .target(name: "TestSupport", dependencies: ["Corpus", "Exchange", "Kernels", "Transformer"], path: "Tests/Support"),
+        .target(
+            name: "TestSupport", dependencies: ["CLAPACKE", "Corpus", "Exchange", "Kernels", "LinearAlgebra", "Transformer"],
+            path: "Tests/Support"),
         // Prints encoding and training rates.
         .executableTarget(
             name: "tokenizer-benchmark", dependencies: ["Corpus"], path: "benchmarks/tokenizer"),
@@ -111,6 +114,7 @@ let package = Package(
             path: "Tests/CheckpointProbe"),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
+        .testTarget(name: "LinearAlgebraTests", dependencies: ["Kernels", "LinearAlgebra", "TestSupport"]),
         .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
         .testTarget(
             name: "CorpusTests",
@@ -120,7 +124,7 @@ let package = Package(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels", "TestSupport"],
             exclude: ["Golden"]),
         .testTarget(
-            name: "DynamicRankTests", dependencies: ["CLAPACKE", "DynamicRank", "Kernels", "Transformer", "TestSupport"]),
+            name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels", "LinearAlgebra", "Transformer", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),

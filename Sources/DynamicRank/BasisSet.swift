@@ -1,4 +1,5 @@
 import Kernels
+import LinearAlgebra
 
 /// Both bases of one head, as a view of 4d² + 3d doubles: Bq, Bk, C and D (d×d each), σ² and λ, and μ (d each).
 public struct HeadBasis: Sendable {

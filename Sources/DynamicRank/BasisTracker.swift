@@ -1,4 +1,5 @@
 import Kernels
+import LinearAlgebra
 import Synchronization
 
 /// How closely bases follow their Grams.
@@ -148,7 +149,7 @@ public struct BasisTracker: Sendable {
                 upkeep.iterationFLOPs += UpkeepFLOPs.scoreTurn(d)
                 let turned = ScoreBasis(
                     query: .product(query, .product(factor, held.turn)),
-                    key: .product(key, triangularSolve(factor, held.turn)),
+                    key: .product(key, held.turn.solved(lower: factor, transpose: true)),
                     spectrum: Spectrum(energies: held.core.diagonal.map { $0 * scale }))
                 // Rounding adds up from turn to turn; a decomposition starts afresh.
                 let identity = DenseMatrix.product(turned.query, turned.key, transposeA: true) - .identity(d)

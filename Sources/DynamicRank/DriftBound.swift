@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 // C: a symmetric core in the coordinates of the basis held, so that C is diagonal where nothing has drifted.
 
 /// A bound on what a basis misses once the matrix that it was found for has drifted.

@@ -1,5 +1,6 @@
 import COpenBLAS
 import Kernels
+import LinearAlgebra
 import Transformer
 
 // M rows (tokens), H query heads on G key/value heads of width d. qkv: [M, (H + 2 G) d], queries, keys and values side by side.

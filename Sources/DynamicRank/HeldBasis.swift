@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 // Hq, Hk, Hv: Grams in the coordinates of the basis held. C: symmetric core there. W: orthogonal, found by iteration.
 
 /// A basis looked at through newer Grams: what it still captures, what the best basis could capture at most, and its

@@ -1,5 +1,6 @@
 import COpenBLAS
 import Kernels
+import LinearAlgebra
 import Synchronization
 import Transformer
 

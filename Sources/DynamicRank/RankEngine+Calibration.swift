@@ -1,4 +1,5 @@
 import Kernels
+import LinearAlgebra
 import Transformer
 
 /// Bases and losses from passes at full attention, for a model whose training left none.

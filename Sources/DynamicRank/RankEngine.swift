@@ -1,4 +1,5 @@
 import Kernels
+import LinearAlgebra
 import Transformer
 
 /// Attention below full rank on one stage, from step to step: Grams of what its heads see, bases that follow them, and

@@ -1,4 +1,5 @@
 import Kernels
+import LinearAlgebra
 import Transformer
 
 // G heads of keys and values of width d.

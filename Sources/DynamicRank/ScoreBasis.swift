@@ -1,5 +1,6 @@
 import COpenBLAS
 import Kernels
+import LinearAlgebra
 
 // Gq, Gk: d×d Grams of the queries and keys; A = Q Kᵀ the scores before the division by √d.
 
@@ -44,7 +45,8 @@ public struct ScoreBasis: Sendable {
         let (energies, v) = try LAPACK.symmetricEigen(scoreCore(query: gq.matrix, keyFactor: l))
         let scale = gq.scale * gk.scale
         self.init(
-            query: DenseMatrix.product(l, v), key: triangularSolve(l, v), spectrum: Spectrum(energies: energies.map { $0 * scale }))
+            query: DenseMatrix.product(l, v), key: v.solved(lower: l, transpose: true),
+            spectrum: Spectrum(energies: energies.map { $0 * scale }))
     }
 
     /// Scales columns of a biorthogonal pair to equal norms.
@@ -90,13 +92,4 @@ struct RegularisedGram {
 /// C = Lᵀ Gq L, symmetric.
 func scoreCore(query: DenseMatrix, keyFactor l: DenseMatrix) -> DenseMatrix {
     .product(l, .product(query, l), transposeA: true)
-}
-
-/// L⁻ᵀ B for a lower triangular L (DTRSM).
-func triangularSolve(_ l: DenseMatrix, _ b: DenseMatrix) -> DenseMatrix {
-    let x = b.copy()
-    cblas_dtrsm(
-        CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, blasint(b.rows), blasint(b.columns), 1,
-        l.values.pointer, blasint(max(l.columns, 1)), x.values.pointer, blasint(max(b.columns, 1)))
-    return x
 }

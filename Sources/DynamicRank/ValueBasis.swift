@@ -1,4 +1,5 @@
 import Kernels
+import LinearAlgebra
 
 /// What a value basis keeps best.
 public enum ValueMeasure: String, Codable, CaseIterable, Sendable {

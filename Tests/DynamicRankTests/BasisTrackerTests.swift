@@ -1,5 +1,7 @@
 import DynamicRank
 import Kernels
+import LinearAlgebra
+import TestSupport
 import Testing
 import Transformer
 

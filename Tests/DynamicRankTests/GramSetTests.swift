@@ -1,5 +1,6 @@
 import DynamicRank
 import Kernels
+import TestSupport
 import Testing
 
 @Suite struct GramSetTests {

@@ -1,4 +1,5 @@
 import DynamicRank
+import TestSupport
 import Testing
 
 @Suite struct GuardTests {

@@ -1,6 +1,8 @@
 import DynamicRank
 import Foundation
 import Kernels
+import LinearAlgebra
+import TestSupport
 import Testing
 import Transformer
 

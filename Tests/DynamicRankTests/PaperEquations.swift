@@ -1,4 +1,5 @@
 import DynamicRank
+import LinearAlgebra
 
 // Equations of the paper (Erden 2025, arXiv 2512.15973) and of perturbation theory that the tests hold bases and spectra
 // against; the engine takes what it needs of a layer's heads together (`LayerSpectra`).

@@ -1,5 +1,6 @@
 import DynamicRank
 import Kernels
+import LinearAlgebra
 import Synchronization
 import Testing
 import Transformer

@@ -1,6 +1,7 @@
 import DynamicRank
 import Foundation
 import Kernels
+import LinearAlgebra
 import Testing
 import Transformer
 

@@ -1,5 +1,7 @@
 import DynamicRank
 import Kernels
+import LinearAlgebra
+import TestSupport
 import Testing
 
 /// Eckart–Young and Eqs. 8 and 15 on scores, over hundreds of matrices. Energies are compared relative to ‖A‖_F².
@@ -189,5 +191,15 @@ import Testing
                 #expect(abs(error - basis.spectrum.tail(r)) <= 1e-10 * basis.spectrum.total)
             }
         }
+    }
+
+    @Test(arguments: [Double.nan, .infinity, -.infinity]) func gramsThatAreNoSumsOfSquaresAreRefused(value: Double) throws {
+        let a = DenseMatrix.identity(3)
+        a[2, 1] = value
+        #expect(throws: LAPACKError.self) { try ScoreBasis(queryGram: a, keyGram: .identity(3)) }
+        #expect(throws: LAPACKError.self) { try ScoreBasis(queryGram: .identity(3), keyGram: a) }
+        #expect(throws: LAPACKError.self) { try ValueBasis(gram: a) }
+        let negative = DenseMatrix(diagonal: [-1, -1])
+        #expect(throws: LAPACKError.self) { try ScoreBasis(queryGram: negative, keyGram: negative) }
     }
 }

@@ -1,4 +1,5 @@
 import Kernels
+import LinearAlgebra
 
 /// Orthogonal random directions (Choromanski et al. 2021, section 3.1): blocks of d orthogonal rows, each as long as a
 /// Gaussian vector of its own, so that a row by itself is Gaussian.
@@ -11,8 +12,8 @@ public enum OrthogonalFeatures {
         var rows: [Double] = []
         rows.reserveCapacity(count * d)
         for block in 0..<((count + d - 1) / d) {
-            let directions = orthonormal(normals(generator.derived(UInt32(block), 0), d * d), d)
-            let others = normals(generator.derived(UInt32(block), 1), d * d)
+            let directions = orthonormal(normals(generator.derived(UInt32(block), 0), d), d)
+            let others = normals(generator.derived(UInt32(block), 1), d)
             for row in 0..<min(d, count - block * d) {
                 let own = (row * d)..<((row + 1) * d)
                 let length = others[own].reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -22,28 +23,18 @@ public enum OrthogonalFeatures {
         return rows
     }
 
-    private static func normals(_ generator: Philox, _ count: Int) -> [Double] {
-        let values = Buffer<Float>(uninitialized: count)
+    /// d×d normal deviates.
+    private static func normals(_ generator: Philox, _ d: Int) -> [Double] {
+        let values = Buffer<Float>(uninitialized: d * d)
         generator.fillNormal(values, deviation: 1)
         return values.array.map(Double.init)
     }
 
-    /// The rows made orthonormal by modified Gram–Schmidt, twice, which is enough (Giraud et al. 2005).
+    /// The rows made orthonormal one after the other: row i is in the span of the first i, and leans its own way.
     private static func orthonormal(_ x: [Double], _ d: Int) -> [Double] {
-        var x = x
-        for row in 0..<d {
-            for _ in 0..<2 {
-                for other in 0..<row {
-                    var dot = 0.0
-                    for c in 0..<d { dot += x[row * d + c] * x[other * d + c] }
-                    for c in 0..<d { x[row * d + c] -= dot * x[other * d + c] }
-                }
-            }
-            var square = 0.0
-            for c in 0..<d { square += x[row * d + c] * x[row * d + c] }
-            let factor = 1 / square.squareRoot()
-            for c in 0..<d { x[row * d + c] *= factor }
+        guard let (q, _) = try? LAPACK.qr(DenseMatrix(Buffer(x), rows: d, columns: d).transposed) else {
+            preconditionFailure("normal deviates are finite: QR refuses nothing else")
         }
-        return x
+        return q.transposed.values.array
     }
 }

@@ -1,15 +1,15 @@
-import DynamicRank
 import Kernels
+import LinearAlgebra
 
 /// Random matrices from a seed: every case of a test is a pure function of its number.
-struct SampleMatrices {
+public struct SampleMatrices {
     private let generator: Philox
     private var stream: UInt32 = 0
 
-    init(seed: UInt64) { generator = Philox(key: seed) }
+    public init(seed: UInt64) { generator = Philox(key: seed) }
 
     /// Normal deviates.
-    mutating func normal(_ rows: Int, _ columns: Int) -> DenseMatrix {
+    public mutating func normal(_ rows: Int, _ columns: Int) -> DenseMatrix {
         stream += 1
         let values = Buffer<Float>(uninitialized: rows * columns)
         generator.derived(stream).fillNormal(values, deviation: 1)
@@ -17,10 +17,10 @@ struct SampleMatrices {
     }
 
     /// d×d orthogonal.
-    mutating func orthogonal(_ d: Int) throws -> DenseMatrix { try LAPACK.qr(normal(d, d)).q }
+    public mutating func orthogonal(_ d: Int) throws -> DenseMatrix { try LAPACK.qr(normal(d, d)).q }
 
     /// rows×d with singular values of a kind: random, clustered, ill-conditioned (1 … 1e−5), or of rank d/2.
-    mutating func rows(_ rows: Int, _ d: Int, _ kind: Kind) throws -> DenseMatrix {
+    public mutating func rows(_ rows: Int, _ d: Int, _ kind: Kind) throws -> DenseMatrix {
         let x = normal(rows, d)
         let scales = (0..<d).map { i in
             switch kind {
@@ -34,7 +34,7 @@ struct SampleMatrices {
     }
 
     /// Symmetric, normal.
-    mutating func symmetric(_ d: Int) -> DenseMatrix {
+    public mutating func symmetric(_ d: Int) -> DenseMatrix {
         let a = normal(d, d)
         let sum = a.copy()
         for i in 0..<d { for j in 0..<d { sum[i, j] = (a[i, j] + a[j, i]) / 2 } }
@@ -48,33 +48,8 @@ struct SampleMatrices {
         return result
     }
 
-    enum Kind: CaseIterable { case random, clustered, illConditioned, deficient }
+    public enum Kind: CaseIterable, Sendable { case random, clustered, illConditioned, deficient }
 }
 
 /// xᵀ x.
-func gram(_ x: DenseMatrix) -> DenseMatrix { .product(x, x, transposeA: true) }
-
-/// Scores and spectra by the long way: the decomposition of Q Kᵀ itself.
-struct FullScores {
-    let scores: DenseMatrix
-    let sigma: [Double]
-    let u: DenseMatrix
-    let vt: DenseMatrix
-
-    init(_ q: DenseMatrix, _ k: DenseMatrix) {
-        scores = .product(q, k, transposeB: true)
-        let parts = SingularValues(scores)
-        (u, sigma, vt) = (parts.u, parts.values, parts.vt)
-    }
-
-    /// ‖A‖_F², and the energy of all but the first r singular values.
-    func tail(_ r: Int) -> Double { sigma.dropFirst(r).reversed().reduce(0) { $0 + $1 * $1 } }
-}
-
-/// Q B_q[:, :r] (K B_k[:, :r])ᵀ.
-func truncated(_ q: DenseMatrix, _ k: DenseMatrix, _ basis: ScoreBasis, _ r: Int) -> DenseMatrix {
-    .product(
-        .product(q, basis.query.leadingColumns(r)), .product(k, basis.key.leadingColumns(r)), transposeB: true)
-}
-
-func square(_ x: Double) -> Double { x * x }
+public func gram(_ x: DenseMatrix) -> DenseMatrix { .product(x, x, transposeA: true) }

@@ -73,10 +73,16 @@ public enum LAPACK {
 
     /// A = L Lᵀ of a symmetric positive definite A (dpotrf), of which the lower triangle is read; L lower triangular.
     public static func cholesky(_ a: DenseMatrix) throws(LAPACKError) -> DenseMatrix {
-        let d = a.rows
-        try check(a, "dpotrf", square: true)
         let l = a.copy()
-        guard d > 0 else { return l }
+        try factor(l)
+        return l
+    }
+
+    /// `cholesky` in A's own memory, which holds L afterwards.
+    public static func factor(_ l: DenseMatrix) throws(LAPACKError) {
+        let d = l.rows
+        try check(l, "dpotrf", square: true)
+        guard d > 0 else { return }
         // Seen by columns, our lower triangle is the upper one, and UᵀU there is L Lᵀ here.
         let info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, Self.letter("U"), Int32(d), l.values.pointer, Int32(d))
         try check(info, "dpotrf", "the leading minor of order \(info) is not positive: the matrix is not positive definite")
@@ -84,7 +90,6 @@ public enum LAPACK {
         for i in 0..<d {
             for j in (i + 1)..<d { p[i * d + j] = 0 }
         }
-        return l
     }
 
     private static func letter(_ character: Unicode.Scalar) -> CChar { CChar(character.value) }
@@ -109,4 +114,23 @@ public enum LAPACK {
             }
         throw LAPACKError(routine: routine, info: Int(info), meaning: meaning)
     }
+}
+
+/// A decomposition that could not be made. The description is one line.
+public struct LAPACKError: Error, Equatable, CustomStringConvertible {
+    /// LAPACK's name of the routine, e.g. `dsyevd`.
+    public let routine: String
+    /// The status it returned: below 0 for an argument it refused, above 0 for a failure of the algorithm;
+    /// 0 where the input was refused before the call.
+    public let info: Int
+    /// What that status means for this routine.
+    public let meaning: String
+
+    public init(routine: String, info: Int, meaning: String) {
+        self.routine = routine
+        self.info = info
+        self.meaning = meaning
+    }
+
+    public var description: String { "\(routine) failed (info \(info)): \(meaning)" }
 }

@@ -1,5 +1,6 @@
-import DynamicRank
 import Kernels
+import LinearAlgebra
+import TestSupport
 import Testing
 
 @Suite struct PowerIterationTests {

@@ -1,15 +1,15 @@
 import CLAPACKE
-import DynamicRank
 import Kernels
+import LinearAlgebra
 
 /// A = U diag(σ) Vᵀ, m×n, by LAPACK's dgesdd, which nothing but tests needs: k = min(m, n) singular values in descending
 /// order; U: m×k, Vᵀ: k×n.
-struct SingularValues {
-    let u: DenseMatrix
-    let values: [Double]
-    let vt: DenseMatrix
+public struct SingularValues {
+    public let u: DenseMatrix
+    public let values: [Double]
+    public let vt: DenseMatrix
 
-    init(_ a: DenseMatrix) {
+    public init(_ a: DenseMatrix) {
         let m = a.rows, n = a.columns, k = min(m, n)
         (u, vt) = (DenseMatrix(rows: m, columns: k), DenseMatrix(rows: k, columns: n))
         let work = a.copy(), sigma = Buffer<Double>(uninitialized: k)

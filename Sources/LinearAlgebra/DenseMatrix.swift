@@ -36,6 +36,7 @@ public struct DenseMatrix: Sendable {
     public static func identity(_ d: Int) -> DenseMatrix { DenseMatrix(diagonal: Array(repeating: 1, count: d)) }
 
     /// Element (i, j).
+    @inlinable
     public subscript(i: Int, j: Int) -> Double {
         get { values[i * columns + j] }
         nonmutating set { values[i * columns + j] = newValue }
@@ -71,15 +72,37 @@ public struct DenseMatrix: Sendable {
     public static func product(
         _ a: DenseMatrix, _ b: DenseMatrix, transposeA: Bool = false, transposeB: Bool = false
     ) -> DenseMatrix {
+        let c = DenseMatrix(rows: transposeA ? a.columns : a.rows, columns: transposeB ? b.rows : b.columns)
+        c.take(a, times: b, transposeA: transposeA, transposeB: transposeB)
+        return c
+    }
+
+    /// C ← op(A) op(B), `product` into memory that is there.
+    public func take(_ a: DenseMatrix, times b: DenseMatrix, transposeA: Bool = false, transposeB: Bool = false) {
         let m = transposeA ? a.columns : a.rows, k = transposeA ? a.rows : a.columns
         let n = transposeB ? b.rows : b.columns
-        precondition(k == (transposeB ? b.columns : b.rows), "\(m)×\(k) · \(transposeB ? b.columns : b.rows)×\(n)")
-        let c = DenseMatrix(rows: m, columns: n)
+        precondition(
+            k == (transposeB ? b.columns : b.rows) && rows == m && columns == n,
+            "\(m)×\(k) · \(transposeB ? b.columns : b.rows)×\(n)")
         cblas_dgemm(
             CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
             blasint(m), blasint(n), blasint(k), 1, a.values.pointer, blasint(max(a.columns, 1)),
-            b.values.pointer, blasint(max(b.columns, 1)), 0, c.values.pointer, blasint(max(n, 1)))
-        return c
+            b.values.pointer, blasint(max(b.columns, 1)), 0, values.pointer, blasint(max(n, 1)))
+    }
+
+    /// X ← op(L)⁻¹ X for a lower triangular L (DTRSM), where op transposes if asked.
+    public func solve(lower l: DenseMatrix, transpose: Bool = false) {
+        precondition(l.rows == l.columns && l.rows == rows, "\(l.rows)×\(l.columns) against \(rows) rows")
+        cblas_dtrsm(
+            CblasRowMajor, CblasLeft, CblasLower, transpose ? CblasTrans : CblasNoTrans, CblasNonUnit, blasint(rows),
+            blasint(columns), 1, l.values.pointer, blasint(max(l.columns, 1)), values.pointer, blasint(max(columns, 1)))
+    }
+
+    /// op(L)⁻¹ A as a matrix of its own.
+    public func solved(lower l: DenseMatrix, transpose: Bool = false) -> DenseMatrix {
+        let x = copy()
+        x.solve(lower: l, transpose: transpose)
+        return x
     }
 
     /// A − B.
