@@ -44,6 +44,24 @@ public struct Philox: Sendable, Equatable {
     }
 }
 
+/// The last word of a counter says what a random number is for, so that no two uses share one.
+public enum RandomPurpose {
+    /// Initial weights.
+    public static let weights: UInt32 = 1
+    /// Dropout masks.
+    public static let dropout: UInt32 = 2
+    /// Levels that strategies and the policy draw.
+    public static let levels: UInt32 = 4
+    /// Rows at which rewards are measured.
+    public static let rewardRows: UInt32 = 5
+    /// Directions of Performer features.
+    public static let features: UInt32 = 8
+    /// Targets that the model draws from its own softmax.
+    public static let targets: UInt32 = 9
+    /// Rows at which the loss of levels is estimated.
+    public static let estimatedRows: UInt32 = 10
+}
+
 extension UInt64 {
     /// The words of a counter that hold this number.
     public var low: UInt32 { UInt32(truncatingIfNeeded: self) }

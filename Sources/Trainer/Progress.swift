@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import Worker
 
 /// What rank 0 tells a person: one live line on a terminal, plain lines elsewhere.

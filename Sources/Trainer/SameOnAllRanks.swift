@@ -26,19 +26,11 @@ public enum SameOnAllRanks {
     ///
     /// - Throws: `AgreedError` that names the first option in which a rank differs from rank 0, and `MPIError`.
     public static func require(_ options: [(name: String, value: String)], on world: borrowing Communicator) throws {
-        guard world.size > 1 else { return }
-        let own = options.map { [$0.name, $0.value] }
-        let bytes = try world.broadcast(Array(try JSONEncoder().encode(own)), root: 0)
-        try agreed(on: world) {
-            let others = try JSONDecoder().decode([[String]].self, from: Data(bytes))
-            let first = Dictionary(others.map { ($0[0], $0[1]) }) { $1 }
-            let own = Dictionary(own.map { ($0[0], $0[1]) }) { $1 }
-            for name in (options.map(\.name) + others.map { $0[0] }) where first[name] != own[name] {
-                func said(_ value: String?) -> String { value.map { $0.isEmpty ? "empty" : $0 } ?? "not given" }
-                throw ConfigurationError(
-                    "--\(name) is \(said(own[name])) on this rank and \(said(first[name])) on rank 0; "
-                        + "give all ranks the same options and configuration file")
-            }
+        try world.requireSame(options) { name, own, first in
+            func said(_ value: String?) -> String { value.map { $0.isEmpty ? "empty" : $0 } ?? "not given" }
+            return ConfigurationError(
+                "--\(name) is \(said(own)) on this rank and \(said(first)) on rank 0; "
+                    + "give all ranks the same options and configuration file")
         }
     }
 }

@@ -2,6 +2,12 @@ import Communicator
 import Kernels
 import Transformer
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// What predicting a held-out text came to.
 public struct EvaluationReport: Sendable {
     /// Σ negative log-likelihood in nats over all tokens but the text's first.
@@ -26,7 +32,7 @@ public struct EvaluationReport: Sendable {
     public var bitsPerByte: Double { negativeLogLikelihood / 0.693147180559945309 / Double(bytes) }
 
     /// exp(`nats` / `count`).
-    public static func perplexity(_ nats: Double, of count: Int) -> Double { exponential(nats / Double(count)) }
+    public static func perplexity(_ nats: Double, of count: Int) -> Double { exp(nats / Double(count)) }
 }
 
 extension Worker {

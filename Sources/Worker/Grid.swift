@@ -40,22 +40,3 @@ extension Grid: Peers {
     public func sum(_ values: Buffer<Double>) throws { try world.allreduce(values, .sum) }
     public func sum(_ values: Buffer<Float>) throws { try world.allreduce(values, .sum) }
 }
-
-/// A failure that every rank knows of: rank 0 reports it and all leave in order.
-public struct AgreedError: Error, CustomStringConvertible {
-    public let description: String
-    public init(_ description: String) { self.description = description }
-}
-
-/// Collective: `Communicator.agree`, with one error on every rank.
-public func agreed<Result: ~Copyable>(on world: borrowing Communicator, _ body: () throws -> Result) throws -> Result {
-    do {
-        return try world.agree(body)
-    } catch let error as MPIError {
-        throw error
-    } catch let error as RemoteError {
-        throw AgreedError(error.rank == 0 ? error.message : "\(error.message) (rank \(error.rank))")
-    } catch {
-        throw AgreedError(world.rank == 0 ? "\(error)" : "\(error) (rank \(world.rank))")
-    }
-}

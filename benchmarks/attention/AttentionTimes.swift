@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import Worker
 
 /// Seconds that one pass over a sequence takes, medians of what fits into the time of a case.

@@ -43,18 +43,3 @@ public struct ParameterArena: Sendable {
         name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }
-
-/// The last word of a counter says what a random number is for, so that no two uses share one.
-public enum RandomPurpose {
-    public static let weights: UInt32 = 1
-    public static let dropout: UInt32 = 2
-    public static let levels: UInt32 = 4
-    /// Rows at which rewards are measured.
-    public static let rewardRows: UInt32 = 5
-    /// Directions of Performer features.
-    public static let features: UInt32 = 8
-    /// Targets that the model draws from its own softmax.
-    public static let targets: UInt32 = 9
-    /// Rows at which the loss of levels is estimated.
-    public static let estimatedRows: UInt32 = 10
-}

@@ -1,5 +1,19 @@
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Seconds on the monotonic clock.
+public func monotonicSeconds() -> Double {
+    var time = timespec()
+    // Cannot fail: the clock exists on every system the package builds for.
+    _ = clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+}
+
 /// Adds up the seconds that some work takes, on the clock given.
 public final class Stopwatch: Sendable {
     private let now: @Sendable () -> Double
