@@ -13,6 +13,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
     ],
     targets: [
         // C libraries from the system, through pkg-config.
@@ -20,32 +21,38 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
         .target(name: "CKernels"),
         .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "LinearAlgebra", dependencies: ["CLAPACKE", "COpenBLAS", "Kernels"]),
+        .target(
+            name: "Files",
+            dependencies: [
+                "CXXHash",
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .target(name: "CProcess"),
         .target(name: "JSON"),
         .target(name: "Communicator", dependencies: ["CMPI", "CProcess", "Kernels"]),
         .target(
             name: "Corpus",
             dependencies: [
-                "JSON", "Kernels",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "HeapModule", package: "swift-collections"),
+                "Files", "JSON", "Kernels", .product(name: "HeapModule", package: "swift-collections"),
             ]),
         .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra"]),
         .target(name: "DynamicRank", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
-        .target(name: "Checkpoint", dependencies: ["CHDF5", "CHDF5Driver", "Kernels"]),
-        .target(name: "Exchange", dependencies: ["Corpus", "JSON", "Kernels", "Transformer"]),
+        .target(name: "HDF5", dependencies: ["CHDF5", "CHDF5Driver", "Files"]),
+        .target(name: "Checkpoint", dependencies: ["Files", "HDF5", "Kernels"]),
+        .target(name: "Exchange", dependencies: ["Corpus", "Files", "JSON", "Kernels", "Transformer"]),
         .target(
             name: "Worker",
-            dependencies: ["Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "Kernels"]),
+            dependencies: ["Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "HDF5", "Kernels"]),
         .target(
             name: "Trainer",
             dependencies: [
-                "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
+                "Worker", "Files", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
@@ -53,14 +60,14 @@ let package = Package(
         .target(
             name: "Toolbox",
             dependencies: [
-                "Trainer", "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator",
+                "Trainer", "Worker", "Exchange", "Checkpoint", "Corpus", "Files", "Transformer", "DynamicRank", "Communicator",
                 "Kernels", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 
         // How tests start programs, alone or under mpirun.
         .target(
-            name: "TestSupport", dependencies: ["CLAPACKE", "Corpus", "Exchange", "Kernels", "LinearAlgebra", "Transformer"],
+            name: "TestSupport", dependencies: ["CLAPACKE", "Corpus", "Exchange", "Files", "Kernels", "LinearAlgebra", "Transformer"],
             path: "Tests/Support"),
         // Prints encoding and training rates.
         .executableTarget(
@@ -115,6 +122,7 @@ let package = Package(
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["Kernels", "LinearAlgebra", "TestSupport"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
         .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
         .testTarget(
             name: "CorpusTests",

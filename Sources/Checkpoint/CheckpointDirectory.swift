@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#endif
+import Files
 
 /// A finished checkpoint's file and the step in its name.
 public struct CheckpointFile: Equatable, Sendable {
@@ -42,7 +40,7 @@ public struct CheckpointDirectory: Sendable {
 
     /// The finished checkpoints, newest first, unopened. A directory that does not exist has none.
     public func checkpoints() throws(CheckpointError) -> [CheckpointFile] {
-        try fileNames().compactMap { name in
+        try names().compactMap { name in
             Self.step(inName: name).map { CheckpointFile(path: path + "/" + name, step: $0) }
         }.sorted { $0.step > $1.step }
     }
@@ -77,7 +75,7 @@ public struct CheckpointDirectory: Sendable {
             throw .misuse(path: path, name: "keep \(keep)", reason: "at least the newest checkpoint is kept")
         }
         let old = try checkpoints().filter { $0.step <= newest }.dropFirst(keep).map(\.path)
-        for path in old { try OpenFile.remove(path) }
+        for path in old { try CheckpointError.naming { () throws(FileError) in try removeFile(path) } }
         return try old + removeLeftovers()
     }
 
@@ -85,14 +83,14 @@ public struct CheckpointDirectory: Sendable {
     @discardableResult
     public func removeLeftovers() throws(CheckpointError) -> [String] {
         var stale: [String] = []
-        for name in try fileNames() {
+        for name in try names() {
             guard name.hasSuffix(Self.temporarySuffix),
                 Self.step(inName: String(name.dropLast(Self.temporarySuffix.count))) != nil
             else { continue }
             let partial = path + "/" + name
             if try !OpenFile.isBusy(partial) { stale.append(partial) }
         }
-        for path in stale { try OpenFile.remove(path) }
+        for path in stale { try CheckpointError.naming { () throws(FileError) in try removeFile(path) } }
         return stale
     }
 
@@ -102,8 +100,10 @@ public struct CheckpointDirectory: Sendable {
     public func retire(step: Int) throws(CheckpointError) -> String? {
         guard let file = try checkpoints().first(where: { $0.step == step }) else { return nil }
         let retired = file.path + ".diverged"
-        try OpenFile.rename(file.path, to: retired)
-        try OpenFile.synchronise(directory: path)
+        try CheckpointError.naming { () throws(FileError) in
+            try SystemFile.move(file.path, to: retired)
+            try synchroniseDirectory(path)
+        }
         return retired
     }
 
@@ -111,8 +111,16 @@ public struct CheckpointDirectory: Sendable {
     ///
     /// - Throws: `CheckpointError` where not even one fits.
     public func room(forBytes bytes: Int) throws(CheckpointError) -> Int {
-        try DiskSpace.require(bytes, in: path)
-        return try DiskSpace.available(in: path) / max(bytes, 1)
+        try Self.requireRoom(bytes, in: path)
+        return try CheckpointError.naming { () throws(FileError) in try DiskSpace.available(in: path) } / max(bytes, 1)
+    }
+
+    /// Refuses, before the first byte, a checkpoint of `bytes` that exceeds the free space or the file size limit.
+    static func requireRoom(_ bytes: Int, in directory: String) throws(CheckpointError) {
+        guard bytes > 0 else { return }
+        let available = try CheckpointError.naming { () throws(FileError) in try DiskSpace.available(in: directory) }
+        guard bytes <= available else { throw .noRoom(path: directory, needed: bytes, available: available) }
+        try CheckpointError.naming { () throws(FileError) in try DiskSpace.requireFileSize(bytes, in: directory) }
     }
 
     /// The step that a finished checkpoint's name tells; nil for other names.
@@ -124,24 +132,14 @@ public struct CheckpointDirectory: Sendable {
         return step
     }
 
-    private func fileNames() throws(CheckpointError) -> [String] {
-        guard let directory = opendir(path) else {
-            if errno == ENOENT { return [] }
-            throw .system(action: "list", path: path, code: errno)
-        }
-        // Closing what was only read loses nothing.
-        defer { _ = closedir(directory) }
-        var names: [String] = []
-        while true {
-            errno = 0
-            guard let entry = readdir(directory) else {
-                guard errno == 0 else { throw .system(action: "list", path: path, code: errno) }
-                return names
-            }
-            names.append(
-                withUnsafeBytes(of: entry.pointee.d_name) { name in
-                    String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
-                })
+    /// The names in the directory; none where there is no such directory.
+    private func names() throws(CheckpointError) -> [String] {
+        do {
+            return try fileNames(in: path)
+        } catch where error.isOfNothing {
+            return []
+        } catch {
+            throw .file(error)
         }
     }
 }

@@ -1,11 +1,10 @@
-#if canImport(Glibc)
-import Glibc
-#endif
+import Files
+import HDF5
 
 /// Why a checkpoint could not be written or read. The description is one line that names the file and what to do.
 public enum CheckpointError: Error, Equatable, Sendable {
-    /// The system refused `action` on `path`; `code` is its errno.
-    case system(action: String, path: String, code: Int32)
+    /// A file that could not be read or written.
+    case file(FileError)
     /// The file system of `path` has too little room for a checkpoint of `needed` bytes.
     case noRoom(path: String, needed: Int, available: Int)
     /// Another process writes `path`.
@@ -32,7 +31,7 @@ extension CheckpointError {
     /// Whether it speaks against the file's bytes; if not, the same file may serve another time or another program.
     public var isDamage: Bool {
         switch self {
-        case .system, .noRoom, .busy, .unsupportedFormat: false
+        case .file, .noRoom, .busy, .unsupportedFormat: false
         case .notACheckpoint, .damaged, .malformed, .missing, .mismatch, .misuse, .hdf5: true
         }
     }
@@ -41,8 +40,8 @@ extension CheckpointError {
 extension CheckpointError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .system(let action, let path, let code):
-            "cannot \(action) \(path): \(String(cString: strerror(code)))\(Self.remedy(code, action))"
+        case .file(let error):
+            "cannot \(error.action) \(error.path): \(error.reason)\(error.remedy)"
         case .noRoom(let path, let needed, let available):
             "no room for a checkpoint of \(needed) bytes at \(path): \(available) bytes are free; "
                 + "free space or choose another directory"
@@ -67,21 +66,15 @@ extension CheckpointError: CustomStringConvertible {
             "\(error)"
         }
     }
+}
 
-    /// What a file that is there already is opened or read for.
-    private static let reading: Set = ["open", "read", "inspect", "list", "lock"]
-
-    private static func remedy(_ code: Int32, _ action: String) -> String {
-        switch code {
-        case EACCES where reading.contains(action), EPERM where reading.contains(action): "; make it readable, or choose another"
-        case ENOENT where reading.contains(action), ENOTDIR where reading.contains(action): "; check the path"
-        case ESTALE, ETIMEDOUT, EHOSTDOWN: "; check the file system, then start again"
-        case ENOSPC, EDQUOT: "; free space or choose another directory"
-        case EFBIG: "; raise the file size limit (ulimit -f)"
-        case EACCES, EPERM, EROFS: "; choose a directory that can be written"
-        case ENOENT, ENOTDIR: "; choose a directory that exists"
-        case EIO: "; check the disk"
-        default: ""
+extension CheckpointError {
+    /// Runs `body`; what it was refused becomes `file`.
+    static func naming<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(CheckpointError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw .file(error)
         }
     }
 }

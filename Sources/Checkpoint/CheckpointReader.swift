@@ -1,5 +1,6 @@
-import CHDF5
+import Files
 import Foundation
+import HDF5
 import Kernels
 
 /// A checkpoint opened for reading, after every byte of it was found to be as written.
@@ -18,7 +19,7 @@ public struct CheckpointReader: ~Copyable {
     /// - Throws: `CheckpointError`: not readable, not a checkpoint, of another format, damaged, or with content that no
     ///   checkpoint has (other links than hard ones, filters, variable-length data, datasets not in its manifest).
     public init(path: String) throws(CheckpointError) {
-        let input = try OpenFile.read(path)
+        let input = try OpenFile.checkpoint(path)
         try Seal.verify(input)
         let length = try input.length()
         let file: HDF5File
@@ -53,7 +54,7 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads dataset `name`, which must be of `shape` and of this element type, into new memory.
-    public func read<Element: CheckpointElement>(
+    public func read<Element: StoredElement>(
         _ name: String, shape: [Int], of element: Element.Type = Element.self
     ) throws(CheckpointError) -> Buffer<Element> {
         let description = try find(name, Element.elementType, shape: shape)
@@ -63,7 +64,7 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads dataset `name`, which must be of `shape` and of this element type, into `elements`, all of them.
-    public func read<Element: CheckpointElement>(
+    public func read<Element: StoredElement>(
         _ name: String, shape: [Int], into elements: Buffer<Element>
     ) throws(CheckpointError) {
         let description = try find(name, Element.elementType, shape: shape)
@@ -75,7 +76,7 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads one number.
-    public func scalar<Element: CheckpointElement>(
+    public func scalar<Element: StoredElement>(
         _ name: String, of element: Element.Type = Element.self
     ) throws(CheckpointError) -> Element {
         try read(name, shape: [], of: element)[0]

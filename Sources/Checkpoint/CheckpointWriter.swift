@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import HDF5
 import Kernels
 
 /// One checkpoint being written; `commit()` makes it appear in its directory, whole and verified, or not at all.
@@ -29,18 +31,17 @@ public struct CheckpointWriter: ~Copyable {
 
     /// The same for a checkpoint that stands by itself, at `path`, in a directory that exists.
     public init(path: String, step: Int, expectedBytes: Int = 0) throws(CheckpointError) {
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = splitPath(path).directory
         guard step >= 0 else { throw .misuse(path: path, name: "step \(step)", reason: "steps count from 0") }
         let temporaryPath = path + CheckpointDirectory.temporarySuffix
-        try DiskSpace.require(expectedBytes, in: directory)
-        let output = try OpenFile.create(temporaryPath)
+        try CheckpointDirectory.requireRoom(expectedBytes, in: directory)
+        let output = try OpenFile.newCheckpoint(temporaryPath)
         let manifest = Manifest(step: step)
         do {
             self.file = try Self.begin(manifest, in: output)
         } catch {
             // The reason for giving up matters more than a leftover, which pruning takes away.
-            _ = try? OpenFile.remove(temporaryPath)
+            try? removeFile(temporaryPath)
             throw .hdf5(error)
         }
         self.path = path
@@ -60,7 +61,7 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     deinit {
-        if temporaryExists { _ = try? OpenFile.remove(temporaryPath) }
+        if temporaryExists { try? removeFile(temporaryPath) }
     }
 
     /// Adds a root attribute. `format_version`, `step` and `manifest_xxh64` are set by the writer.
@@ -79,7 +80,7 @@ public struct CheckpointWriter: ~Copyable {
     // MARK: Datasets written at once
 
     /// Writes `elements`, row-major, as a dataset of `shape`. Groups in `name` are made as needed.
-    public mutating func write<Element: CheckpointElement>(
+    public mutating func write<Element: StoredElement>(
         _ name: String, shape: [Int], _ elements: Buffer<Element>
     ) throws(CheckpointError) {
         var dataset = try create(name, shape: shape, of: Element.self)
@@ -88,7 +89,7 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     /// Writes one number.
-    public mutating func write<Element: CheckpointElement>(_ name: String, scalar: Element) throws(CheckpointError) {
+    public mutating func write<Element: StoredElement>(_ name: String, scalar: Element) throws(CheckpointError) {
         try write(name, shape: [], Buffer([scalar]))
     }
 
@@ -124,7 +125,7 @@ public struct CheckpointWriter: ~Copyable {
     // MARK: Datasets that arrive in pieces
 
     /// Begins a dataset of `shape` whose rows follow by `append`, in order. Any number may be open at once.
-    public mutating func create<Element: CheckpointElement>(
+    public mutating func create<Element: StoredElement>(
         _ name: String, shape: [Int], of element: Element.Type
     ) throws(CheckpointError) -> DatasetWriter<Element> {
         try create(DatasetDescription(name: name, type: Element.elementType, shape: shape), of: element)
@@ -134,7 +135,7 @@ public struct CheckpointWriter: ~Copyable {
     ///
     /// `rowShape` is the shape of one row, `axes` names all axes, that of the rows first, and `units` the unit of
     /// the values; both are also attributes of the dataset.
-    public mutating func createTrace<Element: CheckpointElement>(
+    public mutating func createTrace<Element: StoredElement>(
         _ name: String, rowShape: [Int], axes: [String], units: String, of element: Element.Type
     ) throws(CheckpointError) -> DatasetWriter<Element> {
         guard rowShape.allSatisfy({ $0 > 0 }), axes.count == rowShape.count + 1, !axes.contains("") else {
@@ -218,12 +219,15 @@ public struct CheckpointWriter: ~Copyable {
         }
         try checkWrites()
         try Seal.write(on: file.output)
-        try file.output.synchronise()
-        try file.output.shareLock()
+        try CheckpointError.naming { () throws(FileError) in try file.output.synchronise() }
+        // So that verifying reads the disk.
+        file.output.leaveCache()
+        // Readers in, other writers out.
+        try file.output.lockAsHDF5(shared: true)
         try verifyStored()
-        try OpenFile.rename(temporaryPath, to: path)
+        try CheckpointError.naming { () throws(FileError) in try SystemFile.move(temporaryPath, to: path) }
         temporaryExists = false
-        try OpenFile.synchronise(directory: directory)
+        try CheckpointError.naming { () throws(FileError) in try synchroniseDirectory(directory) }
         return path
     }
 
@@ -279,7 +283,7 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     private var writeFailure: CheckpointError {
-        .system(action: "write", path: temporaryPath, code: file.writeError)
+        .file(FileError("write", temporaryPath, code: file.writeError, for: .writing))
     }
 }
 

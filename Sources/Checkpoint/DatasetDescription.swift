@@ -1,3 +1,5 @@
+import HDF5
+
 /// What the manifest says of one dataset.
 public struct DatasetDescription: Codable, Equatable, Sendable {
     /// Its path in the file, such as `/model/` and a parameter's name.

@@ -1,3 +1,5 @@
+import Files
+import HDF5
 import Kernels
 
 /// One dataset being written, in the hands of whoever began it; the `CheckpointWriter` takes rows for it.
@@ -10,7 +12,9 @@ public struct DatasetWriter<Element: BitwiseCopyable>: ~Copyable {
     private var hash = XXH64()
 
     init(creating description: DatasetDescription, in file: borrowing HDF5File) throws(HDF5Error) {
-        let dataset = try Dataset(creating: description, in: file)
+        let dataset = try Dataset(
+            creating: description.name, of: description.type, shape: description.storedShape, length: description.byteCount,
+            chunk: description.isExtendible ? description.chunk : nil, in: file)
         let type = try Datatype.of(description.type, length: description.byteCount, dataset.place)
         if !description.axes.isEmpty {
             try Attribute.write("axes", texts: description.axes, to: dataset.id, dataset.place)

@@ -1,4 +1,5 @@
 import Foundation
+import HDF5
 import Kernels
 
 /// Checks that a file holds what its manifest says and nothing else, before anything in it is used.

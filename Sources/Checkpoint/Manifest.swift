@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The list of everything a checkpoint holds, stored in it as JSON.

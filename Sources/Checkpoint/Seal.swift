@@ -1,3 +1,4 @@
+import Files
 import Kernels
 
 /// The first 512 bytes of a checkpoint: text that tells its format, its length and the digest of all that follows.
@@ -14,9 +15,7 @@ enum Seal {
     static func write(on file: borrowing OpenFile) throws(CheckpointError) {
         let length = try file.length()
         let text = text(format: Manifest.currentFormat, length: length, digest: try digest(of: file, length: length))
-        try Buffer(text).withBytes { bytes throws(CheckpointError) in
-            try file.write(UnsafeRawBufferPointer(bytes), at: 0)
-        }
+        try CheckpointError.naming { () throws(FileError) in try file.write(text.span.bytes, at: 0) }
     }
 
     /// - Throws: `CheckpointError` unless `file` is, byte for byte, what was sealed, in a format known here.
@@ -26,7 +25,7 @@ enum Seal {
             throw .notACheckpoint(path: file.path, reason: "its \(length) bytes are too few")
         }
         let seal = Buffer<UInt8>(uninitialized: byteCount)
-        try seal.withBytes { bytes throws(CheckpointError) in try file.read(into: bytes, at: 0) }
+        try seal.withBytes { bytes throws(CheckpointError) in try file.fill(bytes, at: 0) }
         let found = seal.array
 
         let lines = found.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
@@ -65,7 +64,7 @@ enum Seal {
         while offset < length {
             let count = min(slab, length - offset)
             try buffer[0..<count].withBytes { bytes throws(CheckpointError) in
-                try file.read(into: bytes, at: offset)
+                try file.fill(bytes, at: offset)
                 hash.update(UnsafeRawBufferPointer(bytes))
             }
             offset += count

@@ -1,3 +1,4 @@
+import Files
 import Synchronization
 
 /// Byte-level byte-pair encoding as in GPT-2 (Radford et al. 2019; Sennrich et al. 2016).

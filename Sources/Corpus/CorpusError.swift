@@ -1,8 +1,9 @@
+import Files
+
 /// What can be wrong with text, tokenizers and shards. The description is one line.
 public enum CorpusError: Error, Equatable, CustomStringConvertible {
-    /// The system refused `action` on `path`; `reason` is its own text, and what to do
-    /// where something cannot be written.
-    case file(path: String, action: String, reason: String)
+    /// A file that could not be read or written.
+    case file(FileError)
     /// A text without a single word.
     case emptyText(path: String)
     /// The first byte that is not UTF-8: `offset` from 0, `line` from 1.
@@ -30,8 +31,9 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .file(let path, let action, let reason):
-            "\(path): cannot \(action): \(reason)"
+        case .file(let error):
+            // Who named a text to read is told what the system said; what to do follows from that.
+            error.use == .reading ? "\(error.path): cannot \(error.action): \(error.reason)" : "\(error)"
         case .emptyText(let path):
             "\(path): the text holds no word; give a file with text in it"
         case .invalidUTF8(let path, let offset, let line):
@@ -61,6 +63,17 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
             "a context of \(context) tokens has nothing to predict; ask for 1 or more"
         case .sampleCount(let count):
             "an order over \(count) samples; there must be 1 or more"
+        }
+    }
+}
+
+extension CorpusError {
+    /// Runs `body`; what it was refused becomes `file`.
+    static func naming<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(CorpusError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw .file(error)
         }
     }
 }

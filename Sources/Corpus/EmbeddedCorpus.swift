@@ -1,3 +1,5 @@
+import Files
+
 /// Text to train on where no corpus is given: generated articles in WikiText's shape.
 ///
 /// Every article introduces people, places, dates and things in its first paragraphs and names them again,
@@ -36,6 +38,6 @@ public struct EmbeddedCorpus: Sendable {
     ///
     /// - Throws: `file`.
     public func write(to path: String) throws(CorpusError) {
-        try ReplacementFile.write(bytes(), to: path)
+        try CorpusError.naming { () throws(FileError) in try ReplacementFile.write(bytes(), to: path) }
     }
 }

@@ -1,3 +1,5 @@
+import Files
+
 /// A shard and how it came about.
 public struct PreparedShard: Sendable {
     public let shard: Shard
@@ -24,7 +26,7 @@ extension Shard {
         _ path: String, source: String, name: String? = nil, tokenizer: any Tokenizer,
         specialText: SpecialText = .split, newAt place: String? = nil
     ) throws(CorpusError) -> PreparedShard {
-        let bytes = try readFile(source)
+        let bytes = try CorpusError.naming { () throws(FileError) in try readFile(source) }
         do {
             let shard = try Shard(
                 path: path, tokenizerHash: tokenizer.hash, sourceHash: sha256(bytes))

@@ -1,3 +1,4 @@
+import Files
 import Kernels
 
 #if canImport(Glibc)
@@ -117,18 +118,14 @@ private final class Mapping: @unchecked Sendable {
     let byteCount: Int
 
     init(path: String) throws(CorpusError) {
-        let file = try OpenFile.reading(path)
-        byteCount = try file.size()
-        // No mapping is empty.
-        guard byteCount > 0 else {
-            base = nil
-            return
+        (base, byteCount) = try CorpusError.naming { () throws(FileError) in
+            let file = try OpenFile.regular(path), size = try file.size()
+            // No mapping is empty.
+            guard size > 0 else { return (nil, 0) }
+            let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, file.rawDescriptor, 0)
+            guard let address, address != MAP_FAILED else { throw FileError("map", path, code: errno, for: .reading) }
+            return (UnsafeRawPointer(address), size)
         }
-        let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, file.descriptor, 0)
-        guard let address, address != MAP_FAILED else {
-            throw CorpusError.file(path: path, action: "map", reason: systemText(errno))
-        }
-        base = UnsafeRawPointer(address)
     }
 
     deinit {

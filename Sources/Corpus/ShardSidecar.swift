@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What a shard was made from: the JSON beside it.
@@ -68,7 +69,7 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
         guard fileExists(sidecarPath) else {
             throw .refusedShard(path: path, reason: "its sidecar \(sidecarPath) is missing")
         }
-        let content = try readFile(sidecarPath)
+        let content = try CorpusError.naming { () throws(FileError) in try readFile(sidecarPath) }
         do {
             self = try JSONDecoder().decode(Self.self, from: Data(content))
         } catch {
@@ -97,8 +98,10 @@ public struct ShardSidecar: Codable, Equatable, Sendable {
         do {
             content = try encoder.encode(self)
         } catch {
-            throw .file(path: path, action: "describe", reason: error.localizedDescription)
+            throw .file(FileError("describe", path, reason: error.localizedDescription, for: .writing))
         }
-        try ReplacementFile.write(Array(content) + [UInt8(ascii: "\n")], to: Self.path(ofShard: path))
+        try CorpusError.naming { () throws(FileError) in
+            try ReplacementFile.write(Array(content) + [UInt8(ascii: "\n")], to: Self.path(ofShard: path))
+        }
     }
 }

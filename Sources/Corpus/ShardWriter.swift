@@ -1,3 +1,5 @@
+import Files
+
 /// Writes a shard article by article; it takes its name when it is whole.
 struct ShardWriter: ~Copyable {
     private var file: ReplacementFile
@@ -14,16 +16,19 @@ struct ShardWriter: ~Copyable {
     init(_ path: String, vocabularySize: Int) throws(CorpusError) {
         let width = TokenWidth(vocabularySize: vocabularySize)
         self.width = width
-        var file = try ReplacementFile(path)
-        try file.append(Self.header(tokens: 0, width).span.bytes)
-        self.file = file
+        file = try CorpusError.naming { () throws(FileError) in
+            var file = try ReplacementFile(path)
+            try file.append(Self.header(tokens: 0, width).span.bytes)
+            return file
+        }
     }
 
     mutating func append(_ tokens: [Int32]) throws(CorpusError) {
         guard count + tokens.count <= Int(Int32.max) else {
             throw .file(
-                path: file.path, action: "write",
-                reason: "a shard holds \(Int32.max) tokens at most; split the text")
+                FileError(
+                    "write", file.path, reason: "a shard holds \(Int32.max) tokens at most", remedy: "; split the text",
+                    for: .writing))
         }
         pending += tokens
         count += tokens.count
@@ -33,21 +38,25 @@ struct ShardWriter: ~Copyable {
     private mutating func flush() throws(CorpusError) {
         let tokens = pending
         pending = []
-        if width == .two {
-            let narrow = tokens.map { UInt16($0) }
-            try file.append(narrow.span.bytes)
-        } else {
-            try file.append(tokens.span.bytes)
+        try CorpusError.naming { () throws(FileError) in
+            if width == .two {
+                let narrow = tokens.map { UInt16($0) }
+                try file.append(narrow.span.bytes)
+            } else {
+                try file.append(tokens.span.bytes)
+            }
         }
     }
 
     /// Writes the count, then puts shard and sidecar in place.
     mutating func commit(sidecar: ShardSidecar) throws(CorpusError) {
         try flush()
-        try file.overwrite(Self.header(tokens: count, width).span.bytes, at: 0)
-        // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
-        try removeFile(ShardSidecar.path(ofShard: file.path))
-        try file.commit()
+        try CorpusError.naming { () throws(FileError) in
+            try file.overwrite(Self.header(tokens: count, width).span.bytes, at: 0)
+            // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
+            try removeFile(ShardSidecar.path(ofShard: file.path))
+            try file.commit()
+        }
         try sidecar.write(forShard: file.path)
     }
 

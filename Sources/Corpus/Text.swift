@@ -1,3 +1,5 @@
+import Files
+
 /// A corpus as it was published: checked UTF-8, its documents and articles found and its words counted.
 public struct Text: Sendable {
     /// How articles and words are told.
@@ -47,7 +49,7 @@ public struct Text: Sendable {
         contentsOf path: String, kind: Kind? = nil, specialText: SpecialText = .split
     ) throws(CorpusError) {
         try self.init(
-            bytes: readFile(path), name: path, kind: kind ?? Kind(fileName: path), specialText: specialText)
+            bytes: CorpusError.naming { () throws(FileError) in try readFile(path) }, name: path, kind: kind ?? Kind(fileName: path), specialText: specialText)
     }
 
     /// Takes text from memory.

@@ -1,3 +1,5 @@
+import Files
+
 /// The files that define a tokenizer, by their names, as they were read.
 public struct TokenizerFiles: Equatable, Sendable {
     /// Which files they are.
@@ -57,8 +59,11 @@ extension TokenizerFiles {
     ///
     /// - Throws: `file`.
     init(_ format: Format, in directory: String) throws(CorpusError) {
-        var contents: [[UInt8]] = []
-        for name in format.names { contents.append(try readFile("\(directory)/\(name)")) }
+        let contents = try CorpusError.naming { () throws(FileError) in
+            var contents: [[UInt8]] = []
+            for name in format.names { contents.append(try readFile("\(directory)/\(name)")) }
+            return contents
+        }
         self.init(format, contents)
     }
 
@@ -67,10 +72,12 @@ extension TokenizerFiles {
     /// - Parameter directory: Its path as the system takes it; it is made if it is not there.
     /// - Throws: `file`.
     func write(to directory: String) throws(CorpusError) {
-        try makeDirectory(directory)
-        for (name, bytes) in named { try ReplacementFile.write(bytes, to: "\(directory)/\(name)") }
-        for format in Format.allCases where format != self.format {
-            for name in format.names { try removeFile("\(directory)/\(name)") }
+        try CorpusError.naming { () throws(FileError) in
+            try makeDirectory(directory)
+            for (name, bytes) in named { try ReplacementFile.write(bytes, to: "\(directory)/\(name)") }
+            for format in Format.allCases where format != self.format {
+                for name in format.names { try removeFile("\(directory)/\(name)") }
+            }
         }
     }
 }

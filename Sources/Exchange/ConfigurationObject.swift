@@ -14,7 +14,7 @@ struct ConfigurationObject {
     ///   - path: A JSON file.
     ///   - limit: The most bytes it may have.
     init(file path: String, limit: Int) throws(ExchangeError) {
-        let content = try ReadableFile(path).contents(limit: limit)
+        let content = try ForeignFile(path).contents(limit: limit)
         let value: JSONValue
         do {
             var reader = try JSONReader(content)

@@ -12,7 +12,7 @@ public final class SafetensorsFile: Sendable {
     public let metadata: [String: String]?
 
     private let indices: [String: Int]
-    private let file: ReadableFile
+    private let file: ForeignFile
     /// Where the data begins.
     private let dataStart: Int
 
@@ -21,7 +21,7 @@ public final class SafetensorsFile: Sendable {
     /// - Parameter path: A regular file, or a link to one.
     /// - Throws: `file`; `malformed` where anything in it breaks the format.
     public init(path: String) throws(ExchangeError) {
-        let file = try ReadableFile(path)
+        let file = try ForeignFile(path)
         func malformed(_ problem: String) -> ExchangeError { .malformed(path: path, place: nil, problem: problem) }
 
         guard file.size >= Self.lengthBytes else {

@@ -1,4 +1,4 @@
-import Corpus
+import Files
 import JSON
 import Kernels
 
@@ -64,7 +64,7 @@ extension SafetensorsModel {
     private static let largestIndex = 100_000_000
 
     private static func files(listedBy path: String, in directory: String) throws(ExchangeError) -> [SafetensorsFile] {
-        let content = try ReadableFile(path).contents(limit: largestIndex)
+        let content = try ForeignFile(path).contents(limit: largestIndex)
         let listed: [String: String]
         do {
             listed = try weightMap(content)

@@ -1,4 +1,4 @@
-import Corpus
+import Files
 import Kernels
 
 /// Writes a safetensors file of float32 tensors, one after the other; it takes its name when it is whole.

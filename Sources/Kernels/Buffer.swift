@@ -85,6 +85,18 @@ public struct Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     }
 }
 
+extension Buffer {
+    /// Calls `body` with the bytes, which stay allocated until it returns.
+    ///
+    /// - Throws: what `body` throws.
+    package func withBytes<Result, Failure>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
+    }
+}
+
 @usableFromInline
 final class Storage<Element: BitwiseCopyable> {
     @usableFromInline let base: UnsafeMutablePointer<Element>

@@ -1,6 +1,7 @@
 import Checkpoint
 import Communicator
 import DynamicRank
+import Files
 import Foundation
 import Kernels
 import Trainer

@@ -1,5 +1,6 @@
 import Communicator
 import DynamicRank
+import Files
 import Foundation
 import Kernels
 import Trainer

@@ -2,6 +2,7 @@ import ArgumentParser
 import Communicator
 import Corpus
 import Exchange
+import Files
 import Kernels
 import Trainer
 import Transformer

@@ -1,4 +1,5 @@
 import Corpus
+import Files
 import Foundation
 import Trainer
 import Transformer
@@ -53,7 +54,7 @@ struct TokenTable: ~Copyable {
                 try file?.append(bytes.span.bytes)
             }
         } catch {
-            throw Self.failure(path, "\(error)")
+            throw Self.failure(path, descriptor >= 0 ? error.reason : "\(error)")
         }
     }
 
@@ -68,7 +69,7 @@ struct TokenTable: ~Copyable {
                 try file?.commit()
             }
         } catch {
-            throw Self.failure(path, "\(error)")
+            throw Self.failure(path, descriptor >= 0 ? error.reason : "\(error)")
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Corpus
 import DynamicRank
+import Files
 import Foundation
 import Transformer
 import Yams
@@ -19,9 +20,9 @@ struct ConfigurationFile {
     init(path: String, text: [UInt8]? = nil) throws(ConfigurationError) {
         let bytes: [UInt8]
         do {
-            bytes = try text ?? SystemFile.contents(of: path)
+            if let text { bytes = text } else { bytes = try SystemFile.contents(of: path) }
         } catch {
-            throw ConfigurationError("--config \(path): cannot be read (\(error)); check the path and its permissions")
+            throw ConfigurationError("--config \(path): cannot be read (\(error.reason)); check the path and its permissions")
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw ConfigurationError("--config \(path): not UTF-8; convert the file")

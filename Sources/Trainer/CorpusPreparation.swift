@@ -1,6 +1,7 @@
 import Checkpoint
 import Communicator
 import Corpus
+import Files
 import Transformer
 import Worker
 
@@ -20,8 +21,8 @@ final class StagedFiles {
 
     /// Puts those that were made in place.
     ///
-    /// - Throws: `CorpusError` and `SystemFile.Refusal`.
-    func commit() throws {
+    /// - Throws: `FileError`.
+    func commit() throws(FileError) {
         let made = files.filter { fileExists($0.staged) }
         // A new shard beside an old sidecar would pass for the old one: for a moment there is none.
         for (_, path) in made.reversed() { try removeFile(path) }

@@ -1,6 +1,7 @@
 import Communicator
 import Corpus
 import Exchange
+import Files
 import Kernels
 import Transformer
 import Worker

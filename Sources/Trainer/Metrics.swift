@@ -1,4 +1,5 @@
 import Corpus
+import Files
 import Foundation
 import Transformer
 import Worker
@@ -73,7 +74,7 @@ public struct MetricsFile: ~Copyable {
 
     /// Opens the file for a run that goes on after `step`, dropping the lines of later steps and any half line.
     ///
-    /// - Throws: `ConfigurationError` where it cannot be read or opened, `CorpusError` where it cannot be written.
+    /// - Throws: `ConfigurationError` where it cannot be read or opened, `FileError` where it cannot be written.
     public init(_ directory: RunDirectory, after step: Int) throws {
         try Self.dropLines(after: step, directory)
         let descriptor = open(directory.metrics, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
@@ -90,7 +91,7 @@ public struct MetricsFile: ~Copyable {
         do {
             old = try SystemFile.contents(of: directory.metrics)
         } catch {
-            throw ConfigurationError("\(directory.metrics): cannot be read (\(error))")
+            throw ConfigurationError("\(directory.metrics): cannot be read (\(error.reason))")
         }
         let kept = old.split(separator: UInt8(ascii: "\n")).filter { line in
             (try? JSONDecoder().decode(NumberedLine.self, from: Data(line))).map { $0.step <= step } ?? false

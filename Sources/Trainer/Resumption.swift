@@ -1,6 +1,7 @@
 import Checkpoint
 import Communicator
 import Corpus
+import Files
 import Transformer
 import Worker
 

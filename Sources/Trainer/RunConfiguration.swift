@@ -1,5 +1,6 @@
 import DynamicRank
 import Corpus
+import Files
 import Kernels
 import Transformer
 import Worker
@@ -88,7 +89,7 @@ public struct RunConfiguration: Sendable, Equatable {
         do {
             return try SystemFile.contents(of: path)
         } catch {
-            throw ConfigurationError("--config \(path): cannot be read (\(error)); check the path and its permissions")
+            throw ConfigurationError("--config \(path): cannot be read (\(error.reason)); check the path and its permissions")
         }
     }
 

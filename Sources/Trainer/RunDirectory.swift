@@ -1,6 +1,5 @@
 import Checkpoint
-import Corpus
-import Foundation
+import Files
 import Transformer
 
 /// The directory of one run: who writes what where. Used by rank 0; the others only read paths from it.
@@ -23,20 +22,22 @@ public struct RunDirectory: Sendable {
     public func create() throws(ConfigurationError) {
         do {
             for directory in [path, data] { try makeDirectory(directory) }
-            let probe = path + "/.writable"
-            let descriptor = open(probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-            guard descriptor >= 0, close(descriptor) == 0, unlink(probe) == 0 else {
-                throw SystemFile.Refusal(code: errno)
-            }
         } catch {
             throw ConfigurationError("--run-dir \(path): cannot be written to (\(error)); name another")
+        }
+        do {
+            var probe = try OpenFile.creating(path + "/.writable")
+            try probe.close()
+            try removeFile(probe.path)
+        } catch {
+            throw ConfigurationError("--run-dir \(path): cannot be written to (\(error.reason)); name another")
         }
     }
 
     /// Writes a small file whole, in place of what has its name.
     ///
-    /// - Throws: `CorpusError`.
-    public func write(_ text: String, to file: String) throws(CorpusError) {
+    /// - Throws: `FileError`.
+    public func write(_ text: String, to file: String) throws(FileError) {
         try ReplacementFile.write(Array(text.utf8), to: file)
     }
 

@@ -1,29 +1,25 @@
+import Files
 import Transformer
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// Keeps a second job out of a run directory; held until the process ends or this value does.
 struct RunLock: ~Copyable {
-    private let descriptor: Int32
+    private let file: OpenFile
 
     /// - Throws: `ConfigurationError` when another job holds the directory.
     init(_ directory: RunDirectory) throws(ConfigurationError) {
-        let path = directory.path + "/.lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw ConfigurationError("\(path): cannot be opened (\(String(cString: strerror(errno))))")
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let code = errno
-            // Some cluster file systems have no locks; there the check is left out.
-            if code == ENOLCK || code == ENOSYS || code == EOPNOTSUPP { return }
-            _ = close(descriptor)
+        let opened = try Self.opened(directory.path + "/.lock")
+        // Some cluster file systems have no locks; there the check is left out.
+        guard opened.lock() != .heldElsewhere else {
             throw ConfigurationError("--run-dir \(directory.path): another job is running in it; wait for it or name another")
         }
+        file = opened
     }
 
-    deinit { _ = close(descriptor) }
+    private static func opened(_ path: String) throws(ConfigurationError) -> OpenFile {
+        do {
+            return try OpenFile.creating(path)
+        } catch {
+            throw ConfigurationError("\(path): cannot be opened (\(error.reason))")
+        }
+    }
 }

@@ -1,5 +1,6 @@
 import Communicator
 import Crypto
+import Files
 import Foundation
 import Transformer
 import Worker

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Transformer
 
@@ -28,7 +29,7 @@ public enum StandardOutput {
             try SystemFile.synchronise(STDOUT_FILENO)
         } catch {
             throw ConfigurationError(
-                "standard output cannot be written (\(error)), so the result is lost; "
+                "standard output cannot be written (\(error.reason)), so the result is lost; "
                     + "give it another place")
         }
     }

@@ -2,6 +2,7 @@ import Checkpoint
 import Communicator
 import Corpus
 import DynamicRank
+import HDF5
 import Kernels
 import Transformer
 
@@ -77,7 +78,7 @@ public struct OpenCheckpoint: ~Copyable {
         part.adopt()
     }
 
-    private func load<Element: MPIElement & CheckpointElement & BinaryFloatingPoint>(
+    private func load<Element: MPIElement & StoredElement & BinaryFloatingPoint>(
         _ entry: PersistentEntry, _ pieces: [Buffer<Element>]?, on world: borrowing Communicator
     ) throws {
         if let standIn = entry.standIn, !paths.contains(entry.path) {

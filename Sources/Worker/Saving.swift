@@ -1,6 +1,7 @@
 import Checkpoint
 import Communicator
 import DynamicRank
+import HDF5
 import Kernels
 
 extension Worker {
@@ -64,7 +65,7 @@ extension Grid {
         let holders = Buffer(entries.map { Int32($0.isHeld ? topology.stage : topology.stages) })
         try sameReplica.allreduce(holders, .min)
         var failure: (any Error)?
-        func store<Element: MPIElement & CheckpointElement>(
+        func store<Element: MPIElement & StoredElement>(
             _ entry: PersistentEntry, _ pieces: [Buffer<Element>]?, from holder: Int
         ) throws {
             precondition(holder < topology.stages, "\(entry.path) is on no stage")

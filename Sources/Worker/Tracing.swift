@@ -1,5 +1,6 @@
 import Checkpoint
 import DynamicRank
+import HDF5
 import Kernels
 
 extension Worker {
@@ -25,7 +26,7 @@ extension CheckpointReader {
             throw .mismatch(path: path, name: name, expected: "float32 [step, layer, segment, 2]", found: "\(shape)")
         }
         var trace = RankTrace(layers: shape[1], segments: shape[2])
-        func fill<Element: CheckpointElement>(_ column: inout TraceColumn<Element>) throws(CheckpointError) {
+        func fill<Element: StoredElement>(_ column: inout TraceColumn<Element>) throws(CheckpointError) {
             column.values = try read(
                 CheckpointLayout.trace(column.name), shape: [shape[0]] + column.rowShape, of: Element.self).array
         }
@@ -45,7 +46,7 @@ extension CheckpointWriter {
         for column in trace.floats { try write(column) }
     }
 
-    private mutating func write<Element: CheckpointElement>(
+    private mutating func write<Element: StoredElement>(
         _ column: TraceColumn<Element>
     ) throws(CheckpointError) {
         var dataset = try createTrace(

@@ -1,5 +1,6 @@
 import Corpus
 import Exchange
+import Files
 import Kernels
 import Transformer
 

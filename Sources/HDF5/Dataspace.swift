@@ -2,7 +2,7 @@ import CHDF5
 
 extension Handle where Kind == DataspaceKind {
     /// A scalar for the empty shape, else `shape`; the first axis may grow where `isExtendible`.
-    init(shape: [Int], isExtendible: Bool = false, _ place: Place) throws(HDF5Error) {
+    package init(shape: [Int], isExtendible: Bool = false, _ place: Place) throws(HDF5Error) {
         if shape.isEmpty {
             try self.init("H5Screate", place) { H5Screate(H5S_SCALAR) }
             return
@@ -14,26 +14,26 @@ extension Handle where Kind == DataspaceKind {
     }
 
     /// The extents as stored, unchecked; nil for a null dataspace.
-    func extents() throws(HDF5Error) -> [hsize_t]? {
-        let kind = try HDF5.call("H5Sget_simple_extent_type", place) { H5Sget_simple_extent_type(id).rawValue }
+    package func extents() throws(HDF5Error) -> [hsize_t]? {
+        let kind = try Library.call("H5Sget_simple_extent_type", place) { H5Sget_simple_extent_type(id).rawValue }
         switch kind {
         case H5S_SCALAR.rawValue: return []
         case H5S_SIMPLE.rawValue: break
         default: return nil
         }
-        let rank = try HDF5.call("H5Sget_simple_extent_ndims", place) { H5Sget_simple_extent_ndims(id) }
+        let rank = try Library.call("H5Sget_simple_extent_ndims", place) { H5Sget_simple_extent_ndims(id) }
         var extents = [hsize_t](repeating: 0, count: Int(rank))
-        try HDF5.call("H5Sget_simple_extent_dims", place) { H5Sget_simple_extent_dims(id, &extents, nil) }
+        try Library.call("H5Sget_simple_extent_dims", place) { H5Sget_simple_extent_dims(id, &extents, nil) }
         return extents
     }
 
     /// Selects rows `rows` of the first axis, whole along the others.
-    func select(rows: Range<Int>, ofShape shape: [Int]) throws(HDF5Error) {
+    package func select(rows: Range<Int>, ofShape shape: [Int]) throws(HDF5Error) {
         var start = [hsize_t](repeating: 0, count: shape.count)
         var count = shape.map { hsize_t($0) }
         start[0] = hsize_t(rows.lowerBound)
         count[0] = hsize_t(rows.count)
-        try HDF5.call("H5Sselect_hyperslab", place) {
+        try Library.call("H5Sselect_hyperslab", place) {
             H5Sselect_hyperslab(id, H5S_SELECT_SET, start, nil, count, nil)
         }
     }

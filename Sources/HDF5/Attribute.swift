@@ -10,7 +10,7 @@ public enum AttributeValue: Equatable, Sendable {
 
 extension Handle where Kind == AttributeKind {
     /// Adds attribute `name` with `value` to the object `owner`.
-    static func write(
+    package static func write(
         _ name: String, _ value: AttributeValue, to owner: hid_t, _ place: Place
     ) throws(HDF5Error) {
         switch value {
@@ -27,7 +27,7 @@ extension Handle where Kind == AttributeKind {
     }
 
     /// Adds attribute `name`, a list of `texts` padded with NUL to the longest.
-    static func write(
+    package static func write(
         _ name: String, texts: [String], to owner: hid_t, _ place: Place
     ) throws(HDF5Error) {
         let length = max(texts.map(\.utf8.count).max() ?? 0, 1)
@@ -45,14 +45,14 @@ extension Handle where Kind == AttributeKind {
         let attribute = try Attribute("H5Acreate2", place) {
             H5Acreate2(owner, name, type, space.id, drrl_h5p_default(), drrl_h5p_default())
         }
-        try HDF5.call("H5Awrite", place) { H5Awrite(attribute.id, type, bytes) }
+        try Library.call("H5Awrite", place) { H5Awrite(attribute.id, type, bytes) }
         try attribute.close()
     }
 
     /// Attribute `name` of `owner`; nil if there is none or it is not a scalar of a type in `AttributeValue`.
-    static func read(_ name: String, of owner: hid_t, _ place: Place) throws(HDF5Error) -> AttributeValue? {
+    package static func read(_ name: String, of owner: hid_t, _ place: Place) throws(HDF5Error) -> AttributeValue? {
         let place = place.at("\(place.object), attribute \(name)")
-        guard try HDF5.call("H5Aexists", place, { H5Aexists(owner, name) }) > 0 else { return nil }
+        guard try Library.call("H5Aexists", place, { H5Aexists(owner, name) }) > 0 else { return nil }
         let attribute = try Attribute("H5Aopen", place) { H5Aopen(owner, name, drrl_h5p_default()) }
         let space = try Dataspace("H5Aget_space", place) { H5Aget_space(attribute.id) }
         let type = try Datatype("H5Aget_type", place) { H5Aget_type(attribute.id) }
@@ -60,24 +60,24 @@ extension Handle where Kind == AttributeKind {
         switch try type.elementType() {
         case .int64:
             var number: Int64 = 0
-            try HDF5.call("H5Aread", place) { H5Aread(attribute.id, type.id, &number) }
+            try Library.call("H5Aread", place) { H5Aread(attribute.id, type.id, &number) }
             return .integer(number)
         case .float64:
             var number = 0.0
-            try HDF5.call("H5Aread", place) { H5Aread(attribute.id, type.id, &number) }
+            try Library.call("H5Aread", place) { H5Aread(attribute.id, type.id, &number) }
             return .real(number)
         case .text:
             var bytes = [UInt8](repeating: 0, count: type.size)
-            try HDF5.call("H5Aread", place) { H5Aread(attribute.id, type.id, &bytes) }
+            try Library.call("H5Aread", place) { H5Aread(attribute.id, type.id, &bytes) }
             return String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self).map { .text($0) }
         default: return nil
         }
     }
 
     /// The names of the attributes of `owner`, sorted.
-    static func names(of owner: hid_t, _ place: Place) throws(HDF5Error) -> [String] {
+    package static func names(of owner: hid_t, _ place: Place) throws(HDF5Error) -> [String] {
         var names: [String] = []
-        try HDF5.call("H5Aiterate2", place) {
+        try Library.call("H5Aiterate2", place) {
             withUnsafeMutablePointer(to: &names) { names in
                 H5Aiterate2(
                     owner, H5_INDEX_NAME, H5_ITER_INC, nil,

@@ -2,30 +2,30 @@ import CHDF5
 
 extension Handle where Kind == DatatypeKind {
     /// `type` in this machine's byte order; text is UTF-8 of exactly `length` bytes.
-    static func of(_ type: ElementType, length: Int = 0, _ place: Place) throws(HDF5Error) -> Datatype {
+    package static func of(_ type: ElementType, length: Int = 0, _ place: Place) throws(HDF5Error) -> Datatype {
         let copy = try Datatype("H5Tcopy", place) { type.native }
         if type == .text {
             // HDF5 has no strings of length 0: the empty text is one NUL.
-            try HDF5.call("H5Tset_size", place) { H5Tset_size(copy.id, max(length, 1)) }
-            try HDF5.call("H5Tset_cset", place) { H5Tset_cset(copy.id, H5T_CSET_UTF8) }
-            try HDF5.call("H5Tset_strpad", place) { H5Tset_strpad(copy.id, H5T_STR_NULLPAD) }
+            try Library.call("H5Tset_size", place) { H5Tset_size(copy.id, max(length, 1)) }
+            try Library.call("H5Tset_cset", place) { H5Tset_cset(copy.id, H5T_CSET_UTF8) }
+            try Library.call("H5Tset_strpad", place) { H5Tset_strpad(copy.id, H5T_STR_NULLPAD) }
         }
         return copy
     }
 
     /// Bytes per element.
-    var size: Int { H5Tget_size(id) }
+    package var size: Int { H5Tget_size(id) }
 
     /// The element type if it is one of ours, in this machine's byte order; nil otherwise.
-    func elementType() throws(HDF5Error) -> ElementType? {
-        let kind = try HDF5.call("H5Tget_class", place) { H5Tget_class(id).rawValue }
+    package func elementType() throws(HDF5Error) -> ElementType? {
+        let kind = try Library.call("H5Tget_class", place) { H5Tget_class(id).rawValue }
         if kind == H5T_STRING.rawValue {
-            let isVariable = try HDF5.call("H5Tis_variable_str", place) { H5Tis_variable_str(id) }
+            let isVariable = try Library.call("H5Tis_variable_str", place) { H5Tis_variable_str(id) }
             return isVariable > 0 ? nil : .text
         }
         for type in ElementType.allCases where type != .text {
             let candidate = try Datatype.of(type, place)
-            if try HDF5.call("H5Tequal", place, { H5Tequal(id, candidate.id) }) > 0 { return type }
+            if try Library.call("H5Tequal", place, { H5Tequal(id, candidate.id) }) > 0 { return type }
         }
         return nil
     }

@@ -1,12 +1,21 @@
-import Corpus
+import Files
 import Foundation
+import TestSupport
 import Testing
 
-struct ReplacementFileTests {
-    let directory: TemporaryDirectory
-    let corpus = EmbeddedCorpus(seed: 3, byteCount: 1)
+@Suite struct ReplacementFileTests {
+    let directory: Scratch
+    let contents = Array("whole".utf8)
 
-    init() throws { directory = try TemporaryDirectory() }
+    init() throws { directory = try Scratch() }
+
+    private func file(_ name: String) -> String { "\(directory.path)/\(name)" }
+
+    @discardableResult
+    private func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
+        return file(name)
+    }
 
     /// An open descriptor that holds a file's lock, as a running writer's does.
     private func locked(_ path: String) throws -> Int32 {
@@ -17,21 +26,21 @@ struct ReplacementFileTests {
 
     @Test func whatAKilledProcessLeftIsRemoved() throws {
         // No process has this id, and process 1 always runs: neither matters.
-        try directory.write("part", to: "text.partial-999999999")
-        try directory.write("part", to: "text.partial-1")
-        try corpus.write(to: directory.file("text"))
-        #expect(try directory.names == ["text"])
-        #expect(try readBytes(directory.file("text")) == corpus.bytes())
+        try write(Array("part".utf8), to: "text.partial-999999999")
+        try write(Array("part".utf8), to: "text.partial-1")
+        try ReplacementFile.write(contents, to: file("text"))
+        #expect(directory.names == ["text"])
+        #expect(try readFile(file("text")) == contents)
     }
 
     @Test func whatAnotherWritesStays() throws {
-        let path = directory.file("text.partial-999999999")
+        let path = file("text.partial-999999999")
         let descriptor = try locked(path)
-        try corpus.write(to: directory.file("text"))
-        #expect(try directory.names == ["text", "text.partial-999999999"])
+        try ReplacementFile.write(contents, to: file("text"))
+        #expect(directory.names == ["text", "text.partial-999999999"])
         close(descriptor)
-        try corpus.write(to: directory.file("text"))
-        #expect(try directory.names == ["text"])
+        try ReplacementFile.write(contents, to: file("text"))
+        #expect(directory.names == ["text"])
     }
 
     @Test func otherFilesStay() throws {
@@ -39,28 +48,28 @@ struct ReplacementFileTests {
             "other.partial-999999999", "text.json.partial-999999999", "text.partial-", "text.partial-9x",
             "text.partial-notes", "xtext.partial-999999999",
         ]
-        for name in others { try directory.write("x", to: name) }
+        for name in others { try write(Array("x".utf8), to: name) }
         let files = FileManager.default
-        try files.createDirectory(atPath: directory.file("text.partial-5"), withIntermediateDirectories: true)
+        try files.createDirectory(atPath: file("text.partial-5"), withIntermediateDirectories: true)
         try files.createSymbolicLink(
-            atPath: directory.file("text.partial-6"), withDestinationPath: "text.partial-notes")
-        try corpus.write(to: directory.file("text"))
-        #expect(try directory.names == (others + ["text", "text.partial-5", "text.partial-6"]).sorted())
+            atPath: file("text.partial-6"), withDestinationPath: "text.partial-notes")
+        try ReplacementFile.write(contents, to: file("text"))
+        #expect(directory.names == (others + ["text", "text.partial-5", "text.partial-6"]).sorted())
     }
 
     @Test func aLeftoverOfThisProcessIdIsWrittenAnew() throws {
         let long = [UInt8](repeating: 7, count: 100_000)
-        try directory.write(long, to: "text.partial-\(getpid())")
-        try corpus.write(to: directory.file("text"))
-        #expect(try readBytes(directory.file("text")) == corpus.bytes())
-        #expect(try directory.names == ["text"])
+        try write(long, to: "text.partial-\(getpid())")
+        try ReplacementFile.write(contents, to: file("text"))
+        #expect(try readFile(file("text")) == contents)
+        #expect(directory.names == ["text"])
     }
 
     @Test func twoWritersOfTheSameFileDoNotMix() throws {
-        let partial = directory.file("text.partial-\(getpid())")
+        let partial = file("text.partial-\(getpid())")
         let descriptor = try locked(partial)
         defer { close(descriptor) }
-        let error = #expect(throws: CorpusError.self) { try corpus.write(to: directory.file("text")) }
+        let error = #expect(throws: FileError.self) { try ReplacementFile.write(contents, to: file("text")) }
         #expect(
             "\(try #require(error))"
                 == "\(partial): cannot create: it is locked by another writer; "
@@ -76,21 +85,21 @@ struct ReplacementFileTests {
         (EINVAL, "Invalid argument"),
     ])
     func failuresToWriteSayWhatToDo(code: Int32, reason: String) {
-        let error = CorpusError.writing("write", "runs/a/train.bin", code: code)
+        let error = FileError("write", "runs/a/train.bin", code: code, for: .writing)
         #expect("\(error)" == "runs/a/train.bin: cannot write: \(reason)")
     }
 
     @Test func placesThatCannotBeWritten() throws {
-        let file = try directory.write("x", to: "file")
+        let other = try write(Array("x".utf8), to: "file")
         let cases = [
             ("none/text", "No such file or directory; choose a directory that exists"),
             ("file/text", "Not a directory; choose a directory that exists"),
         ]
         for (name, reason) in cases {
-            let path = directory.file(name)
-            let error = #expect(throws: CorpusError.self) { try corpus.write(to: path) }
+            let path = file(name)
+            let error = #expect(throws: FileError.self) { try ReplacementFile.write(contents, to: path) }
             #expect("\(try #require(error))" == "\(path).partial-\(getpid()): cannot create: \(reason)")
         }
-        #expect(try readBytes(file) == Array("x".utf8))
+        #expect(try readFile(other) == Array("x".utf8))
     }
 }

@@ -3,18 +3,23 @@ import CHDF5Driver
 import Synchronization
 
 /// What an HDF5 call was about, for its error.
-struct Place: Sendable {
-    let file: String
-    let object: String
+package struct Place: Sendable {
+    package let file: String
+    package let object: String
 
-    func at(_ object: String) -> Place { Place(file: file, object: object) }
+    /// The same file, another object of it.
+    package func at(_ object: String) -> Place { Place(file: file, object: object) }
 }
 
 /// An HDF5 call that failed: the call, what it was about, and the innermost message of the library's error stack.
 public struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The C function that failed.
     public let operation: String
+    /// What it was called for.
     public let object: String
+    /// The file that this is in.
     public let file: String
+    /// The innermost reason that the library gave.
     public let message: String
 
     public var description: String {
@@ -26,7 +31,7 @@ public struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
 ///
 /// Every call passes `call` or `release`, which hold the library's lock (not every build of HDF5 is thread-safe),
 /// keep the library from printing, and turn a negative status into an `HDF5Error`.
-enum HDF5 {
+enum Library {
     private static let isStarted = Mutex(false)
 
     /// The descriptor driver's identifier.

@@ -1,14 +1,14 @@
 import CHDF5
 
 /// A name in a group.
-struct Link {
-    let name: String
+package struct Link {
+    package let name: String
     /// False for soft, external and user-defined links.
-    let isHard: Bool
+    package let isHard: Bool
 }
 
 /// What a link leads to.
-enum LinkedObject {
+package enum LinkedObject {
     case group, dataset, other
     /// Not for us to know: the link is not a hard one.
     case elsewhere
@@ -16,15 +16,15 @@ enum LinkedObject {
 
 extension Handle where Kind == GroupKind {
     /// The group at `path` of `file`.
-    init(opening path: String, in file: borrowing HDF5File) throws(HDF5Error) {
+    package init(opening path: String, in file: borrowing HDF5File) throws(HDF5Error) {
         let file = (id: file.id, place: file.place)
         try self.init("H5Gopen2", file.place.at(path)) { H5Gopen2(file.id, path, drrl_h5p_default()) }
     }
 
     /// Its links, in the order of their names.
-    func links() throws(HDF5Error) -> [Link] {
+    package func links() throws(HDF5Error) -> [Link] {
         var links: [Link] = []
-        try HDF5.call("H5Literate", place) {
+        try Library.call("H5Literate", place) {
             withUnsafeMutablePointer(to: &links) { links in
                 H5Literate(
                     id, H5_INDEX_NAME, H5_ITER_INC, nil,
@@ -41,9 +41,9 @@ extension Handle where Kind == GroupKind {
     }
 
     /// What the hard link `name` leads to.
-    func object(_ name: String) throws(HDF5Error) -> LinkedObject {
+    package func object(_ name: String) throws(HDF5Error) -> LinkedObject {
         var information = H5O_info_t()
-        try HDF5.call("H5Oget_info_by_name2", place.at(name)) {
+        try Library.call("H5Oget_info_by_name2", place.at(name)) {
             H5Oget_info_by_name2(id, name, &information, H5O_INFO_BASIC, drrl_h5p_default())
         }
         switch information.type {

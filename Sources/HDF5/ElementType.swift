@@ -1,4 +1,4 @@
-/// What a dataset holds. Raw values are the names used in the manifest.
+/// What a dataset holds. Raw values are the names that manifests of checkpoints use.
 public enum ElementType: String, Codable, Sendable, CaseIterable {
     case float32, float64, int32, int64, uint64, uint8
     /// One UTF-8 string of fixed length.
@@ -15,30 +15,31 @@ public enum ElementType: String, Codable, Sendable, CaseIterable {
 }
 
 /// An element that datasets may hold.
-public protocol CheckpointElement: BitwiseCopyable, Sendable {
+public protocol StoredElement: BitwiseCopyable, Sendable {
+    /// Its type in a file.
     static var elementType: ElementType { get }
 }
 
-extension Float: CheckpointElement {
+extension Float: StoredElement {
     public static var elementType: ElementType { .float32 }
 }
 
-extension Double: CheckpointElement {
+extension Double: StoredElement {
     public static var elementType: ElementType { .float64 }
 }
 
-extension Int32: CheckpointElement {
+extension Int32: StoredElement {
     public static var elementType: ElementType { .int32 }
 }
 
-extension Int64: CheckpointElement {
+extension Int64: StoredElement {
     public static var elementType: ElementType { .int64 }
 }
 
-extension UInt64: CheckpointElement {
+extension UInt64: StoredElement {
     public static var elementType: ElementType { .uint64 }
 }
 
-extension UInt8: CheckpointElement {
+extension UInt8: StoredElement {
     public static var elementType: ElementType { .uint8 }
 }
