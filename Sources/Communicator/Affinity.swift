@@ -1,5 +1,11 @@
 import CProcess
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// The cores this process may use.
 public enum Affinity {
     /// Number of cores in the affinity mask of the calling thread.
@@ -13,4 +19,13 @@ public enum Affinity {
         guard cores > 0 else { throw ProcessError(operation: "reading the affinity mask", code: -cores) }
         return Int(cores)
     }
+}
+
+/// A request that the operating system refused.
+public struct ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let operation: String
+    /// The errno value.
+    public let code: Int32
+
+    public var description: String { "\(operation): \(String(cString: strerror(code)))" }
 }

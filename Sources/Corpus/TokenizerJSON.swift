@@ -174,3 +174,118 @@ extension TokenizerObject {
         return !steps.isEmpty
     }
 }
+
+/// A token that `added_tokens` of a `tokenizer.json` lists.
+struct AddedToken {
+    var content: String
+    var id: Int
+    /// Whether it marks a text's structure and is no part of it.
+    var isSpecial: Bool
+    /// Whether it is looked for in normalised text.
+    var isNormalized: Bool
+}
+
+extension TokenizerObject {
+    /// The tokens that the file adds, which join the vocabulary's entries where they are not among them.
+    ///
+    /// - Throws: `malformedTokenizer`; `unsupportedTokenizer` for a token in ordinary text that takes spaces with it or must
+    ///   be a word of its own.
+    func addedTokens(beside entries: inout [Vocabulary.Entry]) throws(CorpusError) -> [AddedToken] {
+        let ids = Dictionary(entries.map { (Array($0.name.utf8), $0.id) }, uniquingKeysWith: { first, _ in first })
+        var tokens: [AddedToken] = [], seen: Set<[UInt8]> = []
+        for object in try objects("added_tokens") {
+            let isSpecial = try object.flag("special", default: false), id = try object.integer("id")
+            guard let content = try object.text("content"), !content.isEmpty else {
+                throw object.malformed("content", "missing")
+            }
+            guard seen.insert(Array(content.utf8)).inserted else {
+                throw object.malformed("content", "\(quoted(content)) comes twice")
+            }
+            for key in ["single_word", "lstrip", "rstrip"] where try object.flag(key, default: false) && !isSpecial {
+                throw object.unsupported(key, known: "added tokens that are their text alone")
+            }
+            if let known = ids[Array(content.utf8)] {
+                guard known == id else {
+                    throw object.malformed("id", "\(id), where the vocabulary has \(known) for \(quoted(content))")
+                }
+            } else {
+                entries.append(Vocabulary.Entry(name: content, id: id, isAdded: true))
+            }
+            tokens.append(
+                AddedToken(
+                    content: content, id: id, isSpecial: isSpecial,
+                    isNormalized: try object.flag("normalized", default: !isSpecial)))
+        }
+        return tokens
+    }
+}
+
+extension AddedTokens {
+    init(_ tokens: [AddedToken], normalizesToNFC: Bool) {
+        func literals(isNormalized: Bool) -> LiteralTokens {
+            LiteralTokens(
+                tokens.filter { $0.isNormalized == isNormalized }.map { token in
+                    let content = Array(token.content.utf8)
+                    // A token that is looked for in normalised text is normalised too.
+                    let normalized = isNormalized && normalizesToNFC ? canonicallyComposed(content.span) : nil
+                    return LiteralTokens.Literal(bytes: normalized ?? content, id: token.isSpecial ? nil : Int32(token.id))
+                })
+        }
+        self.init(
+            beforeNormalization: literals(isNormalized: false), afterNormalization: literals(isNormalized: true))
+    }
+}
+
+extension TokenizerObject {
+    private static let known = "GPT-2's, SmolLM2's, Llama 3's or Qwen2's pre-tokenizer"
+
+    /// How a `tokenizer.json` cuts text: GPT-2's `ByteLevel`; `Digits` before it, as in SmolLM2; or a `Split` by Llama 3's or
+    /// Qwen2's pattern before a `ByteLevel` that cuts no more.
+    ///
+    /// - Throws: `malformedTokenizer`; `unsupportedTokenizer` for any other.
+    func preTokenizerRule() throws(CorpusError) -> PreTokenizer.Rule {
+        guard let value = value("pre_tokenizer") else { throw unsupported("pre_tokenizer", known: Self.known) }
+        var steps = [try TokenizerObject(name: name, place: "pre_tokenizer", value)]
+        if try steps[0].text("type") == "Sequence" { steps = try steps[0].objects("pretokenizers") }
+        guard let last = steps.last, steps.count <= 2 else {
+            throw unsupported("pre_tokenizer", .string("Sequence of \(steps.count)"), known: Self.known)
+        }
+        guard try last.text("type") == "ByteLevel" else { throw last.unsupported("type", known: Self.known) }
+        guard try !last.flag("add_prefix_space", default: true) else {
+            throw last.unsupported("add_prefix_space", .boolean(true), known: "no space put before a text")
+        }
+        let cutsWords = try last.flag("use_regex", default: true)
+        guard steps.count == 2, let first = steps.first else {
+            guard cutsWords else { throw last.unsupported("use_regex", known: Self.known) }
+            return .words
+        }
+        switch try first.text("type") {
+        case "Digits":
+            guard try first.flag("individual_digits", default: false) else {
+                throw first.unsupported("individual_digits", .boolean(false), known: "digits that stand alone")
+            }
+            guard cutsWords else { throw last.unsupported("use_regex", known: Self.known) }
+            return .wordsAndDigits
+        case "Split":
+            guard !cutsWords else { throw last.unsupported("use_regex", .boolean(true), known: Self.known) }
+            return try first.splitRule()
+        default:
+            throw first.unsupported("type", known: Self.known)
+        }
+    }
+
+    /// Of a `Split`.
+    private func splitRule() throws(CorpusError) -> PreTokenizer.Rule {
+        guard try text("behavior") == "Isolated" else { throw unsupported("behavior", known: "Isolated") }
+        guard try !flag("invert", default: false) else { throw unsupported("invert", known: "false") }
+        let rules: [String: PreTokenizer.Rule] = [WordsWithSigns.llama3: .llama3, WordsWithSigns.qwen2: .qwen2]
+        guard case .object(let pattern)? = value("pattern"), case .string(let text)? = pattern["Regex"],
+            let rule = rules[text]
+        else {
+            var shown = value("pattern")
+            if case .object(let pattern)? = shown, let only = pattern.values.first { shown = only }
+            throw unsupported("pattern", shown, known: "Llama 3's or Qwen2's pattern")
+        }
+        return rule
+    }
+}

@@ -1,3 +1,4 @@
+import Foundation
 import Transformer
 
 /// A model's `config.json`, by transformers' names.
@@ -94,4 +95,13 @@ private struct LlamaFields: Encodable {
         mlp_bias = isQwen2 ? nil : shape.hasFeedForwardBias
         use_sliding_window = isQwen2 ? false : nil
     }
+}
+
+/// A value as the text of a JSON file that people read: indented, keys sorted, a line's end at the end.
+///
+/// - Throws: what the encoder throws.
+public func prettyJSON(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]
 }

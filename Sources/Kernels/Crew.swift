@@ -3,6 +3,12 @@ import Dispatch
 import Foundation
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// The threads of a team beside the caller's.
 ///
 /// Waking a thread takes longer than most products of a small network, so these look out for work for a while before they
@@ -144,4 +150,21 @@ private final class Post: @unchecked Sendable {
         for _ in 0..<pauses { drrl_pause() }
         if looks % 8 == 0 { sched_yield() }
     }
+}
+
+/// Whose turn it is, among threads that must do a thing in a fixed order: 0, 1, 2, …
+///
+/// Waiting is busy, so what is waited for must be under way, and short.
+public final class Turn: Sendable {
+    private let next = Atomic(0)
+
+    public init() {}
+
+    /// Returns once `number` turns have passed.
+    public func wait(for number: Int) {
+        while next.load(ordering: .acquiring) != number { sched_yield() }
+    }
+
+    /// The next one's turn.
+    public func pass() { next.wrappingAdd(1, ordering: .releasing) }
 }

@@ -103,3 +103,93 @@ struct Block: Sendable {
         return matrix(scratch.branch, batch)
     }
 }
+
+// M rows, D width, F hidden width of the feed-forward, C columns of its first map; attention's shape H, G, d.
+
+/// Memory that every layer of a stage uses in turn.
+struct BlockScratch: Sendable {
+    /// [M, D] norm outputs, projection outputs and their gradients.
+    let narrow, branch: Buffer<Float>
+    /// [M, F] activations; in training with room for [M, H d] and [M, D].
+    let wide: Buffer<Float>
+    /// [M, C] gradients of the hidden layer, with room for [M, (H + 2 G) d].
+    let wideGradient: Buffer<Float>
+    /// [B, H, L].
+    let delta: Buffer<Float>
+    /// [M, (H + G) d] rotated queries and keys at levels; empty where positions are learnt.
+    let rotated: Buffer<Float>
+
+    init(_ shape: LayerShape, rows: Int, forTraining: Bool) {
+        let widths = Self.widths(shape, forTraining: forTraining)
+        func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: rows * width) }
+        narrow = floats(widths.narrow)
+        branch = floats(widths.narrow)
+        wide = floats(widths.wide)
+        wideGradient = floats(widths.wideGradient)
+        delta = floats(widths.delta)
+        rotated = floats(widths.rotated)
+    }
+
+    /// Floats for each row.
+    static func floats(_ shape: LayerShape, forTraining: Bool) -> Int {
+        let widths = widths(shape, forTraining: forTraining)
+        return 2 * widths.narrow + widths.wide + widths.wideGradient + widths.delta + widths.rotated
+    }
+
+    private static func widths(
+        _ shape: LayerShape, forTraining: Bool
+    ) -> (narrow: Int, wide: Int, wideGradient: Int, delta: Int, rotated: Int) {
+        let F = shape.feedForwardWidth, own = shape.attention
+        return (
+            shape.width, max(F, forTraining ? own.width + shape.width : 0),
+            forTraining ? max(shape.activation.columns(F), own.columns) : 0, forTraining ? own.heads : 0,
+            shape.rotation == nil ? 0 : own.keys.upperBound)
+    }
+}
+
+// B sequences of at most L positions, D width, F feed-forward width, C columns of its first map.
+
+extension Block {
+    /// What a block writes on its way through one position of B sequences; blocks of one shape share it.
+    struct Row: Sendable {
+        /// [B, D].
+        let normed, branch: Buffer<Float>
+        let attention: AttentionRow
+        /// [B, C] and [B, F].
+        let hidden, activated: Buffer<Float>
+        /// Of B rows.
+        let statistics: Norm.Statistics
+
+        init(_ shape: LayerShape, batch: MicroBatch, team: Team) {
+            let B = batch.sequences, F = shape.feedForwardWidth
+            func floats(_ width: Int) -> Buffer<Float> { Buffer(uninitialized: B * width) }
+            (normed, branch) = (floats(shape.width), floats(shape.width))
+            attention = AttentionRow(shape.attention, sequences: B, length: batch.length, team: team)
+            (hidden, activated) = (floats(shape.activation.columns(F)), floats(F))
+            statistics = Norm.Statistics(shape.norm, rows: B)
+        }
+    }
+
+    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output.
+    ///
+    /// - Parameters:
+    ///   - cache: What `attention` made, and filled at the positions before.
+    ///   - seen: Sees what attention reads, [B, D].
+    func advance(
+        _ stream: Buffer<Float>, position: Int, _ cache: AttentionCache, _ row: Row, batch: MicroBatch,
+        attention: any AttentionSublayer, seen: (Matrix) -> Void = { _ in }
+    ) {
+        let B = batch.sequences, D = norm1.gain.count
+        let x = Matrix(row.normed, rows: B, columns: D), branch = Matrix(row.branch, rows: B, columns: D)
+        norm1.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
+        seen(x)
+        attention.advance(x, position: position, cache, row.attention, into: branch, pass(batch, nil))
+        residualForward(
+            row.branch, bias: maps.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
+
+        norm2.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
+        feedForward.forward(x, hidden: row.hidden, activated: row.activated, into: branch, on: team)
+        residualForward(
+            row.branch, bias: feedForward.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
+    }
+}

@@ -174,3 +174,166 @@ struct NystromAttention: KernelisedAttention {
         }
     }
 }
+
+// B sequences of at most L positions, H query heads on G key/value heads of width d; segments of T tokens, n landmarks each;
+// S segments that others come after.
+
+/// One position at a time: of the segment under way all rows are kept, and of those before it their landmarks, which are
+/// made when the next one begins.
+extension NystromAttention {
+    /// A cache's memory.
+    private struct Cached {
+        /// [B, min(T, L), (H + 2 G) d].
+        let rows: Buffer<Float>
+        /// [B, H, S, n, d] each.
+        let keys, values: Buffer<Float>
+        /// Floats of a sequence's rows, and of a head's landmarks.
+        let rowCount, landmarkCount: Int
+    }
+
+    private func counts(_ shape: AttentionShape, length: Int) -> (rows: Int, landmarks: Int) {
+        (min(segment, length) * shape.columns, max(length - 1, 0) / segment * landmarks * headWidth)
+    }
+
+    func cacheCount(_ shape: AttentionShape, length: Int) -> Int {
+        let counts = counts(shape, length: length)
+        return counts.rows + 2 * shape.heads * counts.landmarks
+    }
+
+    private func cached(_ cache: AttentionCache, _ shape: AttentionShape) -> Cached {
+        let counts = counts(shape, length: cache.length), all = cache.memory
+        precondition(
+            all.count == cache.sequences * cacheCount(shape, length: cache.length), "another kind's cache")
+        let rows = cache.sequences * counts.rows, heads = cache.sequences * shape.heads * counts.landmarks
+        return Cached(
+            rows: all[0..<rows], keys: all[rows..<(rows + heads)], values: all[(rows + heads)..<all.count],
+            rowCount: counts.rows, landmarkCount: counts.landmarks)
+    }
+
+    func advance(
+        _ row: AttentionRow, position: Int, _ cache: AttentionCache, _ shape: AttentionShape, layer: Int, on team: Team
+    ) {
+        let cached = cached(cache, shape), u = position / segment, t = position % segment, B = cache.sequences
+        if t == 0 && u > 0 { summarise(u - 1, of: cached, shape, sequences: B, on: team) }
+        let columns = shape.columns
+        for b in 0..<B {
+            let first = b * cached.rowCount + t * columns
+            cached.rows[first..<(first + columns)].copy(from: row.qkv[(b * columns)..<((b + 1) * columns)])
+        }
+        team.tasks(B * heads) { number, thread in
+            let b = number / heads, h = number % heads, d = headWidth, n = u * landmarks, scores = row.scores[thread]
+            let own = self.rows(cached, shape, sequence: b, head: h), landmark = number * cached.landmarkCount
+            let out = row.attended.pointer + b * shape.width + h * d, scale = 1 / Float(d).squareRoot()
+            let earlier = 0..<n, here = n..<(n + t + 1), query = own.q + t * columns
+            scores.score(
+                query, keys: cached.keys.pointer + landmark, stride: d, width: d, scale: scale, into: earlier, team.flops)
+            scores.add(workspaces[thread].logCounts[earlier])
+            scores.score(query, keys: own.k, stride: columns, width: d, scale: scale, into: here, team.flops)
+            scores.soften(here.upperBound, team.flops)
+            scores.weigh(own.v, stride: columns, width: d, from: here, into: out, team.flops)
+            guard n > 0 else { return }
+            scores.weigh(
+                cached.values.pointer + landmark, stride: d, width: d, from: earlier, adding: true, into: out, team.flops)
+        }
+    }
+
+    /// The cached rows of a sequence's segment, as a head sees them.
+    private func rows(
+        _ cached: Cached, _ shape: AttentionShape, sequence b: Int, head h: Int
+    ) -> SegmentSummary.Rows<UnsafePointer<Float>> {
+        let first = UnsafePointer(cached.rows.pointer + b * cached.rowCount), own = shape.keyValueHead(of: h)
+        return SegmentSummary.Rows(
+            q: first + shape.columns(of: shape.queries, head: h).lowerBound,
+            k: first + shape.columns(of: shape.keys, head: own).lowerBound,
+            v: first + shape.columns(of: shape.values, head: own).lowerBound, stride: shape.columns)
+    }
+
+    /// Landmarks of segment `u`, whose rows are all there.
+    private func summarise(_ u: Int, of cached: Cached, _ shape: AttentionShape, sequences: Int, on team: Team) {
+        team.tasks(sequences * heads) { number, thread in
+            let at = number * cached.landmarkCount + u * landmarks * headWidth
+            workspaces[thread].summary.forward(
+                rows(cached, shape, sequence: number / heads, head: number % heads), keys: cached.keys.pointer + at,
+                values: cached.values.pointer + at, team.flops)
+        }
+    }
+
+    func flops(length: Int) -> Int {
+        let summaries = max(length - 1, 0) / segment
+        // Each tile of queries with all landmarks of earlier segments and the keys of its own up to its end: a product with
+        // keys and one with values.
+        let pairs = Self.queryTiles(length: length, segment: segment).reduce(0) { sum, tile in
+            let u = tile.lowerBound / segment
+            return sum + tile.count * (u * landmarks + tile.upperBound - u * segment)
+        }
+        return (summaries > 0 ? summaries * workspaces[0].summary.flops : 0) + 4 * pairs * headWidth
+    }
+}
+
+// B sequences, L tokens each, H heads of width d, D = H d; segments of T tokens, n landmarks each.
+
+/// The gradient: first of the softmax with respect to queries, keys, values and landmarks, then of the landmarks.
+extension NystromAttention {
+    func backward(
+        qkv: Buffer<Float>, out: Buffer<Float>, kept: Buffer<Float>, dout: Buffer<Float>, dqkv: Buffer<Float>,
+        delta: Buffer<Float>, batch: MicroBatch, layer: Int, on team: Team
+    ) {
+        let L = batch.length, H = heads, d = headWidth, D = H * d
+        precondition(qkv.count >= batch.rows * 3 * D && dqkv.count >= batch.rows * 3 * D)
+        precondition(out.count >= batch.rows * D && dout.count >= batch.rows * D)
+        precondition(kept.count >= batch.rows * H && delta.count >= batch.rows * H)
+        team.tasks(batch.sequences * H) { number, thread in
+            let b = number / H, h = number % H
+            let task = task(qkv, b, h, length: L, thread: thread, on: team), work = task.work
+            task.summarise()
+            work.keyGradients.fill(0)
+            work.valueGradients.fill(0)
+            let dq = dqkv.pointer + b * L * 3 * D + h * d, dk = dq + D, dv = dq + 2 * D
+            for part in [dq, dk, dv] { clear(part, 3 * D, L, d) }
+            let first = b * L * D + h * d, delta = delta.pointer + number * L, lse = kept.pointer + number * L
+            drrl_row_dot(delta, out.pointer + first, D, dout.pointer + first, D, L, d)
+            for tile in task.queryTiles {
+                let dy = dout.pointer + first + tile.lowerBound * D
+                for keys in task.keyTiles(of: tile) {
+                    let (toKeys, toValues) =
+                        if let landmark = keys.landmark {
+                            (work.keyGradients.pointer + landmark * d, work.valueGradients.pointer + landmark * d)
+                        } else {
+                            (dk + (keys.key ?? 0) * 3 * D, dv + (keys.key ?? 0) * 3 * D)
+                        }
+                    task.score(tile, keys)
+                    task.tileGradients(
+                        tile, keys, dy: dy, dyStride: D, lse: lse + tile.lowerBound, delta: delta + tile.lowerBound,
+                        dq: dq + tile.lowerBound * 3 * D, dk: toKeys, dv: toValues)
+                }
+            }
+            for u in 0..<task.summaries {
+                let at = u * landmarks * d, row = u * segment * 3 * D
+                work.summary.backward(
+                    task.rows(u), keys: work.keys.pointer + at, values: work.values.pointer + at,
+                    dkeys: work.keyGradients.pointer + at, dvalues: work.valueGradients.pointer + at,
+                    SegmentSummary.Rows(q: dq + row, k: dk + row, v: dv + row, stride: 3 * D), team.flops)
+            }
+        }
+    }
+}
+
+extension NystromAttention.Task {
+    /// Adds a tile's gradients, given its scores: dq to rows `stride` apart, dk and dv to rows as the keys'.
+    func tileGradients(
+        _ tile: Range<Int>, _ keys: NystromAttention.KeyTile, dy: UnsafePointer<Float>, dyStride: Int,
+        lse: UnsafePointer<Float>, delta: UnsafePointer<Float>, dq: UnsafeMutablePointer<Float>,
+        dk: UnsafeMutablePointer<Float>, dv: UnsafeMutablePointer<Float>
+    ) {
+        let rows = tile.count, columns = keys.columns, d = width
+        let p = work.scores.pointer, dp = work.gradients.pointer
+        flops.product(rows, columns, 2 * d, .scores)
+        flops.product(rows, columns, 2 * d, .values)
+        sgemm(CblasNoTrans, CblasTrans, rows, columns, d, 1, dy, dyStride, keys.values, keys.stride, 0, dp, columns)
+        drrl_softmax_tile_backward(p, dp, columns, rows, columns, keys.firstRow, lse, delta, scale)
+        sgemm(CblasTrans, CblasNoTrans, columns, d, rows, 1, p, columns, dy, dyStride, 1, dv, keys.stride)
+        sgemm(CblasTrans, CblasNoTrans, columns, d, rows, 1, dp, columns, q + tile.lowerBound * stride, stride, 1,
+            dk, keys.stride)
+        sgemm(CblasNoTrans, CblasNoTrans, rows, d, columns, 1, dp, columns, keys.keys, keys.stride, 1, dq, stride)
+    }
+}

@@ -1,3 +1,4 @@
+import CKernels
 import Kernels
 
 // M rows of width D, F the hidden width, C = F columns of the first map, or 2 F where it is gated.
@@ -59,5 +60,61 @@ struct FeedForward: Sendable {
     /// The rest: dx = ∂L/∂x and the first map's gradients, given that of `hidden`.
     func backward(dhidden: Buffer<Float>, x: Matrix, dx: Matrix, on team: Team) {
         input.backward(dy: Matrix(dhidden, rows: x.rows, columns: columns), x: x, dx: dx, on: team)
+    }
+}
+
+/// h += bias, y = gelu(h), tanh form (Hendrycks & Gimpel 2016); h, y: [M, F].
+public func geluForward(_ h: Buffer<Float>, bias: Buffer<Float>, into y: Buffer<Float>, rows: Int, on team: Team) {
+    let columns = bias.count
+    precondition(h.count >= rows * columns && y.count >= rows * columns)
+    team.split(rows, of: columns) { r in
+        let first = r.lowerBound * columns
+        drrl_gelu_forward(y.pointer + first, h.pointer + first, bias.pointer, r.count, columns)
+    }
+}
+
+/// y = gelu(h) again, for the weight gradient, and dy ← dy · gelu′(h).
+public func geluBackward(h: Buffer<Float>, y: Buffer<Float>, dy: Buffer<Float>, count: Int, on team: Team) {
+    precondition(h.count >= count && y.count >= count && dy.count >= count)
+    team.split(count, grain: 1024) { r in
+        let first = r.lowerBound
+        drrl_gelu_backward(y.pointer + first, dy.pointer + first, h.pointer + first, r.count)
+    }
+}
+
+/// hidden += bias, y = silu(gate) · up, silu(g) = g / (1 + e⁻ᵍ) (Shazeer 2020).
+///
+/// - Parameters:
+///   - hidden: [M, 2 F]; the gate is in the first F columns of a row, `up` in the last F.
+///   - bias: [2 F], or none.
+///   - y: [M, F], written.
+///   - width: F.
+public func swiGLUForward(
+    _ hidden: Buffer<Float>, bias: Buffer<Float>?, into y: Buffer<Float>, width: Int, rows: Int, on team: Team
+) {
+    precondition(hidden.count >= rows * 2 * width && y.count >= rows * width && bias.map { $0.count == 2 * width } ?? true)
+    team.split(rows, of: 2 * width) { r in
+        let first = r.lowerBound
+        drrl_swiglu_forward(
+            y.pointer + first * width, hidden.pointer + first * 2 * width, bias?.pointer, r.count, width)
+    }
+}
+
+/// dhidden = ∂L/∂hidden given dy = ∂L/∂y, and, in place of dy, y again, for the weight gradient of the map that follows.
+///
+/// - Parameters:
+///   - hidden: [M, 2 F], as the forward pass left it.
+///   - dy: [M, F].
+///   - dhidden: [M, 2 F], written; may be `hidden` itself.
+///   - width: F.
+public func swiGLUBackward(
+    _ hidden: Buffer<Float>, dy: Buffer<Float>, into dhidden: Buffer<Float>, width: Int, rows: Int, on team: Team
+) {
+    precondition(hidden.count >= rows * 2 * width && dhidden.count >= rows * 2 * width && dy.count >= rows * width)
+    team.split(rows, of: 2 * width) { r in
+        let first = r.lowerBound
+        drrl_swiglu_backward(
+            dhidden.pointer + first * 2 * width, dy.pointer + first * width, hidden.pointer + first * 2 * width, r.count,
+            width)
     }
 }

@@ -1,5 +1,8 @@
 import COpenBLAS
 
+/// Which of its kernels OpenBLAS runs, e.g. `SkylakeX`: it chooses by CPU, or by `OPENBLAS_CORETYPE`.
+public var openBLASCore: String { String(cString: openblas_get_corename()) }
+
 /// The memory that OpenBLAS takes for each thread at its first product, and asks for again and again where it is refused.
 public enum OpenBLASBuffers {
     /// Bytes of address space a thread, in the builds of Debian.
