@@ -2,7 +2,9 @@ import Files
 
 /// A finished checkpoint's file and the step in its name.
 public struct CheckpointFile: Equatable, Sendable {
+    /// Its path.
     public let path: String
+    /// The step in its name.
     public let step: Int
 }
 
@@ -10,7 +12,9 @@ public struct CheckpointFile: Equatable, Sendable {
 public struct NewestCheckpoint: Sendable {
     /// A checkpoint passed over, and why.
     public struct Skipped: Sendable {
+        /// Its path.
         public let path: String
+        /// Why it does not serve.
         public let reason: CheckpointError
     }
 
@@ -22,12 +26,14 @@ public struct NewestCheckpoint: Sendable {
 
 /// A directory with the checkpoints of one run, `checkpoint-00000200.h5` and so on.
 public struct CheckpointDirectory: Sendable {
+    /// The directory's path, as the system takes it.
     public let path: String
 
     static let temporarySuffix = ".partial"
     private static let prefix = "checkpoint-"
     private static let suffix = ".h5"
 
+    /// The directory at `path`, which need not be there yet.
     public init(_ path: String) {
         self.path = path
     }

@@ -4,10 +4,15 @@ import HDF5
 import Kernels
 
 /// A checkpoint opened for reading, after every byte of it was found to be as written.
+///
+///     let reader = try CheckpointReader(path: "run/checkpoint-00000200.h5")
+///     let weights: Buffer<Float> = try reader.read("/model/wte.weight", shape: [8192, 256])
 public struct CheckpointReader: ~Copyable {
+    /// The path that it was opened by.
     public let path: String
     /// The step at which it was saved.
     public let step: Int
+    /// The version of the format that it is written in.
     public let formatVersion: Int
     /// Everything in it, by name.
     public let datasets: [DatasetDescription]

@@ -8,6 +8,11 @@ import Kernels
 /// Everything goes into `checkpoint-00000200.h5.partial`, which is removed if this value is dropped before
 /// `commit()` succeeds. Other checkpoints are never touched. After a call that threw, the writer is good for nothing
 /// but to be dropped.
+///
+///     var writer = try CheckpointWriter(directory: "run", step: 200)
+///     try writer.write("/model/wte.weight", shape: [8192, 256], weights)  // a Buffer<Float>
+///     try writer.write("/config", json: configuration)
+///     let path = try writer.commit()  // run/checkpoint-00000200.h5
 public struct CheckpointWriter: ~Copyable {
     /// Where the checkpoint will stand.
     public let path: String

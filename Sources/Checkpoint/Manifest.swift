@@ -35,6 +35,7 @@ struct Manifest: Codable, Equatable {
 public struct DatasetDescription: Codable, Equatable, Sendable {
     /// Its path in the file, such as `/model/` and a parameter's name.
     public let name: String
+    /// The type of its elements.
     public let type: ElementType
     /// Extents, slowest axis first; empty for a scalar; for text its length in bytes.
     public internal(set) var shape: [Int]

@@ -23,6 +23,7 @@ public enum Affinity {
 
 /// A request that the operating system refused.
 public struct ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What was asked for.
     public let operation: String
     /// The errno value.
     public let code: Int32

@@ -8,6 +8,7 @@ public struct RemoteError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What that rank said of it.
     public let message: String
 
+    /// The failure of `rank`, which says `message` of it.
     public init(rank: Int, message: String) {
         self.rank = rank
         self.message = message
@@ -51,7 +52,9 @@ extension Communicator {
 
 /// A failure that every rank knows of: rank 0 reports it and all leave in order.
 public struct AgreedError: Error, CustomStringConvertible {
+    /// What went wrong, on one line, with the rank where it is not 0.
     public let description: String
+    /// - Parameter description: what went wrong, on one line.
     public init(_ description: String) { self.description = description }
 }
 

@@ -7,6 +7,11 @@ import Kernels
 /// with the same lengths. Lengths, ranks, roots and tags are checked before MPI is called; every failure
 /// is an `MPIError`. Communicators made by `split` and `duplicate` are freed with their last use, the
 /// world never.
+///
+///     let session = try MPISession()
+///     let pair = try session.world.split(color: session.world.rank / 2, name: "pair")
+///     try pair.allreduce(gradients, .sum)  // a Buffer, in place
+///     try session.finalize()
 public struct Communicator: ~Copyable {
     /// What errors call it.
     public let name: String

@@ -6,16 +6,26 @@ import CMPI
 public struct MPIError: Error, Sendable, Equatable, CustomStringConvertible {
     /// MPI's classes of errors (MPI 3.1, section 8.4), as far as this package tells them apart.
     public struct Class: RawRepresentable, Sendable, Hashable {
+        /// MPI's number.
         public let rawValue: Int32
+        /// The class of that number.
         public init(rawValue: Int32) { self.rawValue = rawValue }
 
+        /// A buffer that is none.
         public static let buffer = Class(rawValue: MPI_ERR_BUFFER)
+        /// A count that cannot be.
         public static let count = Class(rawValue: MPI_ERR_COUNT)
+        /// A tag that cannot be.
         public static let tag = Class(rawValue: MPI_ERR_TAG)
+        /// A rank that the communicator does not have.
         public static let rank = Class(rawValue: MPI_ERR_RANK)
+        /// A root that the communicator does not have.
         public static let root = Class(rawValue: MPI_ERR_ROOT)
+        /// Another argument that cannot be.
         public static let argument = Class(rawValue: MPI_ERR_ARG)
+        /// A message longer than what was to receive it.
         public static let truncate = Class(rawValue: MPI_ERR_TRUNCATE)
+        /// What has no class of its own.
         public static let other = Class(rawValue: MPI_ERR_OTHER)
     }
 
@@ -27,6 +37,7 @@ public struct MPIError: Error, Sendable, Equatable, CustomStringConvertible {
     public let rank: Int?
     /// The code MPI returned, or the class's own code where the call never reached MPI.
     public let code: Int32
+    /// What kind of failure it is.
     public let errorClass: Class
     /// MPI's own text, or ours where the call never reached MPI.
     public let text: String

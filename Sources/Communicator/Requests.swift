@@ -5,6 +5,7 @@
 public struct RequestQueue: ~Copyable {
     private var operations: [PendingOperation] = []
 
+    /// An empty queue.
     public init() {}
 
     /// Number of operations not known to have finished.

@@ -9,12 +9,17 @@ import Synchronization
 ///
 /// `decode` gives back the bytes that `encode` was given, with two exceptions that a `tokenizer.json` may ask for: text is
 /// normalised, or the vocabulary has no token for some byte, which is then left out.
+///
+///     let tokenizer = try ByteLevelBPE(directory: "gpt2")
+///     let ids = tokenizer.encode("Hello, world")  // [15496, 11, 995]
+///     let text = String(decoding: try tokenizer.decode(ids), as: UTF8.self)
 public final class ByteLevelBPE: Tokenizer {
     /// 256 bytes and `<|endoftext|>`.
     public static let smallestVocabulary = 257
     /// 2^20.
     public static let largestVocabulary = 1 << 20
 
+    /// SHA-256 of the files that define it, in lower-case hexadecimal.
     public let hash: String
     /// The files that it was made from.
     public let files: TokenizerFiles

@@ -12,6 +12,7 @@ public struct EmbeddedCorpus: Sendable {
     /// The least size in bytes; the text ends with the article that reaches it.
     public let byteCount: Int
 
+    /// The corpus of that seed, of at least so many bytes.
     public init(seed: UInt64, byteCount: Int) {
         self.seed = seed
         self.byteCount = byteCount

@@ -4,7 +4,9 @@
 /// walked along its cycle until it lands inside (Black and Rogaway 2002). Resuming needs one integer, and every
 /// grid reads the same samples.
 public struct SampleOrder: Sendable {
+    /// Different seeds give different orders.
     public let seed: UInt64
+    /// Samples in an epoch.
     public let sampleCount: Int
 
     private static let rounds: UInt64 = 8

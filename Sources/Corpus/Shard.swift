@@ -12,11 +12,15 @@ import Darwin
 /// 256 int32 (magic 20240520, version, count, zeros), then the tokens; little endian. Version 1, llm.c's, has tokens of
 /// 16 bits; version 2, for vocabularies of more than 65,536 entries, has tokens of 32. Any number of threads may read. The
 /// file must not be changed while it is open: `prepare` replaces it, and never writes into it.
+///
+///     let shard = try Shard.prepare("run/train.bin", source: "wiki.train.tokens", tokenizer: tokenizer).shard
+///     shard.readWindow(0..<513, inputs: inputs, targets: targets)  // 512 each
 public final class Shard: Sendable {
     static let magic: Int32 = 20_240_520
     static let headerFields = 256
     static let headerBytes = headerFields * MemoryLayout<Int32>.size
 
+    /// The path that it was opened by.
     public let path: String
     /// What the shard was made from.
     public let sidecar: ShardSidecar
@@ -156,6 +160,7 @@ private final class Mapping: @unchecked Sendable {
 
 /// A shard and how it came about.
 public struct PreparedShard: Sendable {
+    /// The shard, open.
     public let shard: Shard
     /// Why a new shard was written, nil where the one in place was used.
     public let rebuiltBecause: String?

@@ -21,6 +21,7 @@ public struct Text: Sendable {
 
     /// Where the text comes from, for messages.
     public let name: String
+    /// How articles and words were told.
     public let kind: Kind
     /// The whole file, UTF-8, with any separators.
     public let bytes: [UInt8]

@@ -21,6 +21,7 @@ public struct TokenizerFiles: Equatable, Sendable {
         }
     }
 
+    /// Which files they are.
     public let format: Format
     /// The bytes of each file.
     public let contents: [[UInt8]]

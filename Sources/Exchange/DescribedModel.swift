@@ -9,18 +9,23 @@ public enum DescribedModel: Equatable, Sendable {
 /// A model of GPT-2's architecture (transformers' `GPT2Config`): learnt positions, LayerNorm before each part,
 /// tanh-approximated GELU, biases everywhere.
 public struct GPT2Description: Equatable, Sendable {
+    /// Entries of the vocabulary.
     public var vocabularySize: Int
     /// Most positions of a sequence.
     public var context: Int
+    /// Width of the residual stream.
     public var width: Int
+    /// Number of layers.
     public var layers: Int
     /// Heads of attention; they divide the width.
     public var heads: Int
     /// Width inside the feed-forward part.
     public var innerWidth: Int
+    /// ε of the norms.
     public var normEpsilon: Double
     /// Whether the head's weights are the embedding's.
     public var tiesEmbeddings: Bool
+    /// The tokens that start and end a text.
     public var textEnds: TextEnds
 }
 
@@ -32,10 +37,13 @@ public struct LlamaDescription: Equatable, Sendable {
         case llama, mistral, qwen2
     }
 
+    /// Entries of the vocabulary.
     public var vocabularySize: Int
     /// Most positions of a sequence.
     public var context: Int
+    /// Width of the residual stream.
     public var width: Int
+    /// Number of layers.
     public var layers: Int
     /// Heads of queries.
     public var heads: Int
@@ -45,7 +53,9 @@ public struct LlamaDescription: Equatable, Sendable {
     public var headWidth: Int
     /// Width inside the feed-forward part.
     public var innerWidth: Int
+    /// ε of the norms.
     public var normEpsilon: Double
+    /// How queries and keys are rotated.
     public var rotation: RotaryPositions
     /// Whether the head's weights are the embedding's.
     public var tiesEmbeddings: Bool
@@ -55,6 +65,7 @@ public struct LlamaDescription: Equatable, Sendable {
     public var hasAttentionOutputBias: Bool
     /// Whether the three maps of the feed-forward part have.
     public var hasFeedForwardBias: Bool
+    /// The tokens that start and end a text.
     public var textEnds: TextEnds
 }
 

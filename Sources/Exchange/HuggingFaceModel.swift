@@ -4,7 +4,9 @@ import Transformer
 
 /// A model in a directory that Hugging Face's `save_pretrained` wrote: opened, and checked before a weight is read.
 public struct HuggingFaceModel: Sendable {
+    /// The directory that it was read from.
     public let directory: String
+    /// The model's shape, checked.
     public let configuration: ModelConfiguration
     private let weights: SafetensorsModel
     /// The file's name of each parameter.

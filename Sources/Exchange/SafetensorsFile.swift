@@ -5,6 +5,7 @@ import Kernels
 /// The format (huggingface.co/docs/safetensors): 8 bytes with the length N of the header, little-endian; N bytes of JSON;
 /// the tensors' bytes. Everything the header says is checked against the file's size before memory is taken for it.
 public final class SafetensorsFile: Sendable {
+    /// The path that it was opened by.
     public let path: String
     /// What the file holds, in the order of its bytes.
     public let tensors: [StoredTensor]

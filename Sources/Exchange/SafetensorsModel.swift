@@ -7,6 +7,7 @@ import Kernels
 /// One file is `model.safetensors`; several are named by `model.safetensors.index.json`, whose `weight_map` says which
 /// tensor lies in which. Where both are, the one file counts, as for Hugging Face's loader.
 public final class SafetensorsModel: Sendable {
+    /// The directory that it was read from.
     public let directory: String
     /// What the files hold, sorted by the bytes of their names.
     public let tensors: [StoredTensor]

@@ -38,6 +38,7 @@ public enum StoredType: String, CaseIterable, Sendable {
 public struct StoredTensor: Equatable, Sendable {
     /// Not empty, without control characters.
     public let name: String
+    /// How its numbers are stored.
     public let type: StoredType
     /// Extents, slowest axis first; empty for a single number.
     public let shape: [Int]

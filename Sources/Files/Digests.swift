@@ -27,6 +27,7 @@ public func sha256(_ bytes: [UInt8]) -> String { sha256([bytes]) }
 public struct XXH64: ~Copyable {
     private let state: OpaquePointer
 
+    /// The digest of no bytes yet.
     public init() {
         guard let state = XXH64_createState(), XXH64_reset(state, 0) == XXH_OK else {
             fatalError("no memory for the state of a digest")

@@ -15,6 +15,7 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     public let path: String
     /// What was refused, such as `read`.
     public let action: String
+    /// What it was wanted for.
     public let use: Use
     /// The system's error number; nil where it was not the system that refused.
     public let code: Int32?

@@ -10,7 +10,12 @@ import Darwin
 ///
 /// Paths are handed to the system as they are: `~` is a name, `..` is wherever its directory's parent is, and a slash at the
 /// end asks for a directory. (`FilePath` would take the last away.)
+///
+///     var file = try OpenFile.creating("run/notes")
+///     try file.write(bytes.span.bytes, at: 0)
+///     try file.close()
 public struct OpenFile: ~Copyable, Sendable {
+    /// The path that it was opened by.
     public let path: String
     private let descriptor: FileDescriptor
     private var isOpen = true

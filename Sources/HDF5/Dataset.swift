@@ -40,10 +40,16 @@ extension Handle where Kind == DatasetKind {
         try self.init("H5Dopen2", file.place.at(name)) { H5Dopen2(file.id, name, drrl_h5p_default()) }
     }
 
+    /// Its extents.
+    ///
+    /// - Throws: `HDF5Error`.
     package func dataspace() throws(HDF5Error) -> Dataspace {
         try Dataspace("H5Dget_space", place) { H5Dget_space(id) }
     }
 
+    /// The type of its elements.
+    ///
+    /// - Throws: `HDF5Error`.
     package func datatype() throws(HDF5Error) -> Datatype {
         try Datatype("H5Dget_type", place) { H5Dget_type(id) }
     }

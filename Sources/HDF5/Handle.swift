@@ -2,51 +2,66 @@ import CHDF5
 
 /// What kind of HDF5 object a handle refers to, and so how it is closed.
 package protocol HandleKind {
+    /// The C function that closes it, for errors.
     static var closing: StaticString { get }
+    /// Closes it; negative where the library refuses.
     static func close(_ id: hid_t) -> herr_t
 }
 
+/// A group: a directory of the file.
 package enum GroupKind: HandleKind {
     package static var closing: StaticString { "H5Gclose" }
     package static func close(_ id: hid_t) -> herr_t { H5Gclose(id) }
 }
 
+/// A dataset: an array in the file.
 package enum DatasetKind: HandleKind {
     package static var closing: StaticString { "H5Dclose" }
     package static func close(_ id: hid_t) -> herr_t { H5Dclose(id) }
 }
 
+/// A shape, or a selection of one.
 package enum DataspaceKind: HandleKind {
     package static var closing: StaticString { "H5Sclose" }
     package static func close(_ id: hid_t) -> herr_t { H5Sclose(id) }
 }
 
+/// The type of elements.
 package enum DatatypeKind: HandleKind {
     package static var closing: StaticString { "H5Tclose" }
     package static func close(_ id: hid_t) -> herr_t { H5Tclose(id) }
 }
 
+/// Settings of a call.
 package enum PropertyListKind: HandleKind {
     package static var closing: StaticString { "H5Pclose" }
     package static func close(_ id: hid_t) -> herr_t { H5Pclose(id) }
 }
 
+/// A small value beside an object.
 package enum AttributeKind: HandleKind {
     package static var closing: StaticString { "H5Aclose" }
     package static func close(_ id: hid_t) -> herr_t { H5Aclose(id) }
 }
 
+/// The owner of an open group.
 package typealias Group = Handle<GroupKind>
+/// The owner of an open dataset.
 package typealias Dataset = Handle<DatasetKind>
+/// The owner of a dataspace.
 package typealias Dataspace = Handle<DataspaceKind>
+/// The owner of a datatype.
 package typealias Datatype = Handle<DatatypeKind>
+/// The owner of a property list.
 package typealias PropertyList = Handle<PropertyListKind>
+/// The owner of an open attribute.
 package typealias Attribute = Handle<AttributeKind>
 
 /// The only owner of one HDF5 identifier; closes it.
 package struct Handle<Kind: HandleKind>: ~Copyable {
     /// The library's number for the object.
     package private(set) var id: hid_t
+    /// What it is, for errors.
     package let place: Place
 
     /// Takes the identifier that `open` returns.
@@ -71,6 +86,7 @@ package struct Handle<Kind: HandleKind>: ~Copyable {
 
 /// A name in a group.
 package struct Link {
+    /// Its name in the group.
     package let name: String
     /// False for soft, external and user-defined links.
     package let isHard: Bool

@@ -4,7 +4,9 @@ import Synchronization
 
 /// What an HDF5 call was about, for its error.
 package struct Place: Sendable {
+    /// Path of the file.
     package let file: String
+    /// What in it.
     package let object: String
 
     /// The same file, another object of it.

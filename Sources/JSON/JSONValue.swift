@@ -47,8 +47,10 @@ extension JSONValue: CustomStringConvertible {
 package struct Fault: Error {
     /// Where in the file; nil where the problem itself says so.
     package var place: String?
+    /// What is wrong.
     package let problem: String
 
+    /// A fault; `place` says where in the file, where the problem does not.
     package init(_ problem: String, in place: String? = nil) {
         self.problem = problem
         self.place = place

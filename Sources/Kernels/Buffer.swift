@@ -9,6 +9,10 @@ import Darwin
 /// Copies and slices of a buffer see the same elements; the memory is freed with the last of them.
 /// The address never moves, so C may keep it for as long as any copy lives (a nonblocking MPI call does).
 /// Indices are checked on every access. Threads must not write the same elements at once.
+///
+///     let values = Buffer<Float>(count: 6, repeating: 0)
+///     let last = values[3..<6]  // the same memory
+///     last[0] = 1               // values[3] is 1 now
 public struct Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     @usableFromInline let storage: Storage<Element>
     @usableFromInline let start: UnsafeMutablePointer<Element>

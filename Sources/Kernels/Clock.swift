@@ -19,6 +19,7 @@ public final class Stopwatch: Sendable {
     private let now: @Sendable () -> Double
     private let total = Mutex(0.0)
 
+    /// - Parameter now: seconds on the clock, such as `monotonicSeconds`.
     public init(_ now: @escaping @Sendable () -> Double) { self.now = now }
 
     /// Runs `body` on the clock.

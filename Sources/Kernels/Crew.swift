@@ -158,6 +158,7 @@ private final class Post: @unchecked Sendable {
 public final class Turn: Sendable {
     private let next = Atomic(0)
 
+    /// A counter at 0.
     public init() {}
 
     /// Returns once `number` turns have passed.

@@ -32,6 +32,7 @@ public final class FlopCounter: Sendable {
         let value = Atomic(0)
     }
 
+    /// A counter of nothing yet.
     public init() {}
 
     /// FLOPs of a kind since the last `reset`.

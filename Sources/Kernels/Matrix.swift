@@ -1,6 +1,9 @@
 import COpenBLAS
 
 /// A view of `rows` × `columns` floats, row-major, `stride` apart from row to row; or the transpose of such a view.
+///
+///     let x = Matrix(Buffer<Float>(count: 12, repeating: 1), rows: 3, columns: 4)
+///     let y = x.transposed.rows(1..<3)  // 2×3, the same elements
 public struct Matrix: Sendable {
     let elements: Buffer<Float>
     /// Number of rows.

@@ -8,6 +8,7 @@ public struct Philox: Sendable, Equatable {
     /// The 64-bit key.
     public let key: UInt64
 
+    /// The generator of that key.
     public init(key: UInt64) { self.key = key }
 
     /// Block `(c0, c1, c2, c3)`: four independent 32-bit words.
@@ -65,5 +66,6 @@ public enum RandomPurpose {
 extension UInt64 {
     /// The words of a counter that hold this number.
     public var low: UInt32 { UInt32(truncatingIfNeeded: self) }
+    /// The upper 32 bits.
     public var high: UInt32 { UInt32(truncatingIfNeeded: self >> 32) }
 }

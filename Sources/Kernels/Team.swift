@@ -6,6 +6,10 @@ import Synchronization
 /// Work is split by rows or handed out task by task; OpenBLAS itself runs on one thread, inside each piece.
 /// Which thread does what never changes a result: pieces write to places of their own. Work asked for within a piece
 /// runs on that piece's thread.
+///
+///     let team = Team(threads: 2)
+///     team.gemm(x, w, into: y, .projections)  // y = x w
+///     team.split(rows) { own in scale(own) }  // own: the rows of one piece
 public struct Team: Sendable {
     /// Number of threads, at least 1.
     public let threads: Int
@@ -15,6 +19,12 @@ public struct Team: Sendable {
     public let precision: Precision
     private let crew: Crew?
 
+    /// Starts the threads, which wait for work.
+    ///
+    /// - Parameters:
+    ///   - threads: how many compute at once, the caller among them; at least 1.
+    ///   - flops: counts what products execute.
+    ///   - precision: the numbers that matrix products read.
     public init(threads: Int, flops: FlopCounter = FlopCounter(), precision: Precision = .float32) {
         precondition(threads >= 1, "a team of \(threads) threads")
         self.init(threads: threads, flops: flops, precision: precision, crew: threads > 1 ? Crew(threads: threads) : nil)

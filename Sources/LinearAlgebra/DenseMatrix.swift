@@ -4,6 +4,10 @@ import Kernels
 /// A float64 matrix, row-major and contiguous: element (i, j) is `values[i * columns + j]`.
 ///
 /// Copies share their elements, as copies of a buffer do; operations return new matrices.
+///
+///     let gram = DenseMatrix.product(x, x, transposeA: true)  // xᵀ x
+///     let l = try LAPACK.cholesky(gram)                       // gram = l lᵀ
+///     let y = b.solved(lower: l)                              // l⁻¹ b
 public struct DenseMatrix: Sendable {
     /// Number of rows.
     public let rows: Int

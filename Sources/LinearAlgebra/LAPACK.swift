@@ -78,7 +78,9 @@ public enum LAPACK {
         return l
     }
 
-    /// `cholesky` in A's own memory, which holds L afterwards.
+    /// `cholesky` in A's own memory, which holds L afterwards, zeros above its diagonal.
+    ///
+    /// - Throws: `LAPACKError`, also where A is not positive definite; then its contents are lost.
     public static func factor(_ l: DenseMatrix) throws(LAPACKError) {
         let d = l.rows
         try check(l, "dpotrf", square: true)
@@ -126,6 +128,7 @@ public struct LAPACKError: Error, Equatable, CustomStringConvertible {
     /// What that status means for this routine.
     public let meaning: String
 
+    /// An error of `routine`, whose status `info` means `meaning`.
     public init(routine: String, info: Int, meaning: String) {
         self.routine = routine
         self.info = info

@@ -9,11 +9,16 @@ import Darwin
 
 /// AdamW (Loshchilov & Hutter 2019, Algorithm 2), with decay on matrices only.
 public struct AdamW: Codable, Equatable, Sendable {
+    /// Decay of the mean of gradients, β₁.
     public var beta1: Float
+    /// Decay of the mean of squared gradients, β₂.
     public var beta2: Float
+    /// ε, added to the root of the second mean.
     public var epsilon: Float
+    /// λ, the share of a weight that a step at rate 1 takes away.
     public var weightDecay: Float
 
+    /// The optimiser of these constants.
     public init(beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8, weightDecay: Float = 0.1) {
         self.beta1 = beta1
         self.beta2 = beta2
@@ -88,6 +93,7 @@ public struct LearningRate: Codable, Equatable, Sendable {
     /// Steps in all.
     public var steps: Int
 
+    /// The schedule of these rates over these steps.
     public init(peak: Float, floor: Float, warmup: Int, steps: Int) {
         self.peak = peak
         self.floor = floor

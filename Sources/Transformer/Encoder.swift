@@ -8,6 +8,7 @@ public struct EncoderShape: Codable, Equatable, Sendable {
     /// D, H, number of layers, F.
     public var width, heads, layers, feedForward: Int
 
+    /// The shape of an encoder: width D, so many heads and layers, and F hidden units a feed-forward.
     public init(width: Int, heads: Int, layers: Int, feedForward: Int) {
         precondition(width % heads == 0, "\(heads) heads do not divide width \(width)")
         self.width = width
@@ -30,6 +31,7 @@ public struct EncoderShape: Codable, Equatable, Sendable {
 /// `forward` and `backward` take whole sequences; `EncoderCache.advance` takes one position at a time and gives the same
 /// up to rounding.
 public final class Encoder: Sendable {
+    /// Its shape.
     public let shape: EncoderShape
     /// Rows of the largest batch.
     public let capacity: Int

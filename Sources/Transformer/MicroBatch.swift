@@ -13,6 +13,7 @@ public struct MicroBatch: Sendable {
     /// [B] global sample indices, which decide what dropout drops.
     public let samples: [UInt64]
 
+    /// A batch of these tokens, [sequences × length]; `targets` likewise, `samples`: [sequences].
     public init(sequences: Int, length: Int, tokens: Buffer<Int32>, targets: Buffer<Int32>, samples: [UInt64]) {
         precondition(tokens.count == sequences * length && targets.count == tokens.count && samples.count == sequences)
         self.sequences = sequences

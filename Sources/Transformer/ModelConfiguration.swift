@@ -1,4 +1,7 @@
 /// The shape of a language model: sizes that every family has, and the family with what it adds.
+///
+///     let model = try ModelConfiguration(vocabularySize: 8192, context: 512, width: 256, heads: 4, layers: 4)
+///     print(model.parameterCount)
 public struct ModelConfiguration: Equatable, Sendable {
     /// V, number of tokens in the vocabulary.
     public var vocabularySize: Int
@@ -12,6 +15,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var layers: Int
     /// Probability of dropping an element after the embedding, in the attention weights and after both projections.
     public var dropout: Float
+    /// What it has in common with other models: parameters, layers, names.
     public var family: ModelFamily
     /// What the files that it came in say of texts' ends; nil where it was made here.
     public var textEnds: TextEnds?
@@ -116,7 +120,9 @@ extension ModelConfiguration: Codable {
 
 /// A model or stage that cannot be; the text says which value and what would do.
 public struct ConfigurationError: Error, CustomStringConvertible {
+    /// Which value cannot be, and what would do.
     public let description: String
+    /// - Parameter description: one line: which value cannot be, and what would do.
     public init(_ description: String) { self.description = description }
 }
 
@@ -130,6 +136,7 @@ public struct TextEnds: Equatable, Codable, Sendable {
     /// `eos_token_id`.
     public var end: [Int]?
 
+    /// Tokens by their ids; nil where files say nothing.
     public init(start: [Int]?, end: [Int]?) {
         self.start = start
         self.end = end

@@ -1,13 +1,23 @@
 import Kernels
 
-/// One stage of a GPT-2 language model: its parameters, and its forward and backward pass.
+/// One stage of a language model: its parameters, and its forward and backward pass.
 ///
 /// With one stage it is the whole model. A micro-batch's pass runs `forward` on each stage in turn, then `loss` on the
 /// last, then `backward` from the last to the first.
+///
+///     let stage = TransformerStage(model, placement: .whole(model), rows: batch.rows, team: team)
+///     let activations = stage.makeActivations()
+///     stage.forward(batch, activations)
+///     let nats = stage.loss(batch, activations, scale: 1 / Float(batch.rows))
+///     stage.backward(batch, activations)  // into stage.parameters.gradients
 public final class TransformerStage: Sendable {
+    /// The whole model's shape.
     public let configuration: ModelConfiguration
+    /// Which layers are this stage's.
     public let placement: StagePlacement
+    /// Their weights.
     public let parameters: ParameterArena
+    /// The threads that compute.
     public let team: Team
     /// Rows of the largest micro-batch.
     public let capacity: Int

@@ -4,7 +4,9 @@ import Transformer
 
 /// Where training samples come from: windows of a shard, in an order that only the seed decides.
 public struct BatchSource: Sendable {
+    /// The text.
     public let shard: Shard
+    /// Its cut into samples.
     public let windows: TrainingWindows
     private let order: SampleOrder
 

@@ -17,6 +17,7 @@ public struct EvaluationReport: Sendable {
     /// The original text's words and bytes.
     public let words, bytes: Int
 
+    /// The report of a sum of nats over `tokens` predictions in a text of so many words and bytes.
     public init(negativeLogLikelihood: Double, tokens: Int, words: Int, bytes: Int) {
         self.negativeLogLikelihood = negativeLogLikelihood
         self.tokens = tokens

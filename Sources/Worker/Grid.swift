@@ -4,7 +4,12 @@ import Kernels
 import Transformer
 
 /// The communicators of one rank: made once, passed to whoever talks to other ranks.
+///
+///     let topology = try Topology(rank: world.rank, worldSize: world.size, stages: 2)
+///     let grid = try Grid(topology, world: world)
+///     try grid.sameStage.allreduce(gradients, .sum)  // over replicas
 public final class Grid {
+    /// Which replica and stage this rank is.
     public let topology: Topology
     /// All ranks.
     public let world: Communicator

@@ -22,10 +22,12 @@ public struct Metric: Hashable, Sendable {
 
     /// As in `metrics.jsonl`.
     public let key: String
+    /// How the ranks' parts become one.
     public let reduction: Reduction
     /// Whether a number beyond all numbers is written as null; elsewhere it is an error.
     public let mayBeNull: Bool
 
+    /// A metric of that key; `mayBeNull` where a step may have none.
     public init(_ key: String, _ reduction: Reduction, mayBeNull: Bool = false) {
         self.key = key
         self.reduction = reduction
@@ -46,6 +48,7 @@ public struct MetricValues: Equatable, Sendable {
 
     private var entries: [Metric: Entry] = [:]
 
+    /// No values yet.
     public init() {}
 
     /// A number that is not a mean; nil where there is none.

@@ -11,6 +11,7 @@ import Transformer
 ///     let checkpoint = try OpenCheckpoint(path: path, world: world)
 ///     try checkpoint.load(ParameterArray.weights(of: stage), on: world)
 public struct OpenCheckpoint: ~Copyable {
+    /// The path that it was opened by.
     public let path: String
     /// The step at which it was saved.
     public let step: Int

@@ -4,6 +4,7 @@ import Transformer
 
 /// One array over a model's parameters, weights or a moment, as a checkpoint keeps it: float32, an entry a parameter.
 public struct ParameterArray: Sendable {
+    /// What an error calls one of its arrays.
     public let noun: String
     /// The whole model's.
     private let parameters: [ParameterSpec]

@@ -9,8 +9,8 @@ extension Worker {
     /// - Parameter startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
     /// - Returns: what there is to say of it.
     /// - Throws: `AgreedError` on every rank when the checkpoint cannot be read, is of another shape or was made with
-    ///   another tokenizer or seed, or holds no policy for these levels where one decides; weights are untouched unless
-    ///   all of that holds. Throws `MPIError` as well.
+    ///   another tokenizer or seed, or holds no policy for these levels where one decides, with weights untouched; and
+    ///   `MPIError`.
     @discardableResult
     public func restore(
         from checkpoint: borrowing OpenCheckpoint, tokenizerHash: String, startsPolicy: Bool = false

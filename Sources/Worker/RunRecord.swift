@@ -2,7 +2,9 @@ import Checkpoint
 
 /// What a checkpoint says of a run beside its arrays. Rank 0 writes and reads it.
 public struct RunRecord: Codable, Sendable {
+    /// Model and training.
     public let run: SavedRun
+    /// The text that it reads.
     public let corpus: SavedCorpus
     /// Index of the next sample in the run's global order.
     public let cursor: Int64
@@ -11,6 +13,7 @@ public struct RunRecord: Codable, Sendable {
     /// Of the tokenizer whose files stand beside it.
     public let tokenizerHash: String
 
+    /// What a checkpoint says of a run beside its arrays.
     public init(run: SavedRun, corpus: SavedCorpus, cursor: Int64, seed: UInt64, tokenizerHash: String) {
         self.run = run
         self.corpus = corpus

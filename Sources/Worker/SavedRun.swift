@@ -4,13 +4,16 @@ import Transformer
 
 /// What a checkpoint's `/config` holds: enough to know whether a run can go on from it.
 public struct SavedRun: Codable, Equatable, Sendable {
+    /// The model's shape.
     public var model: ModelConfiguration
+    /// How it is trained.
     public var training: TrainingOptions
     /// How attention ran; nil in checkpoints of before there was a choice.
     public var ranks: RankOptions?
     /// Of the linear maps' products; nil in checkpoints of before there was a choice, which is float32.
     public var precision: Precision?
 
+    /// The configuration of a run as checkpoints hold it.
     public init(
         model: ModelConfiguration, training: TrainingOptions, ranks: RankOptions? = nil, precision: Precision? = nil
     ) {
@@ -58,24 +61,32 @@ public struct RestoredRun: Sendable {
 
 /// Which text a run reads: `/data/source`.
 public struct SavedCorpus: Codable, Equatable, Sendable {
+    /// Where the text was, as the run named it.
     public var path: String
+    /// SHA-256 of the text.
     public var sourceHash: String
+    /// SHA-256 of the tokenizer's files.
     public var tokenizerHash: String
+    /// Tokens in its shard.
     public var tokens: Int
     /// The held-out text; nil where there is none, and in checkpoints of before it was kept.
     public var heldOut: HeldOutText?
 
     /// Name and content of a held-out text.
     public struct HeldOutText: Codable, Equatable, Sendable {
+        /// Where the text was, as the run named it.
         public var path: String
+        /// SHA-256 of the text.
         public var sourceHash: String
 
+        /// The text at `path` with that hash.
         public init(path: String, sourceHash: String) {
             self.path = path
             self.sourceHash = sourceHash
         }
     }
 
+    /// The text at `path` with these hashes, of so many tokens, and what is held out.
     public init(path: String, sourceHash: String, tokenizerHash: String, tokens: Int, heldOut: HeldOutText? = nil) {
         self.path = path
         self.sourceHash = sourceHash

@@ -6,8 +6,10 @@ import Transformer
 public struct SavedTokenizer: Sendable {
     /// Under the names that they have in a checkpoint.
     public let files: TokenizerFiles
+    /// SHA-256 of its files.
     public let hash: String
 
+    /// The files of `tokenizer`.
     public init(_ tokenizer: ByteLevelBPE) {
         files = tokenizer.files.renamed(.gpt2)
         hash = tokenizer.hash

@@ -27,6 +27,7 @@ extension Metric {
     public static let overheadSeconds = Metric("overhead_seconds", .max)
     /// Where levels are named: means over layers and segments.
     public static let scoreRank = Metric("score_rank", .mean)
+    /// Mean columns of the value basis.
     public static let valueRank = Metric("value_rank", .mean)
 }
 
@@ -34,11 +35,15 @@ extension Metric {
 extension Metric {
     /// Bases left as they were, turned by orthogonal iteration, and decomposed again.
     public static let basesKept = Metric("bases_kept", .sum)
+    /// Bases turned by an iteration.
     public static let basesIterated = Metric("bases_iterated", .sum)
+    /// Bases found by a decomposition.
     public static let basesDecomposed = Metric("bases_decomposed", .sum)
     /// FLOPs of finding out which, of iterations, those that did not suffice included, and of decompositions.
     public static let basisCheckFLOPs = Metric("basis_check_flops", .sum)
+    /// FLOPs of these iterations.
     public static let basisIterationFLOPs = Metric("basis_iteration_flops", .sum)
+    /// FLOPs of these decompositions.
     public static let basisDecompositionFLOPs = Metric("basis_decomposition_flops", .sum)
     /// Seconds of it all, added up over heads.
     public static let basisSeconds = Metric("basis_seconds", .sum)
@@ -48,6 +53,7 @@ extension Metric {
 extension Metric {
     /// Of attention's FLOPs: the policy, its training and its rewards; the guard's and the state's spectral norms.
     public static let policyFLOPs = Metric("policy_flops", .sum)
+    /// FLOPs of the guard's norms.
     public static let guardFLOPs = Metric("guard_flops", .sum)
     /// Mean reward (Eq. 12) of a segment.
     public static let reward = Metric("reward", .same)
@@ -88,6 +94,7 @@ extension MetricValues {
 public struct StepReport: Sendable {
     /// Number of the step, from 1.
     public let step: Int
+    /// What was measured.
     public let metrics: MetricValues
     /// Number of the signal that asked a rank to stop, the highest where ranks heard several; 0 for none.
     public let stopRequest: Int32

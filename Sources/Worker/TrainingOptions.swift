@@ -8,6 +8,7 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     public var microBatch: Int
     /// Learning rate by step.
     public var learningRate: LearningRate
+    /// Its constants.
     public var optimizer: AdamW
     /// Largest global norm of the gradient; 0 leaves it as it is.
     public var clip: Float
@@ -18,6 +19,7 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     /// Absent in checkpoints of before there was a choice.
     private var frozen: Bool?
 
+    /// Options of training, all but the model's shape.
     public init(
         batch: Int, microBatch: Int, learningRate: LearningRate, optimizer: AdamW, clip: Float, seed: UInt64,
         freezesModel: Bool = false
@@ -41,6 +43,7 @@ public struct NonFiniteError: Error, CustomStringConvertible {
     /// Whether the step's update had been made.
     public let isUpdated: Bool
 
+    /// The failure of `step`: `what` is not finite.
     public init(step: Int, what: String, isUpdated: Bool = true) {
         self.step = step
         self.what = what

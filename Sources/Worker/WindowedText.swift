@@ -4,7 +4,9 @@ import Transformer
 
 /// A text's tokens in windows: what every evaluation runs through, the trainer's and the toolbox's.
 public struct WindowedText: Sendable {
+    /// Which window predicts which tokens.
     public let windows: EvaluationWindows
+    /// The text's tokens.
     public let tokens: Tokens
 
     /// - Parameter stride: as in `EvaluationWindows`.

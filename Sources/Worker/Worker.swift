@@ -6,9 +6,13 @@ import Transformer
 
 /// One MPI rank at work: its replica's share of the batch through its stage's share of the layers.
 public final class Worker {
+    /// Its communicators.
     public let grid: Grid
+    /// The whole model's shape.
     public let configuration: ModelConfiguration
+    /// How it is trained.
     public let options: TrainingOptions
+    /// Its share of the layers.
     public let stage: TransformerStage
     /// Bases and levels of this stage's layers.
     public let ranks: RankEngine

@@ -21,6 +21,7 @@ public struct LlamaShape: Codable, Equatable, Sendable {
     /// Whether the head's matrix is the token embedding.
     public var tiesHead: Bool
 
+    /// The shape of a Llama model.
     public init(
         keyValueHeads: Int, headWidth: Int, feedForwardWidth: Int, normEpsilon: Float, rotation: RotaryPositions,
         mostPositions: Int, hasInputBias: Bool = false, hasOutputBias: Bool = false, hasFeedForwardBias: Bool = false, tiesHead: Bool

@@ -57,10 +57,13 @@ protocol FamilyDescription: Sendable {
 public struct LayerShape: Equatable, Sendable {
     /// D, width of the residual stream.
     public var width: Int
+    /// The shape of its attention.
     public var attention: AttentionShape
     /// F, the feed-forward's hidden width.
     public var feedForwardWidth: Int
+    /// What stands between the two maps of the feed-forward.
     public var activation: Activation
+    /// How rows are normalised.
     public var norm: NormKind
     /// How positions turn queries and keys; nil where they are learnt.
     public var rotation: RotaryPositions?
@@ -92,5 +95,6 @@ public struct StoredNames: Sendable {
 }
 
 extension ModelConfiguration {
+    /// How other programs' files name the parameters of this model.
     public var storedNames: StoredNames { family.description.storedNames }
 }

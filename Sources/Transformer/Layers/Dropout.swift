@@ -12,6 +12,7 @@ public struct Dropout: Sendable {
     public let rate: Float
     private let step: Philox
 
+    /// What step `step` of the run with `seed` drops, each element with probability `rate`.
     public init(rate: Float, seed: UInt64, step: Int) {
         self.rate = rate
         self.step = Philox(key: seed).derived(number: UInt64(step), purpose: RandomPurpose.dropout)

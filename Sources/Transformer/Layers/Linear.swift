@@ -5,11 +5,17 @@ import Kernels
 /// through here.
 ///
 /// W: [in, out], x: [M, in], y: [M, out]. A family that stores its weights [out, in] gives their transpose.
+///
+///     map.forward(x, into: y, on: team)              // x: [M, in], y: [M, out]
+///     map.backward(dy: dy, x: x, dx: dx, on: team)   // adds to weightGradient and biasGradient
 public struct Linear: Sendable {
+    /// W, [in, out], row-major.
     public let weight: Matrix
     /// [out]; nil for a map without.
     public let bias: Buffer<Float>?
+    /// dW, [in, out].
     public let weightGradient: Matrix
+    /// db, [out]; nil without a bias.
     public let biasGradient: Buffer<Float>?
     /// What its products count as.
     let kind: FlopKind

@@ -7,6 +7,7 @@ import Foundation
 public struct RotaryPositions: Codable, Equatable, Sendable {
     /// Base θ of the frequencies θ^(−2i/d), in radians a position.
     public var base: Double
+    /// How angles are stretched for contexts longer than the model was first trained on.
     public var scaling: Scaling
 
     /// What is made of the frequencies, for contexts longer than those that a model first saw.
@@ -19,6 +20,7 @@ public struct RotaryPositions: Codable, Equatable, Sendable {
         case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
     }
 
+    /// Angles θ_i = base^(−2i/d), scaled as asked.
     public init(base: Double = 10_000, scaling: Scaling = .none) {
         self.base = base
         self.scaling = scaling

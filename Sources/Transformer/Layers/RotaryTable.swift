@@ -10,6 +10,7 @@ public struct RotaryTable: Sendable {
     public let context: Int
     /// [L, d / 2]: of each position and pair of columns.
     public let cosines: Buffer<Float>
+    /// [positions, d/2] sines of the angles.
     public let sines: Buffer<Float>
 
     /// - Parameters:

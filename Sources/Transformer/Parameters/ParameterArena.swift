@@ -2,7 +2,9 @@ import Kernels
 
 /// A stage's parameters, gradients and Adam moments: four arrays of one layout.
 public struct ParameterArena: Sendable {
+    /// Where each parameter lies.
     public let layout: ParameterLayout
+    /// All of them, one after the other, as `layout` says.
     public let values: Buffer<Float>
     /// Zero at a step's start; what backward passes add up.
     public let gradients: Buffer<Float>

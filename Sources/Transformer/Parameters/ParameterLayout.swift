@@ -2,6 +2,7 @@ import Kernels
 
 /// One parameter and its place in the arena.
 public struct Parameter: Equatable, Sendable {
+    /// Name, shape and role.
     public let spec: ParameterSpec
     /// Its elements within the arena.
     public let range: Range<Int>
@@ -10,6 +11,7 @@ public struct Parameter: Equatable, Sendable {
     public var name: String { spec.name }
     /// Rows and columns of a matrix, or the length of a vector.
     public var shape: [Int] { spec.shape }
+    /// What the parameter does.
     public var role: ParameterRole { spec.role }
     /// Nil outside the layers.
     public var layer: Int? { spec.layer }

@@ -50,10 +50,14 @@ public struct ParameterSpec: Equatable, Sendable {
     public let name: String
     /// Rows and columns of a matrix, or the length of a vector.
     public let shape: [Int]
+    /// What the parameter does.
     public let role: ParameterRole
+    /// Which stage holds it.
     public let place: ParameterPlace
+    /// What it is before training.
     public let start: ParameterStart
 
+    /// A parameter of that name and shape.
     public init(
         _ name: String, _ shape: [Int], _ role: ParameterRole = .named, in place: ParameterPlace = .embedding,
         starts start: ParameterStart
