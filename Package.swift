@@ -1,7 +1,9 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-// Ground floor first; a target imports only those above it in this list.
+// Ground floor first; a target imports only those above it in this list: C libraries and our C, memory and products
+// (Kernels), decompositions (LinearAlgebra), files (Files), MPI (Communicator), text (JSON, Corpus), models (Transformer,
+// DynamicRank), checkpoints (HDF5, Checkpoint) and others' files (Exchange), a rank at work (Worker), programs.
 let package = Package(
     name: "drrl",
     products: [

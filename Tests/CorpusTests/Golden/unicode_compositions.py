@@ -1,6 +1,6 @@
-"""Writes Sources/Corpus/UnicodeCompositions.swift: canonical compositions as Hugging Face's tokenizers make them.
+"""Writes Sources/Corpus/Text/UnicodeCompositions.swift: canonical compositions as Hugging Face's tokenizers make them.
 
-Run with tokenizers installed: python3 unicode_compositions.py > ../../../Sources/Corpus/UnicodeCompositions.swift
+Run with tokenizers installed: python3 unicode_compositions.py > ../../../Sources/Corpus/Text/UnicodeCompositions.swift
 """
 
 import unicodedata

@@ -1,7 +1,7 @@
-"""Writes Sources/Corpus/UnicodeRanges.swift: the characters that tiktoken's regular expressions
+"""Writes Sources/Corpus/Text/UnicodeRanges.swift: the characters that tiktoken's regular expressions
 take for letters, numbers and white space.
 
-Run with tiktoken installed: python3 unicode_ranges.py > ../../../Sources/Corpus/UnicodeRanges.swift
+Run with tiktoken installed: python3 unicode_ranges.py > ../../../Sources/Corpus/Text/UnicodeRanges.swift
 """
 
 import tiktoken
