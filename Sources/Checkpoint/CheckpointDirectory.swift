@@ -45,6 +45,8 @@ public struct CheckpointDirectory: Sendable {
     }
 
     /// The finished checkpoints, newest first, unopened. A directory that does not exist has none.
+    ///
+    /// - Throws: `CheckpointError`.
     public func checkpoints() throws(CheckpointError) -> [CheckpointFile] {
         try names().compactMap { name in
             Self.step(inName: name).map { CheckpointFile(path: path + "/" + name, step: $0) }
@@ -71,10 +73,13 @@ public struct CheckpointDirectory: Sendable {
         return NewestCheckpoint(checkpoint: nil, skipped: skipped)
     }
 
-    /// Removes checkpoints beyond the newest `keep` (≥ 1) and what killed writers left. Returns the paths removed.
+    /// Removes checkpoints beyond the newest `keep` (≥ 1) and what killed writers left.
     ///
     /// Call it after a successful `commit()`, with the step just saved as `upTo`: then checkpoints of later steps,
     /// which a run resumed from an earlier step may find here, neither count nor go.
+    ///
+    /// - Returns: the paths removed.
+    /// - Throws: `CheckpointError`.
     @discardableResult
     public func prune(keep: Int, upTo newest: Int = .max) throws(CheckpointError) -> [String] {
         guard keep >= 1 else {
@@ -85,7 +90,10 @@ public struct CheckpointDirectory: Sendable {
         return try old + removeLeftovers()
     }
 
-    /// Removes what killed writers left. Returns the paths removed.
+    /// Removes what killed writers left.
+    ///
+    /// - Returns: the paths removed.
+    /// - Throws: `CheckpointError`.
     @discardableResult
     public func removeLeftovers() throws(CheckpointError) -> [String] {
         var stale: [String] = []
@@ -103,6 +111,7 @@ public struct CheckpointDirectory: Sendable {
     /// Gives the checkpoint of `step` a name that no run goes on from: its own and `.diverged`.
     ///
     /// - Returns: the new path; nil where there is no such checkpoint.
+    /// - Throws: `CheckpointError`.
     public func retire(step: Int) throws(CheckpointError) -> String? {
         guard let file = try checkpoints().first(where: { $0.step == step }) else { return nil }
         let retired = file.path + ".diverged"

@@ -59,6 +59,8 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads dataset `name`, which must be of `shape` and of this element type, into new memory.
+    ///
+    /// - Throws: `CheckpointError`.
     public func read<Element: StoredElement>(
         _ name: String, shape: [Int], of element: Element.Type = Element.self
     ) throws(CheckpointError) -> Buffer<Element> {
@@ -69,6 +71,8 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads dataset `name`, which must be of `shape` and of this element type, into `elements`, all of them.
+    ///
+    /// - Throws: `CheckpointError`.
     public func read<Element: StoredElement>(
         _ name: String, shape: [Int], into elements: Buffer<Element>
     ) throws(CheckpointError) {
@@ -81,6 +85,8 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads one number.
+    ///
+    /// - Throws: `CheckpointError`.
     public func scalar<Element: StoredElement>(
         _ name: String, of element: Element.Type = Element.self
     ) throws(CheckpointError) -> Element {
@@ -88,6 +94,8 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads a list of bytes of any length.
+    ///
+    /// - Throws: `CheckpointError`.
     public func bytes(_ name: String) throws(CheckpointError) -> [UInt8] {
         let description = try find(name, .uint8)
         guard description.shape.count == 1 else {
@@ -97,6 +105,8 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads a text.
+    ///
+    /// - Throws: `CheckpointError`.
     public func text(_ name: String) throws(CheckpointError) -> String {
         guard let text = String(validating: try content(of: try find(name, .text)), as: UTF8.self) else {
             throw .malformed(path: path, object: name, reason: "it is not UTF-8")
@@ -105,6 +115,8 @@ public struct CheckpointReader: ~Copyable {
     }
 
     /// Reads a text and decodes it as the JSON form of `Value`.
+    ///
+    /// - Throws: `CheckpointError`.
     public func json<Value: Decodable>(
         _ name: String, as type: Value.Type = Value.self
     ) throws(CheckpointError) -> Value {
@@ -118,6 +130,8 @@ public struct CheckpointReader: ~Copyable {
 
     /// Reads every dataset and compares it with its checksum. Opening has compared the bytes of the whole file;
     /// this also goes through HDF5, as reading will.
+    ///
+    /// - Throws: `CheckpointError`.
     public func verify() throws(CheckpointError) {
         for description in datasets {
             let rowBytes = description.rowSize * description.type.byteCount

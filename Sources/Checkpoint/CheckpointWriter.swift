@@ -35,6 +35,8 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     /// The same for a checkpoint that stands by itself, at `path`, in a directory that exists.
+    ///
+    /// - Throws: `CheckpointError`.
     public init(path: String, step: Int, expectedBytes: Int = 0) throws(CheckpointError) {
         let directory = splitPath(path).directory
         guard step >= 0 else { throw .misuse(path: path, name: "step \(step)", reason: "steps count from 0") }
@@ -70,6 +72,8 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     /// Adds a root attribute. `format_version`, `step` and `manifest_xxh64` are set by the writer.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func setAttribute(_ name: String, _ value: AttributeValue) throws(CheckpointError) {
         guard !Manifest.Attribute.reserved.contains(name), !name.isEmpty, !name.utf8.contains(0) else {
             throw .misuse(path: path, name: "attribute \"\(name)\"", reason: "the name is empty, reserved or holds a NUL")
@@ -85,6 +89,8 @@ public struct CheckpointWriter: ~Copyable {
     // MARK: Datasets written at once
 
     /// Writes `elements`, row-major, as a dataset of `shape`. Groups in `name` are made as needed.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func write<Element: StoredElement>(
         _ name: String, shape: [Int], _ elements: Buffer<Element>
     ) throws(CheckpointError) {
@@ -94,16 +100,22 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     /// Writes one number.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func write<Element: StoredElement>(_ name: String, scalar: Element) throws(CheckpointError) {
         try write(name, shape: [], Buffer([scalar]))
     }
 
     /// Writes bytes of any kind, a file for instance, as a list of UInt8.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func write(_ name: String, bytes: [UInt8]) throws(CheckpointError) {
         try write(name, shape: [bytes.count], Buffer(bytes))
     }
 
     /// Writes `text`, which holds no NUL, as one UTF-8 string.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func write(_ name: String, text: String) throws(CheckpointError) {
         guard !text.utf8.contains(0) else {
             throw .misuse(path: path, name: name, reason: "text with a NUL cannot be stored; write it as bytes")
@@ -115,6 +127,8 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     /// Writes `value` as JSON text with sorted keys.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func write(_ name: String, json value: some Encodable) throws(CheckpointError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -130,6 +144,8 @@ public struct CheckpointWriter: ~Copyable {
     // MARK: Datasets that arrive in pieces
 
     /// Begins a dataset of `shape` whose rows follow by `append`, in order. Any number may be open at once.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func create<Element: StoredElement>(
         _ name: String, shape: [Int], of element: Element.Type
     ) throws(CheckpointError) -> DatasetWriter<Element> {
@@ -140,6 +156,8 @@ public struct CheckpointWriter: ~Copyable {
     ///
     /// `rowShape` is the shape of one row, `axes` names all axes, that of the rows first, and `units` the unit of
     /// the values; both are also attributes of the dataset.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func createTrace<Element: StoredElement>(
         _ name: String, rowShape: [Int], axes: [String], units: String, of element: Element.Type
     ) throws(CheckpointError) -> DatasetWriter<Element> {
@@ -169,6 +187,8 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     /// Appends whole rows. For a scalar the one element is the row.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func append<Element>(
         _ rows: Buffer<Element>, to dataset: inout DatasetWriter<Element>
     ) throws(CheckpointError) {
@@ -187,6 +207,8 @@ public struct CheckpointWriter: ~Copyable {
     }
 
     /// Ends a dataset once all its rows are there.
+    ///
+    /// - Throws: `CheckpointError`.
     public mutating func finish<Element>(_ dataset: consuming DatasetWriter<Element>) throws(CheckpointError) {
         guard dataset.path == temporaryPath, unfinished.contains(dataset.description.name) else {
             throw .misuse(path: path, name: dataset.description.name, reason: "it belongs to another file")
@@ -207,10 +229,13 @@ public struct CheckpointWriter: ~Copyable {
 
     // MARK: Commit
 
-    /// Writes out, synchronises, re-opens and verifies, and gives the checkpoint its name. Returns its path.
+    /// Writes out, synchronises, re-opens and verifies, and gives the checkpoint its name.
     ///
     /// A checkpoint of the same step is replaced. Whatever it throws, either the new checkpoint stands whole or the
     /// directory is as before.
+    ///
+    /// - Returns: its path.
+    /// - Throws: `CheckpointError`.
     public consuming func commit() throws(CheckpointError) -> String {
         if let name = unfinished.min() {
             throw .misuse(path: path, name: name, reason: "it was begun but never finished")

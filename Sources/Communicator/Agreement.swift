@@ -59,6 +59,8 @@ public struct AgreedError: Error, CustomStringConvertible {
 }
 
 /// Collective: `Communicator.agree`, with one error on every rank.
+///
+/// - Throws: `AgreedError` with the line of the lowest rank where `body` threw, and `MPIError`.
 public func agreed<Result: ~Copyable>(on world: borrowing Communicator, _ body: () throws -> Result) throws -> Result {
     do {
         return try world.agree(body)

@@ -10,6 +10,8 @@ public enum AttributeValue: Equatable, Sendable {
 
 extension Handle where Kind == AttributeKind {
     /// Adds attribute `name` with `value` to the object `owner`.
+    ///
+    /// - Throws: `HDF5Error`.
     package static func write(
         _ name: String, _ value: AttributeValue, to owner: hid_t, _ place: Place
     ) throws(HDF5Error) {
@@ -27,6 +29,8 @@ extension Handle where Kind == AttributeKind {
     }
 
     /// Adds attribute `name`, a list of `texts` padded with NUL to the longest.
+    ///
+    /// - Throws: `HDF5Error`.
     package static func write(
         _ name: String, texts: [String], to owner: hid_t, _ place: Place
     ) throws(HDF5Error) {
@@ -50,6 +54,8 @@ extension Handle where Kind == AttributeKind {
     }
 
     /// Attribute `name` of `owner`; nil if there is none or it is not a scalar of a type in `AttributeValue`.
+    ///
+    /// - Throws: `HDF5Error`.
     package static func read(_ name: String, of owner: hid_t, _ place: Place) throws(HDF5Error) -> AttributeValue? {
         let place = place.at("\(place.object), attribute \(name)")
         guard try Library.call("H5Aexists", place, { H5Aexists(owner, name) }) > 0 else { return nil }
@@ -75,6 +81,8 @@ extension Handle where Kind == AttributeKind {
     }
 
     /// The names of the attributes of `owner`, sorted.
+    ///
+    /// - Throws: `HDF5Error`.
     package static func names(of owner: hid_t, _ place: Place) throws(HDF5Error) -> [String] {
         var names: [String] = []
         try Library.call("H5Aiterate2", place) {

@@ -35,6 +35,8 @@ extension Handle where Kind == DatasetKind {
     }
 
     /// The dataset `name` of `file`.
+    ///
+    /// - Throws: `HDF5Error`.
     package init(opening name: String, in file: borrowing HDF5File) throws(HDF5Error) {
         let file = (id: file.id, place: file.place)
         try self.init("H5Dopen2", file.place.at(name)) { H5Dopen2(file.id, name, drrl_h5p_default()) }
@@ -55,6 +57,8 @@ extension Handle where Kind == DatasetKind {
     }
 
     /// Why its bytes cannot be taken as they stand in this file; nil if they can.
+    ///
+    /// - Throws: `HDF5Error`.
     package func foreignStorage() throws(HDF5Error) -> String? {
         let creation = try PropertyList("H5Dget_create_plist", place) { H5Dget_create_plist(id) }
         if try Library.call("H5Pget_nfilters", place, { H5Pget_nfilters(creation.id) }) > 0 {
@@ -70,12 +74,16 @@ extension Handle where Kind == DatasetKind {
     }
 
     /// Sets the number of rows.
+    ///
+    /// - Throws: `HDF5Error`.
     package func extend(toShape shape: [Int]) throws(HDF5Error) {
         let extents = shape.map { hsize_t($0) }
         try Library.call("H5Dset_extent", place) { H5Dset_extent(id, extents) }
     }
 
     /// Writes `rows` of a dataset of `shape` from `bytes`; the scalar shape takes row 0.
+    ///
+    /// - Throws: `HDF5Error`.
     package func write(
         _ bytes: UnsafeRawBufferPointer, rows: Range<Int>, shape: [Int], type: borrowing Datatype
     ) throws(HDF5Error) {
@@ -88,6 +96,8 @@ extension Handle where Kind == DatasetKind {
     }
 
     /// Reads `rows` of a dataset of `shape` into `bytes`; the scalar shape takes row 0.
+    ///
+    /// - Throws: `HDF5Error`.
     package func read(
         into bytes: UnsafeMutableRawBufferPointer, rows: Range<Int>, shape: [Int], type: borrowing Datatype
     ) throws(HDF5Error) {

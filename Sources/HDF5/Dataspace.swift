@@ -2,6 +2,8 @@ import CHDF5
 
 extension Handle where Kind == DataspaceKind {
     /// A scalar for the empty shape, else `shape`; the first axis may grow where `isExtendible`.
+    ///
+    /// - Throws: `HDF5Error`.
     package init(shape: [Int], isExtendible: Bool = false, _ place: Place) throws(HDF5Error) {
         if shape.isEmpty {
             try self.init("H5Screate", place) { H5Screate(H5S_SCALAR) }
@@ -14,6 +16,8 @@ extension Handle where Kind == DataspaceKind {
     }
 
     /// The extents as stored, unchecked; nil for a null dataspace.
+    ///
+    /// - Throws: `HDF5Error`.
     package func extents() throws(HDF5Error) -> [hsize_t]? {
         let kind = try Library.call("H5Sget_simple_extent_type", place) { H5Sget_simple_extent_type(id).rawValue }
         switch kind {
@@ -28,6 +32,8 @@ extension Handle where Kind == DataspaceKind {
     }
 
     /// Selects rows `rows` of the first axis, whole along the others.
+    ///
+    /// - Throws: `HDF5Error`.
     package func select(rows: Range<Int>, ofShape shape: [Int]) throws(HDF5Error) {
         var start = [hsize_t](repeating: 0, count: shape.count)
         var count = shape.map { hsize_t($0) }

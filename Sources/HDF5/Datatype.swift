@@ -2,6 +2,8 @@ import CHDF5
 
 extension Handle where Kind == DatatypeKind {
     /// `type` in this machine's byte order; text is UTF-8 of exactly `length` bytes.
+    ///
+    /// - Throws: `HDF5Error`.
     package static func of(_ type: ElementType, length: Int = 0, _ place: Place) throws(HDF5Error) -> Datatype {
         let copy = try Datatype("H5Tcopy", place) { type.native }
         if type == .text {
@@ -17,6 +19,8 @@ extension Handle where Kind == DatatypeKind {
     package var size: Int { H5Tget_size(id) }
 
     /// The element type if it is one of ours, in this machine's byte order; nil otherwise.
+    ///
+    /// - Throws: `HDF5Error`.
     package func elementType() throws(HDF5Error) -> ElementType? {
         let kind = try Library.call("H5Tget_class", place) { H5Tget_class(id).rawValue }
         if kind == H5T_STRING.rawValue {

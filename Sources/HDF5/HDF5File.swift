@@ -15,6 +15,8 @@ package struct HDF5File: ~Copyable {
     private let target: UnsafeMutablePointer<drrl_h5_target>
 
     /// Makes an empty HDF5 file after the first `reserved` bytes of an empty `output`.
+    ///
+    /// - Throws: `HDF5Error`.
     package init(creatingIn output: consuming OpenFile, reserving reserved: Int) throws(HDF5Error) {
         try self.init(over: output) { path, access, place throws(HDF5Error) in
             let creation = try PropertyList("H5Pcreate", place) { H5Pcreate(drrl_h5p_file_create()) }
@@ -26,6 +28,8 @@ package struct HDF5File: ~Copyable {
     }
 
     /// Opens the HDF5 file in `input` for reading.
+    ///
+    /// - Throws: `HDF5Error`.
     package init(readingFrom input: consuming OpenFile) throws(HDF5Error) {
         try self.init(over: input) { path, access, place throws(HDF5Error) in
             try Library.call("H5Fopen", place) { H5Fopen(path, drrl_h5f_acc_rdonly(), access) }
@@ -60,11 +64,15 @@ package struct HDF5File: ~Copyable {
     package var writeError: Int32 { target.pointee.write_error }
 
     /// Writes what the library holds back.
+    ///
+    /// - Throws: `HDF5Error`.
     package func flush() throws(HDF5Error) {
         try Library.call("H5Fflush", place) { H5Fflush(id, H5F_SCOPE_GLOBAL) }
     }
 
     /// Closes the file and whatever is still open in it. The descriptor stays open.
+    ///
+    /// - Throws: `HDF5Error`.
     package mutating func close() throws(HDF5Error) {
         let id = self.id
         self.id = hid_t(H5I_INVALID_HID)

@@ -73,6 +73,8 @@ package struct Handle<Kind: HandleKind>: ~Copyable {
     }
 
     /// Closes and says whether that worked. A handle dropped without it is closed silently.
+    ///
+    /// - Throws: `HDF5Error`.
     package consuming func close() throws(HDF5Error) {
         let id = self.id
         self.id = hid_t(H5I_INVALID_HID)
@@ -101,12 +103,16 @@ package enum LinkedObject {
 
 extension Handle where Kind == GroupKind {
     /// The group at `path` of `file`.
+    ///
+    /// - Throws: `HDF5Error`.
     package init(opening path: String, in file: borrowing HDF5File) throws(HDF5Error) {
         let file = (id: file.id, place: file.place)
         try self.init("H5Gopen2", file.place.at(path)) { H5Gopen2(file.id, path, drrl_h5p_default()) }
     }
 
     /// Its links, in the order of their names.
+    ///
+    /// - Throws: `HDF5Error`.
     package func links() throws(HDF5Error) -> [Link] {
         var links: [Link] = []
         try Library.call("H5Literate", place) {
@@ -126,6 +132,8 @@ extension Handle where Kind == GroupKind {
     }
 
     /// What the hard link `name` leads to.
+    ///
+    /// - Throws: `HDF5Error`.
     package func object(_ name: String) throws(HDF5Error) -> LinkedObject {
         var information = H5O_info_t()
         try Library.call("H5Oget_info_by_name2", place.at(name)) {

@@ -26,6 +26,8 @@ package struct JSONReader {
     }
 
     /// The kind of the value that comes next.
+    ///
+    /// - Throws: `Fault`.
     package mutating func kind() throws(Fault) -> Kind {
         skipSpace()
         guard let byte = current else { throw fault("not JSON: no value") }
@@ -40,6 +42,8 @@ package struct JSONReader {
     }
 
     /// Reads an object; `member` is given each key, and reads the value.
+    ///
+    /// - Throws: `Fault`.
     package mutating func object(_ member: (inout JSONReader, String) throws(Fault) -> Void) throws(Fault) {
         try enter("{")
         if !take("}") {
@@ -54,6 +58,8 @@ package struct JSONReader {
     }
 
     /// Reads an array; `element` reads each value.
+    ///
+    /// - Throws: `Fault`.
     package mutating func array(_ element: (inout JSONReader) throws(Fault) -> Void) throws(Fault) {
         try enter("[")
         if !take("]") {
@@ -64,6 +70,8 @@ package struct JSONReader {
     }
 
     /// Reads a string, unescaped.
+    ///
+    /// - Throws: `Fault`.
     package mutating func string() throws(Fault) -> String {
         try expect("\"")
         var start = position
@@ -85,6 +93,8 @@ package struct JSONReader {
     }
 
     /// Reads a number, as it is written.
+    ///
+    /// - Throws: `Fault`.
     package mutating func number() throws(Fault) -> String {
         skipSpace()
         let start = position
@@ -106,6 +116,7 @@ package struct JSONReader {
     /// Reads `true`, `false` or `null`.
     ///
     /// - Returns: nil for `null`.
+    /// - Throws: `Fault`.
     package mutating func word() throws(Fault) -> Bool? {
         skipSpace()
         for (text, value) in [("true", true), ("false", false), ("null", nil)] as [(String, Bool?)]
@@ -117,6 +128,8 @@ package struct JSONReader {
     }
 
     /// Reads what may follow the last value: nothing but spaces.
+    ///
+    /// - Throws: `Fault`.
     package mutating func end() throws(Fault) {
         skipSpace()
         guard current == nil else { throw fault("not JSON: text behind its end") }

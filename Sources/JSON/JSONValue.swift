@@ -10,6 +10,8 @@ package enum JSONValue: Equatable {
 
 extension JSONReader {
     /// Reads any value; a key that comes twice in an object is refused.
+    ///
+    /// - Throws: `Fault`.
     package mutating func value() throws(Fault) -> JSONValue {
         switch try kind() {
         case .string: return .string(try string())

@@ -8,6 +8,8 @@ public enum LAPACK {
     /// A = V diag(λ) Vᵀ of a symmetric A (dsyevd, divide and conquer), of which the lower triangle is read.
     ///
     /// λ comes in descending order, LAPACK's reversed; column i of V is the eigenvector of λ_i.
+    ///
+    /// - Throws: `LAPACKError`.
     public static func symmetricEigen(
         _ a: DenseMatrix
     ) throws(LAPACKError) -> (values: [Double], vectors: DenseMatrix) {
@@ -30,6 +32,8 @@ public enum LAPACK {
     }
 
     /// The eigenvalues alone of a symmetric A (dsyevd), descending; the lower triangle is read.
+    ///
+    /// - Throws: `LAPACKError`.
     public static func symmetricEigenvalues(_ a: DenseMatrix) throws(LAPACKError) -> [Double] {
         let d = a.rows
         try check(a, "dsyevd", square: true)
@@ -46,6 +50,8 @@ public enum LAPACK {
     /// A = Q R (dgeqrf, dorgqr), m×n with m ≥ n; Q: m×n with orthonormal columns, R: n×n upper triangular.
     ///
     /// The diagonal of R is made non-negative, so that the factors are unique where A has full rank.
+    ///
+    /// - Throws: `LAPACKError`.
     public static func qr(_ a: DenseMatrix) throws(LAPACKError) -> (q: DenseMatrix, r: DenseMatrix) {
         let m = a.rows, n = a.columns
         try check(a, "dgeqrf")
@@ -72,6 +78,8 @@ public enum LAPACK {
     }
 
     /// A = L Lᵀ of a symmetric positive definite A (dpotrf), of which the lower triangle is read; L lower triangular.
+    ///
+    /// - Throws: `LAPACKError`.
     public static func cholesky(_ a: DenseMatrix) throws(LAPACKError) -> DenseMatrix {
         let l = a.copy()
         try factor(l)

@@ -34,6 +34,8 @@ public final class Grid {
 
     /// Collective: runs `body` on all ranks; where it throws on any, every rank throws `AgreedError` with the lowest
     /// failing rank's text, so that all may leave in order.
+    ///
+    /// - Throws: that, and `MPIError`.
     public func agree<Result: ~Copyable>(_ body: () throws -> Result) throws -> Result {
         try agreed(on: world, body)
     }

@@ -13,10 +13,11 @@ extension Worker {
     /// Bytes that the next checkpoint takes, tokenizer and metadata aside.
     public var checkpointByteCount: Int { parts.reduce(trace.byteCount) { $0 + $1.byteCount } }
 
-    /// Collective: saves the run as it stands in `directory`. Returns the checkpoint's path on rank 0.
+    /// Collective: saves the run as it stands in `directory`.
     ///
     /// Rank 0 writes; the other stages of its replica send it their parameters one by one.
     ///
+    /// - Returns: on rank 0, the checkpoint's path.
     /// - Throws: `NonFiniteError` on every rank, with nothing written, where weights, moments, Grams or policy are not
     ///   finite; `AgreedError` when the file could not be written; and `MPIError`.
     @discardableResult

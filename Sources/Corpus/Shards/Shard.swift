@@ -205,6 +205,8 @@ extension Shard {
     }
 
     /// Writes the tokens of `text`, every article ended by the tokenizer's end of text, and opens the shard.
+    ///
+    /// - Throws: `CorpusError`.
     public static func build(
         _ path: String, text: Text, tokenizer: any Tokenizer
     ) throws(CorpusError) -> Shard {
