@@ -56,7 +56,6 @@ let package = Package(
             dependencies: [
                 "Worker", "Files", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),
         .target(

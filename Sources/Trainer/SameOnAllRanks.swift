@@ -1,7 +1,5 @@
 import Communicator
-import Crypto
 import Files
-import Foundation
 import Transformer
 import Worker
 
@@ -13,7 +11,7 @@ public enum SameOnAllRanks {
     static func requireBuild(on world: borrowing Communicator) throws {
         guard world.size > 1 else { return }
         let own = try agreed(on: world) {
-            SHA256.hash(data: Data(try SystemFile.contents(of: "/proc/self/exe"))).map { String($0, radix: 16) }.joined()
+            try sha256(SystemFile.contents(of: "/proc/self/exe"))
         }
         let first = try world.broadcast(own, root: 0)
         try agreed(on: world) {

@@ -1,6 +1,7 @@
 import Kernels
 
-// M = B L rows, D width.
+// B sequences of L tokens, or of at most L positions; M = B L rows, D width, F hidden width of the feed-forward, C columns of
+// its first map; attention's shape H, G, d.
 
 /// One pre-norm layer: x + attention(norm(x)), then + feed-forward(norm(·)).
 struct Block: Sendable {
@@ -104,8 +105,6 @@ struct Block: Sendable {
     }
 }
 
-// M rows, D width, F hidden width of the feed-forward, C columns of its first map; attention's shape H, G, d.
-
 /// Memory that every layer of a stage uses in turn.
 struct BlockScratch: Sendable {
     /// [M, D] norm outputs, projection outputs and their gradients.
@@ -146,8 +145,6 @@ struct BlockScratch: Sendable {
             shape.rotation == nil ? 0 : own.keys.upperBound)
     }
 }
-
-// B sequences of at most L positions, D width, F feed-forward width, C columns of its first map.
 
 extension Block {
     /// What a block writes on its way through one position of B sequences; blocks of one shape share it.

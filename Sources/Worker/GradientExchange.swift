@@ -2,6 +2,8 @@ import Communicator
 import Kernels
 import Transformer
 
+// R replicas, M rows of a micro-batch, D width, V entries of the vocabulary.
+
 /// Sums gradients over replicas, a bucket at a time, while the backward pass goes on.
 ///
 /// A bucket is one layer, or what lies outside the layers. Sums arrive in a buffer of their own: Open MPI's
@@ -108,8 +110,6 @@ final class GradientExchange {
         }
     }
 }
-
-// R replicas, M rows of a micro-batch, D width, V entries of the vocabulary.
 
 /// The last micro-batch's part of the token embedding's gradient, gathered from all replicas as rows.
 ///

@@ -1,5 +1,8 @@
 import Kernels
 
+// H query heads of width d, L the context, M rows of a micro-batch; m features, C rows a chunk, e = d + 1; S segments that
+// others come after, of T tokens and n landmarks.
+
 /// The attention that a stage's layers run where no low-rank level is named.
 public enum AttentionKind: Equatable, Sendable {
     /// softmax(Q Kᵀ / √d) V, exactly.
@@ -52,9 +55,6 @@ extension AttentionKind {
         }
     }
 }
-
-// H query heads of width d, L the context, M rows of a micro-batch; m features, C rows a chunk, e = d + 1; S segments that
-// others come after, of T tokens and n landmarks.
 
 extension AttentionKind {
     /// Bytes that a stage of `layers` layers holds for it beside what full attention needs.

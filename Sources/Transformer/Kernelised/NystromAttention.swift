@@ -3,7 +3,8 @@ import COpenBLAS
 import Foundation
 import Kernels
 
-// B sequences, L tokens each, H heads of width d, D = H d; segments of T tokens, n landmarks each.
+// B sequences of L tokens, or of at most L positions, H query heads on G key/value heads of width d, D = H d; segments of
+// T tokens, n landmarks each; S segments that others come after.
 
 /// Nyström attention (Xiong et al. 2021, "Nyströmformer") made causal by segments: a query sees the keys of its own
 /// segment exactly and masked, and of each earlier segment the n landmarks of its `SegmentSummary`.
@@ -175,9 +176,6 @@ struct NystromAttention: KernelisedAttention {
     }
 }
 
-// B sequences of at most L positions, H query heads on G key/value heads of width d; segments of T tokens, n landmarks each;
-// S segments that others come after.
-
 /// One position at a time: of the segment under way all rows are kept, and of those before it their landmarks, which are
 /// made when the next one begins.
 extension NystromAttention {
@@ -269,8 +267,6 @@ extension NystromAttention {
         return (summaries > 0 ? summaries * workspaces[0].summary.flops : 0) + 4 * pairs * headWidth
     }
 }
-
-// B sequences, L tokens each, H heads of width d, D = H d; segments of T tokens, n landmarks each.
 
 /// The gradient: first of the softmax with respect to queries, keys, values and landmarks, then of the landmarks.
 extension NystromAttention {

@@ -243,8 +243,6 @@ extension PerformerAttention {
     }
 }
 
-// B sequences, H query heads of width d; m features; C rows a chunk; e = d + 1.
-
 /// One position at a time: the state, Σ φ(k_j) [v_j, 1] over all rows so far in the scale of the last, is all there is to
 /// keep, whatever the length.
 extension PerformerAttention {
