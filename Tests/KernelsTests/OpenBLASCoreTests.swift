@@ -1,7 +1,5 @@
-import Foundation
+import Kernels
 import Testing
-
-@testable import Kernels
 
 /// OpenBLAS's kernels on CPUs that it does not know.
 @Suite struct OpenBLASCoreTests {
