@@ -16,7 +16,7 @@ void drrl_attention_pack(float *keys, float *values, const float *k, long ld_k, 
 }
 
 long drrl_attention_forward_work(long width) {
-    return ROWS * padded(width) + BLOCK * KEYS + 2 * ROWS + ROWS * width;
+    return BLOCK * KEYS + 2 * (ROWS * padded(width) + 2 * ROWS + ROWS * width);
 }
 
 // What a tile of queries has come to.
@@ -26,7 +26,26 @@ typedef struct {
     float *top, *sum;
     float *queries; // [ROWS, r]
     long width;
+    const int32_t *order; // of the rows in the tile, or NULL for one after the other
 } forward_state;
+
+static forward_state layout(float **work, float *scores, long width, long rank) {
+    forward_state state = {.out = *work, .scores = scores, .width = width};
+    state.top = state.out + ROWS * width;
+    state.sum = state.top + ROWS;
+    state.queries = state.sum + ROWS;
+    *work = state.queries + ROWS * rank;
+    return state;
+}
+
+// Nothing seen yet by so many rows.
+static void clear(const forward_state *state, long rows) {
+    memset(state->out, 0, (size_t)(blocked(rows) * state->width) * sizeof(float));
+    for (long i = 0; i < blocked(rows); i++) {
+        state->top[i] = -FLT_MAX;
+        state->sum[i] = 0;
+    }
+}
 
 // A row's scores to probabilities relative to its largest so far, to which `out` is rescaled. Masked scores are -inf.
 DRRL_INLINE void soften(float *scores, long columns, float *top, float *sum, const v16 *largest, float *out,
@@ -69,9 +88,13 @@ DRRL_INLINE void forward_block(const drrl_attention_tile *t, const forward_state
     for (long i = 0; i < count; i++)
         soften(state->scores + i * KEYS, columns, state->top + b + i, state->sum + b + i, largest + i,
                out + i * state->width, state->width);
-    if (t->dropout)
+    if (t->dropout && !state->order)
         drrl_dropout(state->scores, KEYS, count, columns, t->dropout->key, t->dropout->sample, row, k0,
                      t->dropout->rate);
+    if (t->dropout && state->order)
+        for (long i = 0; i < count; i++)
+            drrl_dropout(state->scores + i * KEYS, KEYS, 1, columns, t->dropout->key, t->dropout->sample,
+                         t->first + state->order[b + i], k0, t->dropout->rate);
     accumulate(out, state->width, state->scores, KEYS, 1, t->values + k0 * t->value_stride, t->value_stride, columns,
                padded(keys->value_rank), rows, vectors);
 }
@@ -87,25 +110,55 @@ DRRL_INLINE void forward_range(const drrl_attention_tile *t, const forward_state
     }
 }
 
+// All rows of the tile, of one group, against the far keys.
+DRRL_INLINE void forward_far(const drrl_attention_tile *t, const forward_state *state, const drrl_attention_group *group,
+                             const int rows, const int vectors) {
+    const long width = state->width;
+    forward_range(t, state, (key_range){t->far.first, t->far.end, group->score_rank, group->value_rank}, rows, vectors);
+    // Whole vectors of values were added: what is beyond the group's columns goes.
+    for (long i = 0; i < t->rows; i++)
+        for (long j = group->value_rank; j < padded(group->value_rank) && j < width; j++) state->out[i * width + j] = 0;
+}
+
+// The rows of each group next to one another, so that blocks have one level: all far keys come before any of the rows, whose
+// order is then free.
+DRRL_INLINE void forward_groups(const drrl_attention_tile *t, const forward_state *state, float *work, const int rows,
+                                const int vectors) {
+    const long width = state->width, rank = t->score_rank;
+    forward_state own = layout(&work, state->scores, width, rank);
+    own.order = t->far.order;
+    for (long g = 0; g < t->far.group_count; own.order += t->far.groups[g++].count) {
+        const drrl_attention_group *group = &t->far.groups[g];
+        drrl_attention_tile tile = *t;
+        tile.rows = group->count;
+        clear(&own, group->count);
+        for (long i = 0; i < group->count; i++)
+            memcpy(own.queries + i * rank, state->queries + own.order[i] * rank, (size_t)rank * sizeof(float));
+        memset(own.queries + group->count * rank, 0,
+               (size_t)((blocked(group->count) - group->count) * rank) * sizeof(float));
+        forward_far(&tile, &own, group, rows, vectors);
+        for (long i = 0; i < group->count; i++) {
+            const long row = own.order[i];
+            memcpy(state->out + row * width, own.out + i * width, (size_t)width * sizeof(float));
+            state->top[row] = own.top[i];
+            state->sum[row] = own.sum[i];
+        }
+    }
+}
+
 DRRL_INLINE void drrl_attention_forward_body(const drrl_attention_tile *t, float *work, const int rows,
                                              const int vectors) {
     const long width = padded(t->value_rank), end = t->first + t->rows;
-    forward_state state = {.out = work, .scores = work + ROWS * width, .width = width};
-    state.top = state.scores + BLOCK * KEYS;
-    state.sum = state.top + ROWS;
-    state.queries = state.sum + ROWS;
+    float *scores = work;
+    work += BLOCK * KEYS;
+    const forward_state state = layout(&work, scores, width, t->score_rank);
     copy_padded(state.queries, t->score_rank, blocked(t->rows), t->queries, t->query_stride, t->rows, t->score_rank);
-    memset(state.out, 0, (size_t)(blocked(t->rows) * width) * sizeof(float));
-    for (long i = 0; i < blocked(t->rows); i++) {
-        state.top[i] = -FLT_MAX;
-        state.sum[i] = 0;
-    }
+    clear(&state, t->rows);
     const drrl_attention_far *far = &t->far;
-    forward_range(t, &state, (key_range){far->first, far->end, far->score_rank, far->value_rank}, rows, vectors);
-    // Whole vectors of values were added: what is beyond the far keys' columns goes.
-    if (far->first < far->end)
-        for (long i = 0; i < t->rows; i++)
-            for (long j = far->value_rank; j < padded(far->value_rank) && j < width; j++) state.out[i * width + j] = 0;
+    if (far->first < far->end && far->group_count == 1)
+        forward_far(t, &state, far->groups, rows, vectors);
+    else if (far->first < far->end)
+        forward_groups(t, &state, work, rows, vectors);
     forward_range(t, &state, (key_range){0, far->first, t->score_rank, t->value_rank}, rows, vectors);
     forward_range(t, &state, (key_range){far->end, end, t->score_rank, t->value_rank}, rows, vectors);
     for (long i = 0; i < t->rows; i++) {

@@ -37,8 +37,8 @@ public final class RankEngine {
     /// Whether the strategy names levels, which a trace then holds.
     public var namesLevels: Bool { !folded.isEmpty }
 
-    /// What levels lose in each layer of the model, where it is known.
-    public var levelLosses: LevelLosses?
+    /// What levels lose in the model, where it is known.
+    public var calibrated: CalibratedLosses?
 
     let configuration: ModelConfiguration
     let layers: Range<Int>
@@ -149,14 +149,14 @@ public final class RankEngine {
             options: options, spectra: spectra, firstLayer: layers.lowerBound, seed: seed, step: step,
             isTraining: isTraining, agent: agent, rewardModel: { self.rewardModel($0, spectra, step: step) },
             layerFacts: { self.layerFacts(spectra, stage) }, upkeepFLOPs: upkeep, configuration: configuration,
-            levelLosses: levelLosses))
+            calibrated: calibrated, team: team))
     }
 
     /// Whether the strategy knows what it needs to name levels in sequences of `length`.
     ///
     /// - Throws: `LevelError` where it does not.
     public func requireLevels(length: Int) throws(LevelError) {
-        try options.strategy?.check(levelLosses, configuration, options, length: length)
+        try options.strategy?.check(calibrated, configuration, options, length: length)
     }
 
     /// The dearest level of the list with which all layers execute at most `share` of full attention's scores and values; nil

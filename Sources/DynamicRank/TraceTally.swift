@@ -30,20 +30,21 @@ public final class TraceTally: Sendable {
         _ levels: SegmentLevels, logProbabilities: [Double]? = nil, layer: Int, batch: MicroBatch,
         perturbation: (Level) -> Double
     ) {
-        let segments = levels.levels.count / batch.sequences, own = layer - layers.lowerBound
+        let segments = options.segments(of: batch.length), own = layer - layers.lowerBound
         let largest = options.largestLevel(ofLayer: layer)
         sums.withLock { sums in
-            for (i, level) in levels.levels.enumerated() {
-                let segment = i % segments
+            for i in 0..<(batch.sequences * segments) {
+                let (b, segment) = (i / segments, i % segments)
                 func add(_ value: Double, _ field: TraceSums.Field) { sums[own, segment, field] += value }
-                let flops = configuration.segmentFLOPs(
-                    level: level, largest: largest, segment: segment, segmentLength: levels.segment, length: batch.length,
-                    exact: levels.exact)
+                let mean = levels.means(sequence: b, segment: segment, length: batch.length, perturbation)
                 add(1, .levels)
-                add(Double(level.scoreRank), .scoreRank)
-                add(Double(level.valueRank), .valueRank)
-                add(perturbation(level), .perturbation)
-                add(Double(flops), .flops)
+                add(mean.scoreRank, .scoreRank)
+                add(mean.valueRank, .valueRank)
+                add(mean.other, .perturbation)
+                add(
+                    Double(configuration.segmentFLOPs(
+                        levels, sequence: b, largest: largest, segment: segment, length: batch.length)),
+                    .flops)
             }
             if let logProbabilities {
                 add(logProbabilities, to: &sums, layer: own, segments, .logProbability, counting: .logProbabilities)

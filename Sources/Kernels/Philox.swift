@@ -61,6 +61,8 @@ public enum RandomPurpose {
     public static let targets: UInt32 = 9
     /// Rows at which the loss of levels is estimated.
     public static let estimatedRows: UInt32 = 10
+    /// The order in which forecasts of losses learn from rows.
+    public static let forecastOrder: UInt32 = 11
 }
 
 extension UInt64 {

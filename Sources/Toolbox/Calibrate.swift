@@ -51,11 +51,11 @@ func calibrate(_ options: CalibrateOptions, on world: borrowing Communicator) th
         checkpoint: options.to, text: options.common.text, text_hash: text.hash, context: plan.context, windows: windows,
         segment: plan.ranks.segment, exact_recent: plan.ranks.exact?.recent, exact_first: plan.ranks.exact?.first,
         value_basis: plan.ranks.values, look_every: plan.lookEvery, ranks: world.size, threads: threads, seconds: seconds,
-        levels: losses.levels.map(\.description), losses: losses.nats,
+        levels: losses.levels.levels.map(\.description), losses: losses.levels.nats,
         divergence: exact.map { measured in
             zip(plan.exactLevels, measured).map { level, nats in
-                let place = losses.levels.firstIndex(of: level) ?? 0
-                return .init(level: level.description, nats: nats, estimate: losses.nats.map { $0[place] })
+                let place = losses.levels.levels.firstIndex(of: level) ?? 0
+                return .init(level: level.description, nats: nats, estimate: losses.levels.nats.map { $0[place] })
             }
         })
 }

@@ -92,25 +92,25 @@ final class Calibration {
         }
     }
 
-    /// Collective: what each level loses in each layer, by the bases found.
+    /// Collective: what each level loses in each layer, by the bases found, and a forecast of it for a token.
     ///
     /// - Throws: `AgreedError` where a loss is not a number, and `MPIError`.
-    func estimateLosses(on world: borrowing Communicator) throws -> LevelLosses {
+    func estimateLosses(on world: borrowing Communicator) throws -> CalibratedLosses {
         guard let exact = plan.ranks.exact else { preconditionFailure("a calibration without exact tokens") }
         let estimate = LossEstimate(
             model.layer.attention, levels: plan.levels, exact: exact, segment: plan.ranks.segment, team: team)
         let sums = Sensitivities(
             layers: model.layers, length: plan.context, segment: plan.context, levels: plan.levels.count)
         let bases = (0..<model.layers).map { engine.basis(ofLayer: $0) }
-        look(for: "losses") { [rows] seen in
-            sums.add(
-                estimate.losses(
-                    of: seen, basis: bases[seen.layer], rows: rows.rows(of: seen.batch, layer: seen.layer),
-                    scale: 1),
-                layer: seen.layer)
+        let looked = LookedInputs(model, levels: plan.levels.count, windows: windows, rowsPerWindow: rows.most(of: plan.context))
+        look(for: "losses") { [rows, plan] seen in
+            let losses = estimate.losses(
+                of: seen, basis: bases[seen.layer], rows: rows.rows(of: seen.batch, layer: seen.layer), scale: 1)
+            sums.add(losses, layer: seen.layer)
+            looked.add(losses, of: seen) { !exact.far(of: $0, segment: plan.ranks.segment).isEmpty }
         }
         try world.allreduce(sums.values, .sum)
-        return try agreed(on: world) {
+        let levels = try agreed(on: world) {
             let nats = (0..<model.layers).compactMap { sums.means(layer: $0) }
             guard nats.count == model.layers else {
                 throw ConfigurationError("--look-every \(plan.lookEvery) leaves no row of so few tokens; give a smaller one")
@@ -121,6 +121,9 @@ final class Calibration {
                 throw ConfigurationError("\(saved.path): \(error); use another checkpoint")
             }
         }
+        let forecast = LossForecast(layers: model.layers, width: model.width, levels: plan.levels.count)
+        try looked.teach(forecast, means: levels.nats, seed: saved.run.training.seed, on: team, world)
+        return CalibratedLosses(levels: levels, forecast: forecast)
     }
 
     /// Collective: Kullback and Leibler's divergence of the model with one layer at a level from the model in full, in nats a
@@ -154,7 +157,7 @@ final class Calibration {
     /// Collective: weights, bases and losses as a checkpoint of rank 0's.
     ///
     /// - Throws: `AgreedError` for a file that cannot be written.
-    func write(_ losses: LevelLosses, to path: String, on world: borrowing Communicator) throws {
+    func write(_ losses: CalibratedLosses, to path: String, on world: borrowing Communicator) throws {
         let source = try saved.source(on: world)
         try agreed(on: world) {
             guard world.rank == 0, let tokenizer = saved.tokenizer else { return }
@@ -171,7 +174,8 @@ final class Calibration {
                 SavedTokenizer(tokenizer))
             try writer.write(weights)
             try writer.write(engine)
-            try writer.write(losses)
+            try writer.write(losses.levels)
+            if let forecast = losses.forecast { try writer.write(forecast) }
             _ = try writer.commit()
         }
     }

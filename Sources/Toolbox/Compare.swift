@@ -74,7 +74,7 @@ func compare(
         calibration_text: options.calibrate ?? "its first \(calibration.count) tokens, which are not measured",
         text_hash: text.hash, calibration_hash: other?.hash ?? text.hash, tokenizer_hash: runner.saved.tokenizerHash,
         tokens: text.tokens.count, repeats: plan.repeats, window_limit: plan.windows, ranks: world.size,
-        threads: threads, openblas_core: openBLASCore,
+        threads: threads, openblas_core: OpenBLASCore.name,
         openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], contexts: tables)
 }
 

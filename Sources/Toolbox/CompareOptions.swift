@@ -34,7 +34,7 @@ struct CompareOptions: ParsableCommand {
     @Option(help: ArgumentHelp("Whose FLOPs and histogram nearest, per-layer and histogram take: \(ComparisonEntry.names(ComparisonEntry.references)) (default: policy where there is one, else energy).", valueName: "strategy"))
     var reference: String?
 
-    @Option(help: ArgumentHelp("Shares of full attention's scores and values: for each, rows allocated within it (where drrl calibrate has looked), the dearest fixed level and the energy rule's largest share.", valueName: "share,…"))
+    @Option(help: ArgumentHelp("Shares of full attention's scores and values: for each, rows forecast and allocated within it (where drrl calibrate has looked), the dearest fixed level and the energy rule's largest share.", valueName: "share,…"))
     var budgets: String?
 
     @Option(help: ArgumentHelp("Rounds, in each of which all strategies run in turn (default: 3).", valueName: "n"))

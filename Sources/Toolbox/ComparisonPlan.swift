@@ -131,7 +131,7 @@ extension ComparisonPlan.Context {
         // Asked for by name, it is refused by name.
         func isThere(_ entry: ComparisonEntry) -> Bool {
             if named?.contains(entry) == true { return true }
-            if entry.type == AllocatedLevelsByLayer.self { return isCalibrated && shared.exact != nil }
+            if entry.type == AllocatedLevelsByLayer.self || entry.type == ForecastLevels.self { return isCalibrated && shared.exact != nil }
             return saved.model.layer.rotation == nil || !entry.measuresReward
         }
         for entry in ComparisonEntry.all

@@ -64,10 +64,13 @@ final class ComparisonRows {
     ) throws -> [(name: String, mode: any AttentionMode)] {
         let energy = try runner.engine(options(EnergyRule(keeping: 1)), on: world)
         var modes: [(name: String, mode: any AttentionMode)] = []
-        let allocated = AllocatedLevelsByLayer(within: share)
-        let canKeep = (try? allocated.check(
-            energy.levelLosses, runner.model, options(allocated), length: plan.context)) != nil
-        if canKeep { modes.append((AllocatedLevelsByLayer.name, allocated)) }
+        let calibrated: [any Strategy] = [ForecastLevels(within: share), AllocatedLevelsByLayer(within: share)]
+        for strategy in calibrated {
+            func canKeep(_ strategy: some Strategy) -> Bool {
+                (try? strategy.check(energy.calibrated, runner.model, options(strategy), length: plan.context)) != nil
+            }
+            if canKeep(strategy) { modes.append((type(of: strategy).name, strategy)) }
+        }
         if let level = energy.dearestLevel(within: share, length: plan.context) {
             modes.append((FixedLevels.name, FixedLevels([level])))
         }

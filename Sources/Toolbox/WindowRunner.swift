@@ -33,8 +33,8 @@ final class WindowRunner {
     private var stages: [(kind: AttentionKind, stage: TransformerStage)]
     private let activations: Activations
     private let bases: ResidentBases?
-    /// What `drrl calibrate` found that levels lose.
-    private let losses: LevelLosses?
+    /// What `drrl calibrate` found of losses.
+    private let calibrated: CalibratedLosses?
 
     /// Collective: for windows of at most `rows` tokens. Bases are read where `reducing` names what needs them, and
     /// those of values found anew where `valueBasis` names what they keep best.
@@ -71,7 +71,7 @@ final class WindowRunner {
             bases = kept
         }
         self.bases = bases
-        losses = bases == nil ? nil : try saved.levelLosses(on: world)
+        calibrated = bases == nil ? nil : try saved.calibratedLosses(on: world)
         let stage = TransformerStage(model, placement: .whole(model), rows: rows, team: team, forTraining: false)
         stages = [(.softmax, stage)]
         try saved.load(ParameterArray.weights(of: stage), on: world)
@@ -101,7 +101,7 @@ final class WindowRunner {
                 model, layers: 0..<model.layers, options: options, seed: saved.run.training.seed, team: team, resident: bases,
                 now: monotonicSeconds)
         }
-        engine.levelLosses = losses
+        engine.calibrated = calibrated
         try agreed(on: world) { if let lack = saved.lack(ofPolicyFor: engine) { throw lack } }
         if let agent = engine.agent { try saved.load(agent, on: world) }
         return engine

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communicator
 import Foundation
+import Kernels
 import Transformer
 import Worker
 
@@ -18,6 +19,7 @@ public struct CommandLineProgram: Sendable {
     /// Runs `work`, after `prepare` and MPI's start, and returns the exit code, which is what `work` returns where nothing
     /// failed. A failure that other ranks do not know of ends the whole job at once instead.
     public func run(prepare: () throws -> Void = {}, _ work: (borrowing MPISession) throws -> Int32) -> Int32 {
+        OpenBLASCore.useWidest()
         do {
             StandardStreams.secure()
             try WriteSignals.ignore()

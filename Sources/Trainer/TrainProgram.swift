@@ -104,7 +104,7 @@ public enum TrainProgram {
         say("model      \(model.familyName), \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
             + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
         if let summary = run.ranks.summary { say("attention  \(summary)") }
-        say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(openBLASCore) kernels")
+        say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(OpenBLASCore.name) kernels")
         if run.precision == .bf16 {
             say("precision  bf16 products of linear maps, by "
                 + (Precision.hasNativeBF16 ? "AVX-512 BF16" : "float32 products of rounded values: this CPU has no AVX-512 BF16"))

@@ -41,7 +41,7 @@ public final class TokenDecoder {
     ///   - lowRank: Names levels, or nil.
     ///   - samples: [B] numbers of the sequences, which levels drawn at random follow; 0, 1, … unless told.
     /// - Throws: `ConfigurationError` for a part of a model, more positions than its context, more sequences than the stage
-    ///   has rows, and for bases refined along a sequence.
+    ///   has rows, for levels of less than a segment, and for bases refined along a sequence.
     public init(
         _ stage: TransformerStage, sequences: Int, length: Int, lowRank: LowRankPass? = nil, samples: [UInt64]? = nil
     ) throws(ConfigurationError) {
@@ -74,6 +74,11 @@ public final class TokenDecoder {
         for (place, block) in stage.blocks.enumerated() {
             let read = Buffer<Float>(count: namesLevels ? batch.rows * D : 0, repeating: 0)
             let attention = levelled(block, place, read) ?? block.attention
+            if let levels = attention.levels, levels.grain < levels.segment {
+                throw ConfigurationError(
+                    "levels by \(levels.grain) tokens are chosen from those tokens, which are not there yet; decode with levels "
+                        + "by segment")
+            }
             layers.append(Layer(
                 block: block, attention: attention, cache: attention.makeCache(sequences: sequences, length: length),
                 read: read))

@@ -103,15 +103,20 @@ public struct OpenCheckpoint: ~Copyable {
         try world.shared(agreed(on: world) { try reader?.record(of: run) })
     }
 
-    /// Collective: what `drrl calibrate` found that levels lose; nil where it has not run.
+    /// Collective: what `drrl calibrate` found of losses; nil where it has not run.
     ///
     /// - Throws: `AgreedError` on every rank where it cannot be read, and `MPIError`.
-    public func levelLosses(on world: borrowing Communicator) throws -> LevelLosses? {
+    public func calibratedLosses(on world: borrowing Communicator) throws -> CalibratedLosses? {
         let found = try agreed(on: world) {
             try reader?.levelLosses(layers: run.model.layers, headWidth: run.model.headWidth)
         }
         let all: [LevelLosses] = try world.shared(found.map { [$0] } ?? [])
-        return all.first
+        guard let levels = all.first else { return nil }
+        let forecast = LossForecast(
+            layers: run.model.layers, width: run.model.width, levels: levels.levels.count)
+        let isForecast = holds(forecast)
+        try load(forecast, on: world)
+        return CalibratedLosses(levels: levels, forecast: isForecast ? forecast : nil)
     }
 
     /// Collective: which text the run read.

@@ -74,7 +74,7 @@ import Transformer
     static func seen(_ shape: Shape, qkv: Buffer<Float>? = nil) -> ObservedAttention {
         let batch = EngineRun.batch((0..<UInt64(shape.sequences)).map { 5 + $0 }, length: shape.length), own = shape.attention
         return ObservedAttention(
-            layer: 1, batch: batch, qkv: qkv ?? normal(batch.rows * own.columns, seed: 3, 1),
+            layer: 1, batch: batch, x: Matrix(Buffer(uninitialized: 0), rows: 0, columns: 1), qkv: qkv ?? normal(batch.rows * own.columns, seed: 3, 1),
             outputs: Buffer(count: batch.rows * own.width, repeating: .nan),
             outputGradients: normal(batch.rows * own.width, seed: 4, 0.5))
     }
@@ -173,7 +173,7 @@ import Transformer
     @Test func theScaleOfTheLossIsUndone() throws {
         let shape = Self.shapes[1], seen = Self.seen(shape), rows = Self.everyRow(shape), scale: Float = 0.25
         let scaled = ObservedAttention(
-            layer: seen.layer, batch: seen.batch, qkv: seen.qkv, outputs: seen.outputs,
+            layer: seen.layer, batch: seen.batch, x: seen.x, qkv: seen.qkv, outputs: seen.outputs,
             outputGradients: Buffer(seen.outputGradients.array.map { $0 * scale }))
         #expect(
             try Self.estimate(shape, scaled, rows, scale: scale).values.array

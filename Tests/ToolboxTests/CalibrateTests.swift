@@ -73,6 +73,12 @@ import Testing
             #expect(share <= budget + 0.1 && share > last, "\(budget)")
             last = share
             if budget > 1 { #expect(try abs(Self.nll(own) / Self.nll(full) - 1) < 1e-5) }
+            // Forecasts are no part of scores and values, and count against the budget.
+            if budget > 1 {
+                let byToken = try Self.object(await model.evaluate(["--attention", "forecast", "--flops-budget", "\(budget)"]))
+                #expect(try Self.share(byToken) <= budget + 0.1, "\(budget)")
+                #expect(try Self.nll(byToken).isFinite)
+            }
         }
         let fixed = try Self.object(await model.evaluate(["--attention", "fixed", "--level", "1:1"]))
         #expect(try Self.nll(fixed) != Self.nll(full))
@@ -105,6 +111,9 @@ import Testing
         let levels = ["--attention", "allocated", "--flops-budget", "0.8"]
         let (a, b) = (try Self.object(await model.evaluate(levels)), try Self.object(await model.evaluate(levels, "together.h5")))
         #expect(try abs(Self.nll(a) / Self.nll(b) - 1) < 1e-5)
+        let byToken = ["--attention", "forecast", "--flops-budget", "1.6"]
+        let (c, d) = (try Self.object(await model.evaluate(byToken)), try Self.object(await model.evaluate(byToken, "together.h5")))
+        #expect(try abs(Self.nll(c) / Self.nll(d) - 1) < 1e-3)
     }
 
     @Test func budgetsAreRowsOfAComparison() async throws {
@@ -116,7 +125,7 @@ import Testing
              "--windows", "3", "--repeats", "1", "--strategies", "full", "--budgets", "0.8,1.5"],
             environment: MPIRun.environment)
         #expect(compared.succeeded, "\(compared)")
-        for row in ["allocated within 0.8", "fixed within 0.8", "energy within 0.8", "allocated within 1.5"] {
+        for row in ["forecast within 1.5", "allocated within 0.8", "fixed within 0.8", "energy within 0.8", "allocated within 1.5"] {
             #expect(compared.output.contains(row), "\(row)")
         }
     }

@@ -38,8 +38,9 @@ struct AttentionBadInputTests {
         BadInput(
             "two lists of levels", naming: ["--levels", "--rank-min"],
             "--attention", "random", "--levels", "8:8", "--rank-min", "8"),
-        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, energy, random, allocated, policy, oracle, performer or nystrom"], "--attention", "sparse"),
+        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, energy, random, allocated, forecast, policy, oracle, performer or nystrom"], "--attention", "sparse"),
         BadInput("levels that nobody measured", naming: ["--attention allocated", "drrl calibrate"], "--attention", "allocated"),
+        BadInput("levels that nobody forecasts", naming: ["--attention forecast", "drrl calibrate"], "--attention", "forecast"),
         BadInput("exact tokens under a policy", naming: ["--attention policy", "--exact-recent off"], "--attention", "policy", "--exact-recent", "1"),
         BadInput("exact tokens in full", naming: ["--exact-recent", "below full rank"], "--exact-recent", "1"),
         BadInput("a negative weight", naming: ["--beta is -1"], "--attention", "policy", "--beta=-1"),

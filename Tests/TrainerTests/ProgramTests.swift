@@ -1,6 +1,7 @@
 import Checkpoint
 import Corpus
 import Foundation
+import Kernels
 import TestSupport
 import Testing
 
@@ -51,6 +52,17 @@ struct ProgramTests {
         let metrics = try run.metrics()
         #expect(metrics.map { $0.valid_perplexity != nil } == [false, true, false, true])
         #expect(metrics.allSatisfy { $0.seconds > 0 && $0.tokens_per_second > 0 && $0.sgemm_share > 0 })
+    }
+
+    /// OpenBLAS falls back to Prescott's kernels where it does not know the CPU; a choice of the user's stands.
+    @Test(.enabled(if: InstructionSet.widest != .baseline)) func productsRunOnKernelsAsWideAsTheCPU() async throws {
+        let run = try SmallRun(), words = try run.words(["--steps", "1"])
+        let outcome = try await bash("unset OPENBLAS_CORETYPE; exec \"$T\" \(words)", in: run.scratch.path)
+        #expect(outcome.succeeded && outcome.errors == "" && outcome.output.contains("OpenBLAS's"), "\(outcome)")
+        #expect(!outcome.output.contains("Prescott"), "\(outcome)")
+        let chosen = try await bash(
+            "OPENBLAS_CORETYPE=Nehalem exec \"$T\" \(words) --resume none", in: run.scratch.path)
+        #expect(chosen.succeeded && chosen.output.contains("OpenBLAS's Nehalem kernels"), "\(chosen)")
     }
 
     /// Held-out text is measured alike by every grid, and a text without spaces has no word perplexity to speak of.

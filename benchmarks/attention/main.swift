@@ -20,6 +20,7 @@ func answer(_ line: String, _ options: AttentionBenchmarkOptions, _ team: Team) 
     return try sublayer.lowRankTimes(Level(parsing: String(words[1])), segment: options.segment, timer)
 }
 
+OpenBLASCore.useWidest()
 let options = AttentionBenchmarkOptions.parseOrExit()
 let team = Team(threads: options.threads)
 do {

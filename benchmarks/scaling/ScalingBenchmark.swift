@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 
 /// What the scaling model is calibrated on and checked against; `run` starts it.
 @main
@@ -7,4 +8,9 @@ struct ScalingBenchmark: ParsableCommand {
         commandName: "scaling-benchmark",
         abstract: "Times the parts of training steps, messages, or whole steps on a grid, and prints JSON.",
         subcommands: [PassesCommand.self, MessagesCommand.self, StepsCommand.self])
+
+    static func main() {
+        OpenBLASCore.useWidest()
+        main(nil)
+    }
 }

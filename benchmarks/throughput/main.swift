@@ -55,7 +55,7 @@ func measure(_ options: ThroughputOptions, _ world: consuming Communicator) thro
         layers: model.layers, width: model.width, heads: model.heads, context: model.context,
         vocabulary: model.vocabularySize, batch: options.batch, parameters: model.parameterCount,
         ranks: topology.replicas, threads_per_rank: options.threads, steps: options.steps, work: work.name,
-        precision: options.precision.rawValue, tokenizer: tokens.hash, openblas_core: openBLASCore,
+        precision: options.precision.rawValue, tokenizer: tokens.hash, openblas_core: OpenBLASCore.name,
         openblas_coretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"], loss: pieces[pieces.count - 1].loss,
         seconds: Spread(pieces.map(\.seconds)),
         tokens_per_second: Spread(pieces.map { pieceTokens / $0.seconds }),
@@ -74,5 +74,6 @@ func peakResidentBytes() throws -> Int64 {
     return kilobytes << 10
 }
 
+OpenBLASCore.useWidest()
 let options = ThroughputOptions.parseOrExit()
 measuring { try measure(options, $0) }

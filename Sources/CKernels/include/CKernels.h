@@ -129,9 +129,16 @@ long drrl_attention_packed_width(long width);
 void drrl_attention_pack(float *keys, float *values, const float *k, long ld_k, const float *v, long ld_v, long rows,
                          long key_rank, long value_rank, float scale);
 
+// Rows of a tile that see far keys at the same ranks.
+typedef struct {
+    long count, score_rank, value_rank;
+} drrl_attention_group;
 // Keys first ..< end, all before the queries, at lower ranks than the others; none where first = end = 0.
 typedef struct {
-    long first, end, score_rank, value_rank;
+    long first, end;
+    const drrl_attention_group *groups; // whose counts add up to the tile's rows
+    long group_count;
+    const int32_t *order; // the tile's rows from 0, group after group; not read where there is one group
 } drrl_attention_far;
 
 typedef struct {

@@ -1,6 +1,6 @@
 // N layers, K levels.
 
-/// A level for each layer, so that what they lose together is small and what they cost together is within a budget.
+/// A level for each layer, or each segment of each layer, so that what they lose together is small and what they cost together is within a budget.
 ///
 /// Each layer's losses over its costs are brought to their lower convex hull, and from the cheapest levels on the step along
 /// a hull that gains most for each FLOP is taken, while it fits. Until the first that does not fit, these are the levels of
@@ -39,8 +39,9 @@ public struct AllocatedLevels: Equatable, Sendable {
                     + "raise the budget or give cheaper levels")
         }
         let uniform = (0..<K).map { Array(repeating: $0, count: losses.count) }.filter { problem.cost($0) <= budget }
+            .min { problem.loss($0) < problem.loss($1) }
         var best = problem.improved(problem.climbed(from: cheapest, hulls))
-        for levels in uniform.map(problem.improved) where problem.loss(levels) < problem.loss(best) { best = levels }
+        if let levels = uniform.map(problem.improved), problem.loss(levels) < problem.loss(best) { best = levels }
         (levels, loss, flops) = (best, problem.loss(best), problem.cost(best))
     }
 
@@ -59,12 +60,12 @@ public struct AllocatedLevels: Equatable, Sendable {
             let steps = hulls.enumerated().flatMap { layer, hull in hull.steps.map { (layer: layer, step: $0) } }
             // Steps of a layer gain ever less, so it takes them in their order.
             let sorted = steps.sorted { ($1.step.gain, $0.layer) < ($0.step.gain, $1.layer) }
-            var levels = levels
+            var levels = levels, spent = cost(levels)
             for (layer, step) in sorted {
-                var next = levels
-                next[layer] = step.level
-                guard cost(next) <= budget else { break }
-                levels = next
+                let more = costs[layer][step.level] - costs[layer][levels[layer]]
+                guard spent + more <= budget else { break }
+                levels[layer] = step.level
+                spent += more
             }
             return levels
         }
@@ -73,17 +74,19 @@ public struct AllocatedLevels: Equatable, Sendable {
         func improved(_ levels: [Int]) -> [Int] {
             var levels = levels
             while true {
-                var best: (levels: [Int], gain: Double)?
+                let room = budget - cost(levels)
+                var best: (layer: Int, level: Int, gain: Double)?
                 for layer in levels.indices {
+                    let own = levels[layer]
                     for level in losses[layer].indices {
-                        let gain = losses[layer][levels[layer]] - losses[layer][level]
-                        var next = levels
-                        next[layer] = level
-                        if gain > best?.gain ?? 0, cost(next) <= budget { best = (next, gain) }
+                        let gain = losses[layer][own] - losses[layer][level]
+                        if gain > best?.gain ?? 0, costs[layer][level] - costs[layer][own] <= room {
+                            best = (layer, level, gain)
+                        }
                     }
                 }
                 guard let best else { return levels }
-                levels = best.levels
+                levels[best.layer] = best.level
             }
         }
     }

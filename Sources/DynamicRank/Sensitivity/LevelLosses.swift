@@ -1,7 +1,8 @@
+import Foundation
 import Kernels
 import Transformer
 
-// N layers, K levels.
+// N layers, S segments, K levels.
 
 /// What each level loses in each layer, as `drrl calibrate` found it: what `--attention allocated` chooses by.
 public struct LevelLosses: Codable, Equatable, Sendable {
@@ -45,32 +46,48 @@ public struct LevelLosses: Codable, Equatable, Sendable {
     /// The levels as numbers: [K, 2].
     public var pairs: [Int64] { levels.flatMap { [Int64($0.scoreRank), Int64($0.valueRank)] } }
 
-    /// Each layer's level, so that the sum of losses is small and the layers execute `share` of what full attention does
-    /// for scores and values of a sequence of `length`; products with bases count against it.
+    /// Each layer's and segment's level, [N][S], so that the sum of losses is small and the layers execute `share` of what
+    /// full attention does for scores and values of a sequence of `length`; products with bases count against it.
+    ///
+    /// A level loses in every segment what it loses in its layer on average, and costs more the more keys are far: late
+    /// segments have lower levels than early ones.
     ///
     /// - Throws: `LevelError` where even the cheapest levels take more.
     func allocated(
         share: Double, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
-    ) throws(LevelError) -> [Level] {
-        let costs = levels.map { configuration.forwardFLOPs(at: $0, options, length: length) }
-        let budget = configuration.budgetFLOPs(share: share, length: length)
-        if let least = costs.min(), least > budget {
-            let reached = configuration.shareOfScoresAndValues(least, length: length)
-            throw LevelError(
-                description: "--flops-budget \(share) cannot be kept at context \(length): the cheapest level measured, with "
-                    + "the exact tokens, takes \(decimal(reached, 3)) of full attention's scores and values; raise it, or lower "
-                    + "--exact-recent")
-        }
-        return try AllocatedLevels(
-            losses: nats, costs: Array(repeating: costs, count: nats.count), budget: budget * Double(nats.count)
-        ).levels.map { levels[$0] }
+    ) throws(LevelError) -> [[Level]] {
+        let costs = segmentCosts(configuration, options, length: length), S = costs.count, N = nats.count
+        try require(share, costs, configuration, length: length)
+        let found = try AllocatedLevels(
+            losses: nats.flatMap { Array(repeating: $0, count: S) }, costs: (0..<N).flatMap { _ in costs },
+            budget: configuration.budgetFLOPs(share: share, length: length) * Double(N))
+        return (0..<N).map { layer in (0..<S).map { levels[found.levels[layer * S + $0]] } }
     }
-}
 
-/// `x` with so many digits after the point.
-private func decimal(_ x: Double, _ digits: Int) -> String {
-    let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
-    return "\((x * scale).rounded() / scale)"
+    /// What a layer executes forward at each level, by segment of a sequence of `length`: [S][K].
+    package func segmentCosts(_ configuration: ModelConfiguration, _ options: RankOptions, length: Int) -> [[Double]] {
+        (0..<options.segments(of: length)).map { segment in
+            levels.map {
+                Double(configuration.segmentFLOPs(
+                    level: $0, largest: $0, segment: segment, segmentLength: options.segment, length: length,
+                    exact: options.exact))
+            }
+        }
+    }
+
+    /// - Parameter besides: what else is executed of the budget, as a share.
+    /// - Throws: `LevelError` where a layer with the cheapest levels executes more than `share` allows.
+    func require(
+        _ share: Double, _ costs: [[Double]], besides: Double = 0, _ configuration: ModelConfiguration, length: Int
+    ) throws(LevelError) {
+        let least = costs.reduce(0) { $0 + ($1.min() ?? 0) }
+        guard least > configuration.budgetFLOPs(share: share - besides, length: length) else { return }
+        let reached = String(format: "%.3f", configuration.shareOfScoresAndValues(least, length: length) + besides)
+        throw LevelError(
+            description: "--flops-budget \(share) cannot be kept at context \(length): the cheapest level measured, with "
+                + "the exact tokens, takes \(reached) of full attention's scores and values; raise it, or lower "
+                + "--exact-recent")
+    }
 }
 
 extension ModelConfiguration {
@@ -85,7 +102,7 @@ extension ModelConfiguration {
 
     /// What one layer may execute on one sequence where `share` of full attention's scores and values is to be kept: those,
     /// and the projections.
-    func budgetFLOPs(share: Double, length: Int) -> Double {
+    package func budgetFLOPs(share: Double, length: Int) -> Double {
         let (projections, all) = fullLayer(length)
         return projections + share * (all - projections)
     }

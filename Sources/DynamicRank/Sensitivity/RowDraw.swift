@@ -28,6 +28,9 @@ public struct RowDraw: Sendable {
         generator = Philox(key: seed).derived(number: pass, purpose: RandomPurpose.estimatedRows)
     }
 
+    /// So many of a sequence of `length` at most.
+    public func most(of length: Int) -> Int { (length + every - 1) / every }
+
     /// A layer's, by sequence and position; a sequence shorter than n may have none.
     public func rows(of batch: MicroBatch, layer: Int) -> [LookedRow] {
         batch.samples.enumerated().flatMap { b, sample in

@@ -1,17 +1,18 @@
-import Synchronization
 import Transformer
 
-/// A fixed level for each layer, by what `drrl calibrate` measured that levels lose: least loss within a budget of FLOPs.
+/// A fixed level for each layer and segment, by what `drrl calibrate` measured that levels lose: least loss within a budget of
+/// FLOPs.
 public struct AllocatedLevelsByLayer: Strategy {
     public static let name = "allocated"
     public static let listRefusal: String? = "chooses among the levels that drrl calibrate has measured"
 
     static let share = AttentionOption(
         "flops-budget", .number, "share",
-        "For allocated: what scores, values and products with bases may execute of what full attention does for scores and "
+        "For allocated and forecast: what scores, values and products with bases may execute of what full attention does for scores and "
             + "values (default: \(defaultShare)).")
     static let defaultShare = 0.6
-    public static let options = [AttentionOptionGroup([share])]
+    static let shareGroup = AttentionOptionGroup([share])
+    public static let options = [shareGroup]
 
     /// Of full attention's scores and values.
     public let share: Double
@@ -19,11 +20,16 @@ public struct AllocatedLevelsByLayer: Strategy {
     public init(within share: Double) { self.share = share }
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
+        share = try Self.budget(given)
+    }
+
+    /// - Throws: `ConfigurationError` for a share that cannot be.
+    static func budget(_ given: OptionValues) throws(ConfigurationError) -> Double {
         let share = given.number(Self.share) ?? Self.defaultShare
         guard share > 0, share <= 2 else {
             throw ConfigurationError("--flops-budget is \(share); it must be above 0 and at most 2")
         }
-        self.share = share
+        return share
     }
 
     public var values: [(option: AttentionOption, text: String?)] { [(Self.share, "\(share)")] }
@@ -33,47 +39,23 @@ public struct AllocatedLevelsByLayer: Strategy {
     public func check(_ list: [Level], _ configuration: ModelConfiguration) throws(LevelError) {}
 
     public func check(
-        _ known: LevelLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
+        _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) throws(LevelError) {
-        guard options.exact != nil else {
-            throw LevelError(description: "--attention allocated names what happens to far keys; --exact-recent off has none")
-        }
-        guard let known else {
-            throw LevelError(
-                description: "--attention allocated needs to know what levels lose, which this model does not hold; "
-                    + "drrl calibrate finds it")
-        }
-        guard known.nats.count == configuration.layers else {
-            throw LevelError(
-                description: "what levels lose is known of \(known.nats.count) layers, the model has \(configuration.layers)")
-        }
-        _ = try known.allocated(share: share, configuration, options, length: length)
+        let known = try CalibratedLosses.required(known, by: Self.name, configuration, options)
+        _ = try known.levels.allocated(share: share, configuration, options, length: length)
     }
 
     public func chooser(for pass: LevelPass) -> LevelChooser {
-        let options = pass.options, configuration = pass.configuration, known = pass.levelLosses
-        let found = FoundLevels()
+        let options = pass.options, configuration = pass.configuration, known = pass.calibrated
+        let found = ByLength<[[Level]]>()
         return { [share] input, batch in
-            let levels = found.levels(ofLength: batch.length) {
-                // `check` has seen that these can be had.
-                (try? known?.allocated(share: share, configuration, options, length: batch.length))
-                    ?? Array(repeating: options.levels[options.levels.count - 1], count: configuration.layers)
-            }
-            return options.decisions(for: batch) { _, _ in levels[input.layer] }
-        }
-    }
-
-    /// Levels by layer, once for each length of sequences.
-    private final class FoundLevels: Sendable {
-        private let known = Mutex<[Int: [Level]]>([:])
-
-        func levels(ofLength length: Int, _ find: () -> [Level]) -> [Level] {
-            known.withLock {
-                if let levels = $0[length] { return levels }
-                let levels = find()
-                $0[length] = levels
+            let levels = found.value(ofLength: batch.length) {
+                guard let known, let levels = try? known.levels.allocated(
+                    share: share, configuration, options, length: batch.length)
+                else { preconditionFailure("levels within \(share) at length \(batch.length), which nobody checked") }
                 return levels
             }
+            return options.decisions(for: batch) { _, segment in levels[input.layer][segment] }
         }
     }
 

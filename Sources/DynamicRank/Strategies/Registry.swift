@@ -4,7 +4,8 @@ import Transformer
 public enum AttentionRegistry {
     /// In the order of help and of compare's table.
     public static let all: [any NamedChoice.Type] = [
-        FullAttention.self, FixedLevels.self, EnergyRule.self, RandomLevels.self, AllocatedLevelsByLayer.self, LearnedPolicy.self,
+        FullAttention.self, FixedLevels.self, EnergyRule.self, RandomLevels.self, AllocatedLevelsByLayer.self,
+        ForecastLevels.self, LearnedPolicy.self,
         NearestLevel.self, LevelsByLayer.self, LevelShares.self,
         OracleStrategy.self, PerformerMode.self, NystromMode.self,
     ]

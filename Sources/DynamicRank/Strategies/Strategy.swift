@@ -17,9 +17,9 @@ public protocol Strategy: AttentionMode {
     func levels(ofLayer layer: Int, among list: [Level]) -> [Level]
     /// Its policy on one rank and what trains it; nil where it learns nothing.
     func makeAgent(_ rank: AgentRank) -> PolicyAgent?
-    /// - Throws: `LevelError` where it cannot name levels in sequences of `length`, given what is `known` that levels lose.
+    /// - Throws: `LevelError` where it cannot name levels in sequences of `length`, given what is `known` of what levels lose.
     func check(
-        _ known: LevelLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int) throws(LevelError)
+        _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int) throws(LevelError)
     /// What names the levels of one pass; made as the pass begins.
     func chooser(for pass: LevelPass) -> LevelChooser
 }
@@ -31,7 +31,7 @@ extension Strategy {
     public func levels(ofLayer layer: Int, among list: [Level]) -> [Level] { list }
     public func makeAgent(_ rank: AgentRank) -> PolicyAgent? { nil }
     public func check(
-        _ known: LevelLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
+        _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) throws(LevelError) {}
 }
 
@@ -58,8 +58,9 @@ public struct LevelPass {
     /// FLOPs that upkeep of the bases takes for each segment of a training step.
     let upkeepFLOPs: Int
     let configuration: ModelConfiguration
-    /// What levels lose in each layer of the model, where it is known.
-    let levelLosses: LevelLosses?
+    /// What levels lose, where it is known.
+    let calibrated: CalibratedLosses?
+    let team: Team
 
     /// Index of the level that the energy rule names, by layer of the stage.
     func energyLevels(keeping share: Double) -> [Int] {

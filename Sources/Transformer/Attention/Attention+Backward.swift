@@ -11,6 +11,7 @@ extension Attention {
     ) {
         let L = batch.length, H = heads, count = batch.sequences * H
         precondition(lse.count >= batch.rows * H && delta.count >= batch.rows * H)
+        precondition(levels.grain == levels.segment, "a backward pass through levels by \(levels.grain) tokens")
         let tiles = levels.tiles(length: L, most: Int(DRRL_ATTENTION_GRADIENT_ROWS))
         let keyTiles = levels.keyTiles(length: L, most: Int(DRRL_ATTENTION_GRADIENT_KEYS))
         team.tasks(count * tiles.count) { task, _ in

@@ -71,32 +71,61 @@ public struct Attention: Sendable {
         let packed = packed.pack(
             operands, length: asked.upperBound, level: largest, heads: shape.keyValueHeads, scale: scale, batch: batch,
             on: team)
+        let far = (0..<batch.sequences).flatMap { b in tiles.map { FarRows(levels, sequence: b, rows: $0) } }
         team.tasks(count * tiles.count) { task, thread in
             // Longest tiles first, so that threads finish together.
-            let rows = tiles[tiles.count - 1 - task / count]
+            let index = tiles.count - 1 - task / count, rows = tiles[index]
             let b = task % count / H, h = task % H, first = b * L + rows.lowerBound
-            let own = b * shape.keyValueHeads + shape.keyValueHead(of: h)
+            let own = b * shape.keyValueHeads + shape.keyValueHead(of: h), far = far[b * tiles.count + index]
             let level = levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth)
             let (r, rv) = (level.scoreRank, level.valueRank)
-            let far = levels.far(of: rows), farLevel = levels[sequence: b, row: rows.lowerBound]
-            let farScores = rows.count * far.count, scores = Self.scores(of: rows) - farScores
+            let scores = Self.scores(of: rows) - rows.count * far.keys.count
             team.flops.product(scores, 1, r, .scores)
             team.flops.product(scores, 1, rv, .values)
-            team.flops.product(farScores, 1, farLevel.scoreRank, .scores)
-            team.flops.product(farScores, 1, farLevel.valueRank, .values)
+            for group in far.groups {
+                team.flops.product(group.count * far.keys.count, 1, group.score_rank, .scores)
+                team.flops.product(group.count * far.keys.count, 1, group.value_rank, .values)
+            }
             team.flops.exponentials(Self.visible(rows))
             Self.withDropout(dropout, layer: layer, head: h, sample: batch.samples[b]) { dropout in
-                var tile = drrl_attention_tile(
-                    queries: operands.queries.pointer(row: first, head: h, rank: r),
-                    query_stride: operands.queries.rowStride, keys: packed.keys(of: own),
-                    key_rank: largest.scoreRank, values: packed.values(of: own),
-                    value_stride: packed.valueStride, score_rank: r, value_rank: rv, first: rows.lowerBound,
-                    rows: rows.count, out: out.pointer(row: first, head: h, rank: rv), out_stride: out.rowStride,
-                    lse: lse.pointer + task % count * L + rows.lowerBound, dropout: dropout,
-                    far: drrl_attention_far(
-                        first: far.lowerBound, end: far.upperBound, score_rank: farLevel.scoreRank,
-                        value_rank: farLevel.valueRank))
-                drrl_attention_forward(instructions.selector, &tile, workspaces[thread].pointer)
+                far.withKernels { far in
+                    var tile = drrl_attention_tile(
+                        queries: operands.queries.pointer(row: first, head: h, rank: r),
+                        query_stride: operands.queries.rowStride, keys: packed.keys(of: own),
+                        key_rank: largest.scoreRank, values: packed.values(of: own),
+                        value_stride: packed.valueStride, score_rank: r, value_rank: rv, first: rows.lowerBound,
+                        rows: rows.count, out: out.pointer(row: first, head: h, rank: rv), out_stride: out.rowStride,
+                        lse: lse.pointer + task % count * L + rows.lowerBound, dropout: dropout, far: far)
+                    drrl_attention_forward(instructions.selector, &tile, workspaces[thread].pointer)
+                }
+            }
+        }
+    }
+
+    /// The far keys of a tile of rows, and the rows by the level at which they see them.
+    private struct FarRows: Sendable {
+        let keys: Range<Int>
+        /// None where no key is far.
+        let groups: [drrl_attention_group]
+        private let order: [Int32]
+
+        init(_ levels: SegmentLevels, sequence: Int, rows: Range<Int>) {
+            keys = levels.far(of: rows)
+            let found = keys.isEmpty ? [] : levels.groups(sequence: sequence, rows: rows)
+            groups = found.map {
+                drrl_attention_group(count: $0.rows.count, score_rank: $0.level.scoreRank, value_rank: $0.level.valueRank)
+            }
+            order = found.flatMap(\.rows)
+        }
+
+        /// As the kernel takes them.
+        func withKernels(_ body: (drrl_attention_far) -> Void) {
+            groups.withUnsafeBufferPointer { groups in
+                order.withUnsafeBufferPointer { order in
+                    body(drrl_attention_far(
+                        first: keys.lowerBound, end: keys.upperBound, groups: groups.baseAddress, group_count: groups.count,
+                        order: order.baseAddress))
+                }
             }
         }
     }

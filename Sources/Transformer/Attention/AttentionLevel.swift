@@ -12,20 +12,32 @@ public struct AttentionLevel: Hashable, Codable, Sendable {
     }
 }
 
-/// The level at which each segment's queries attend, in one layer and micro-batch.
+/// The level at which queries attend, in one layer and micro-batch: one for each segment, or for each few tokens of one.
 public struct SegmentLevels: Equatable, Sendable {
     /// T, tokens a segment; a sequence's last segment may be shorter.
     public let segment: Int
-    /// [B × S], S = ⌈L / T⌉.
+    /// Tokens that share a level: T, or a divisor of it where some keys are exact.
+    public let grain: Int
+    /// [B × P], P = ⌈L / grain⌉.
     public let levels: [AttentionLevel]
     /// The keys that no level touches; nil where a level is for all keys.
     public let exact: ExactTokens?
-    private let segments: Int
+    /// P.
+    public let pieces: Int
 
-    public init(segment: Int, segments: Int, levels: [AttentionLevel], exact: ExactTokens? = nil) {
+    /// - Parameters:
+    ///   - segments: P.
+    ///   - grain: T unless told.
+    public init(
+        segment: Int, segments: Int, levels: [AttentionLevel], exact: ExactTokens? = nil, grain: Int? = nil
+    ) {
+        let grain = grain ?? segment
         precondition(segment >= 1 && segments >= 1 && levels.count % segments == 0, "\(levels.count) levels")
+        precondition(grain >= 1 && segment % grain == 0, "levels by \(grain) tokens in segments of \(segment)")
+        precondition(grain == segment || exact != nil, "rows of a segment that are packed at several levels")
         self.segment = segment
-        self.segments = segments
+        self.grain = grain
+        pieces = segments
         self.levels = levels
         self.exact = exact
     }
@@ -37,7 +49,29 @@ public struct SegmentLevels: Equatable, Sendable {
     }
 
     /// The level of row `row` of sequence `b`.
-    public subscript(sequence b: Int, row row: Int) -> AttentionLevel { levels[b * segments + row / segment] }
+    public subscript(sequence b: Int, row row: Int) -> AttentionLevel { levels[b * pieces + row / grain] }
+
+    /// Means over the tokens of a segment of sequence `b`, of `length` tokens: of score ranks, of value ranks, and of what
+    /// else is asked of a level.
+    public func means(
+        sequence b: Int, segment s: Int, length: Int, _ other: (AttentionLevel) -> Double
+    ) -> (scoreRank: Double, valueRank: Double, other: Double) {
+        let rows = (s * segment)..<min((s + 1) * segment, length)
+        let pieces = (b * pieces + rows.lowerBound / grain)...(b * pieces + (rows.upperBound - 1) / grain)
+        if pieces.count == 1 {
+            let level = levels[pieces.lowerBound]
+            return (Double(level.scoreRank), Double(level.valueRank), other(level))
+        }
+        var counts: [AttentionLevel: Int] = [:]
+        for row in rows { counts[self[sequence: b, row: row], default: 0] += 1 }
+        let n = Double(rows.count)
+        func mean(_ value: (AttentionLevel) -> Double) -> Double {
+            // In one order, so that sums are the same in every run.
+            counts.sorted { ($0.key.scoreRank, $0.key.valueRank) < ($1.key.scoreRank, $1.key.valueRank) }
+                .reduce(0) { $0 + Double($1.value) * value($1.key) } / n
+        }
+        return (mean { Double($0.scoreRank) }, mean { Double($0.valueRank) }, mean(other))
+    }
 
     /// At which the query and the output of row `row` of sequence `b` are packed: d:d where some keys are exact.
     func packed(sequence b: Int, row: Int, headWidth d: Int) -> AttentionLevel {
@@ -60,7 +94,7 @@ public struct SegmentLevels: Equatable, Sendable {
     func largest(at positions: Range<Int>, headWidth d: Int) -> AttentionLevel {
         guard exact == nil else { return AttentionLevel(scoreRank: d, valueRank: d) }
         let asked = (positions.lowerBound / segment)...((positions.upperBound - 1) / segment)
-        let used = levels.indices.lazy.filter { asked.contains($0 % segments) }.map { levels[$0] }
+        let used = levels.indices.lazy.filter { asked.contains($0 % pieces) }.map { levels[$0] }
         return AttentionLevel(
             scoreRank: used.map(\.scoreRank).max() ?? 1, valueRank: used.map(\.valueRank).max() ?? 1)
     }
@@ -68,7 +102,23 @@ public struct SegmentLevels: Equatable, Sendable {
     /// Those of sequence `b` alone.
     func ofSequence(_ b: Int) -> SegmentLevels {
         SegmentLevels(
-            segment: segment, segments: segments, levels: Array(levels[(b * segments)..<((b + 1) * segments)]), exact: exact)
+            segment: segment, segments: pieces, levels: Array(levels[(b * pieces)..<((b + 1) * pieces)]), exact: exact,
+            grain: grain)
+    }
+
+    /// The levels of the rows `rows` of sequence `b`, all of one segment: each with its rows, counted from the first, level
+    /// after level as they first occur.
+    func groups(sequence b: Int, rows: Range<Int>) -> [(level: AttentionLevel, rows: [Int32])] {
+        var groups: [(level: AttentionLevel, rows: [Int32])] = []
+        for row in rows {
+            let level = self[sequence: b, row: row], own = Int32(row - rows.lowerBound)
+            if let i = groups.firstIndex(where: { $0.level == level }) {
+                groups[i].rows.append(own)
+            } else {
+                groups.append((level, [own]))
+            }
+        }
+        return groups
     }
 
     /// The value ranks at which rows at `positions` of a single sequence are packed.

@@ -21,7 +21,7 @@ struct SoftmaxAttention: AttentionSublayer {
         maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, on: pass.team)
         pass.observer?(
             ObservedAttention(
-                layer: pass.layer, batch: pass.batch, qkv: kept.qkv, outputs: kept.attended,
+                layer: pass.layer, batch: pass.batch, x: x, qkv: kept.qkv, outputs: kept.attended,
                 outputGradients: scratch.dattended))
         attention.backward(
             qkv: kept.qkv, out: kept.attended, lse: kept.lse, dout: scratch.dattended, dqkv: scratch.dqkv,

@@ -80,9 +80,11 @@ extension LowRankLayer {
                     : map(folded.queries, level.scoreRank).flops(rows: rows.count)
                 total += map(folded.projections, level.valueRank).flops(rows: rows.count)
                 total += Attention.flops(of: rows, level: level, heads: shape.heads)
-                let own = chosen.levels[sequence: b, row: rows.lowerBound]
-                total -= 2 * shape.heads * rows.count * chosen.levels.far(of: rows).count
-                    * (level.scoreRank + level.valueRank - own.scoreRank - own.valueRank)
+                let far = chosen.levels.far(of: rows).count
+                for group in far > 0 ? chosen.levels.groups(sequence: b, rows: rows) : [] {
+                    total -= 2 * shape.heads * group.rows.count * far
+                        * (level.scoreRank + level.valueRank - group.level.scoreRank - group.level.valueRank)
+                }
             }
         }
         return total

@@ -34,6 +34,25 @@ extension ModelConfiguration {
         return 2 * projections + Attention.flops(of: rows, level: level, heads: own.heads)
     }
 
+    /// The same where the segment's tokens have the levels that `levels` names for sequence `b`.
+    public func segmentFLOPs(
+        _ levels: SegmentLevels, sequence b: Int, largest: AttentionLevel, segment: Int, length: Int
+    ) -> Int {
+        func flops(_ level: AttentionLevel) -> Int {
+            segmentFLOPs(
+                level: level, largest: largest, segment: segment, segmentLength: levels.segment, length: length,
+                exact: levels.exact)
+        }
+        let rows = Self.rows(segment: segment, segmentLength: levels.segment, length: length)
+        if levels.grain == levels.segment { return flops(levels[sequence: b, row: rows.lowerBound]) }
+        // All is packed at d, and each token's level is for its far keys alone.
+        let all = flops(AttentionLevel(scoreRank: headWidth, valueRank: headWidth)), far = levels.far(of: rows).count
+        return rows.reduce(all) { total, row in
+            let level = levels[sequence: b, row: row]
+            return total - 2 * layer.attention.heads * far * (2 * headWidth - level.scoreRank - level.valueRank)
+        }
+    }
+
     /// The same for full attention, whose blocks do not stop where segments do: each row counts as it does in its block.
     public func fullSegmentFLOPs(segment: Int, segmentLength: Int, length: Int) -> Int {
         let rows = Self.rows(segment: segment, segmentLength: segmentLength, length: length), own = layer.attention
