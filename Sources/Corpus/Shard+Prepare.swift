@@ -1,3 +1,5 @@
+import Options
+
 /// A shard and how it came about.
 public struct PreparedShard: Sendable {
     public let shard: Shard
@@ -31,7 +33,7 @@ extension Shard {
             guard shard.sidecar.isMade(with: specialText, from: bytes) else {
                 let made = shard.sidecar.specialText.rawValue
                 throw CorpusError.refusedShard(
-                    path: path, reason: "made with --special-text \(made), not \(specialText.rawValue)")
+                    path: path, reason: "made with \(option: "special-text") \(made), not \(specialText.rawValue)")
             }
             return PreparedShard(shard: shard, rebuiltBecause: nil)
         } catch {

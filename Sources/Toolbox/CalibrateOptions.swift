@@ -1,7 +1,8 @@
 import ArgumentParser
+import CommandLine
 import Communicator
 import DynamicRank
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -102,17 +103,12 @@ struct CalibrationPlan {
             throw ConfigurationError("--exact \(unknown) is not among the levels measured; add it to --levels")
         }
         // Segments, exact tokens and measure as any run below full rank resolves them.
-        let given = [
-            ("segment", options.segment.map(String.init)), ("exact-recent", options.exactRecent.map(String.init)),
-            ("exact-first", options.exactFirst.map(String.init)), ("value-basis", options.valueBasis),
-        ]
-        let arguments = ["--attention=\(EnergyRule.name)"] + given.compactMap { name, value in value.map { "--\(name)=\($0)" } }
-        let attention: AttentionOptions
-        do {
-            attention = try AttentionOptions.parse(arguments)
-        } catch {
-            throw ConfigurationError(AttentionOptions.message(for: error))
-        }
+        var attention = OptionValues()
+        attention[AttentionOptions.attention] = EnergyRule.name
+        attention[AttentionOptions.segment] = options.segment?.optionText
+        attention[AttentionOptions.exactRecent] = options.exactRecent?.optionText
+        attention[AttentionOptions.exactFirst] = options.exactFirst?.optionText
+        attention[AttentionOptions.valueBasis] = options.valueBasis
         ranks = try RankOptions(attention, headWidth: d, context: context)
     }
 

@@ -1,9 +1,10 @@
+import CommandLine
 import Communicator
 import Corpus
 import DynamicRank
 import Foundation
 import Kernels
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -30,7 +31,7 @@ func compare(
     let namesLevels = !plan.budgets.isEmpty || plan.contexts.contains { $0.entries.contains(where: \.namesLevels) }
     let runner = try WindowRunner(
         saved, rows: longest, threads: threads, reducing: namesLevels ? "compare" : nil,
-        valueBasis: options.attention.valueBasis, world: world)
+        valueBasis: options.attention.values[AttentionOptions.valueBasis], world: world)
     let isSeen = world.rank == 0 && isatty(STDERR_FILENO) == 1
     func say(_ text: String) { if isSeen { remark("compare: \(text)") } }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
+import CommandLine
 import Communicator
-import Trainer
 import Worker
 
 /// The command line of `drrl compare`.

@@ -1,5 +1,6 @@
+import CommandLine
 import DynamicRank
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -36,7 +37,8 @@ struct ComparisonPlan {
         budgets = try options.budgets.map { (text) throws(ConfigurationError) in try Self.budgets(text) } ?? []
         try EvaluationPlan.check(threads: options.common.threads)
         let asked = options.attention
-        guard asked.attention == nil, FixedLevels.options.flatMap(\.options).allSatisfy({ asked.mode.values[$0] == nil }) else {
+        let ofEvaluate = [AttentionOptions.attention] + FixedLevels.options.flatMap(\.options)
+        guard ofEvaluate.allSatisfy({ asked.values[$0] == nil }) else {
             throw ConfigurationError(
                 "--attention, --rank and --level are for evaluate; compare takes --strategies and --levels")
         }
@@ -106,13 +108,19 @@ extension ComparisonPlan.Context {
         _ context: Int, stride: Int?, _ asked: AttentionOptions, _ saved: SavedRun, named: [ComparisonEntry]?, reference: ComparisonEntry?
     ) throws(ConfigurationError) {
         func plan(_ mode: any AttentionMode.Type) throws(ConfigurationError) -> EvaluationPlan {
+            typealias Own = AttentionOptions
             var own = asked
-            own.attention = mode.name
             // Each takes the options that are its own.
-            own.mode.values = asked.mode.values.restricted(to: mode.options.flatMap(\.options))
-            if !(mode is any Strategy.Type) { (own.basis, own.exactRecent, own.exactFirst, own.valueBasis) = (nil, nil, nil, nil) }
+            let others = AttentionRegistry.options.filter { option in
+                !mode.options.contains { $0.options.contains { $0.name == option.name } }
+            }
+            for option in others { own.values[option] = nil }
+            if !(mode is any Strategy.Type) { for option in Own.belowFullRank { own.values[option] = nil } }
             // Rewards are measured where a level is for all keys.
-            if (mode as? any Strategy.Type)?.measuresReward == true { (own.exactRecent, own.exactFirst) = (nil, nil) }
+            if (mode as? any Strategy.Type)?.measuresReward == true {
+                (own.values[Own.exactRecent], own.values[Own.exactFirst]) = (nil, nil)
+            }
+            own.values[Own.attention] = mode.name
             return try EvaluationPlan(context: context, stride: stride, own, saved)
         }
         let full = try plan(FullAttention.self)

@@ -1,8 +1,11 @@
+import CommandLine
 import Communicator
 import DynamicRank
+import Files
 import Foundation
+import JSON
 import Kernels
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -38,7 +41,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     let isReduced = plan.ranks.namesLevels
     let runner = try WindowRunner(
         saved, rows: plan.context, threads: threads,
-        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, valueBasis: options.attention.valueBasis, world: world)
+        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, valueBasis: options.attention.values[AttentionOptions.valueBasis], world: world)
     let engine = try runner.engine(plan.ranks, on: world)
     let run = try runner.run(windowed, engine, on: world)
 

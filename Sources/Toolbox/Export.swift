@@ -3,7 +3,6 @@ import Communicator
 import Corpus
 import Exchange
 import Kernels
-import Trainer
 import Transformer
 import Worker
 

@@ -1,3 +1,5 @@
+import Options
+
 /// The shape of a language model: sizes that every family has, and the family with what it adds.
 public struct ModelConfiguration: Equatable, Sendable {
     /// V, number of tokens in the vocabulary.
@@ -112,10 +114,4 @@ extension ModelConfiguration: Codable {
         if family != .gpt2 { try values.encode(family, forKey: .family) }
         try values.encodeIfPresent(textEnds, forKey: .textEnds)
     }
-}
-
-/// A model or stage that cannot be; the text says which value and what would do.
-public struct ConfigurationError: Error, CustomStringConvertible {
-    public let description: String
-    public init(_ description: String) { self.description = description }
 }

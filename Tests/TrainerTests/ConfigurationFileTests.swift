@@ -1,4 +1,5 @@
 import Foundation
+import Options
 import TestSupport
 import Testing
 import Trainer
@@ -155,7 +156,7 @@ import Transformer
 
     @Test func aMissingFileIsNamed() {
         let path = scratch.path + "/none.yaml"
-        let error = #expect(throws: ConfigurationError.self) { try RunConfiguration(arguments: ["--config", path]) }
+        let error = #expect(throws: UnusableFileError.self) { try RunConfiguration(arguments: ["--config", path]) }
         #expect(error?.description == "--config \(path): cannot be read (No such file or directory); check the path and its permissions")
     }
 

@@ -1,6 +1,7 @@
 import Checkpoint
 import Corpus
 import Foundation
+import Runs
 import TestSupport
 import Testing
 

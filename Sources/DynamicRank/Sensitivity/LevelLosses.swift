@@ -1,4 +1,6 @@
+import Foundation
 import Kernels
+import Options
 import Transformer
 
 // N layers, K levels.
@@ -57,22 +59,15 @@ public struct LevelLosses: Codable, Equatable, Sendable {
         if let least = costs.min(), least > budget {
             let reached = configuration.shareOfScoresAndValues(least, length: length)
             throw LevelError(
-                description: "--flops-budget \(share) cannot be kept at context \(length): the cheapest level measured, with "
-                    + "the exact tokens, takes \(decimal(reached, 3)) of full attention's scores and values; raise it, or lower "
-                    + "--exact-recent")
+                description: "\(option: "flops-budget") \(share) cannot be kept at context \(length): the cheapest level measured, with "
+                    + "the exact tokens, takes \(String(format: "%.3f", reached)) of full attention's scores and values; raise it, or lower "
+                    + "\(option: "exact-recent")")
         }
         return try AllocatedLevels(
             losses: nats, costs: Array(repeating: costs, count: nats.count), budget: budget * Double(nats.count)
         ).levels.map { levels[$0] }
     }
 }
-
-/// `x` with so many digits after the point.
-private func decimal(_ x: Double, _ digits: Int) -> String {
-    let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
-    return "\((x * scale).rounded() / scale)"
-}
-
 extension ModelConfiguration {
     /// What one layer executes forward on one sequence of `length` with every segment at `level`.
     func forwardFLOPs(at level: Level, _ options: RankOptions, length: Int) -> Double {

@@ -1,3 +1,4 @@
+import Options
 import Synchronization
 import Transformer
 
@@ -6,10 +7,10 @@ public struct AllocatedLevelsByLayer: Strategy {
     public static let name = "allocated"
     public static let listRefusal: String? = "chooses among the levels that drrl calibrate has measured"
 
-    static let share = AttentionOption(
-        "flops-budget", .number, "share",
+    static let share = NamedOption<Double>(
+        "flops-budget", "share",
         "For allocated: what scores, values and products with bases may execute of what full attention does for scores and "
-            + "values (default: \(defaultShare)).")
+            + "values", default: defaultShare, Limit("it must be above 0 and at most 2") { $0 > 0 && $0 <= 2 })
     static let defaultShare = 0.6
     public static let options = [AttentionOptionGroup([share])]
 
@@ -19,14 +20,10 @@ public struct AllocatedLevelsByLayer: Strategy {
     public init(within share: Double) { self.share = share }
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
-        let share = given.number(Self.share) ?? Self.defaultShare
-        guard share > 0, share <= 2 else {
-            throw ConfigurationError("--flops-budget is \(share); it must be above 0 and at most 2")
-        }
-        self.share = share
+        share = try given.value(of: Self.share) ?? Self.defaultShare
     }
 
-    public var values: [(option: AttentionOption, text: String?)] { [(Self.share, "\(share)")] }
+    public var values: [(option: any AnyOption, text: String?)] { [(Self.share, "\(share)")] }
     public var settings: [String: Double] { ["flops_budget": share] }
     public func summary(segment: Int) -> String { "allocated within \(share) of scores and values" }
 
@@ -36,11 +33,12 @@ public struct AllocatedLevelsByLayer: Strategy {
         _ known: LevelLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) throws(LevelError) {
         guard options.exact != nil else {
-            throw LevelError(description: "--attention allocated names what happens to far keys; --exact-recent off has none")
+            throw LevelError(description: 
+                "\(option: "attention") allocated names what happens to far keys; \(option: "exact-recent") off has none")
         }
         guard let known else {
             throw LevelError(
-                description: "--attention allocated needs to know what levels lose, which this model does not hold; "
+                description: "\(option: "attention") allocated needs to know what levels lose, which this model does not hold; "
                     + "drrl calibrate finds it")
         }
         guard known.nats.count == configuration.layers else {

@@ -1,7 +1,8 @@
 import Checkpoint
 import Corpus
+import Files
 import Foundation
-import Transformer
+import Options
 
 /// The directory of one run: who writes what where. Used by rank 0; the others only read paths from it.
 ///
@@ -10,17 +11,19 @@ import Transformer
 public struct RunDirectory: Sendable {
     public let path: String
 
+    /// - Parameter path: which need not be there yet.
     public init(_ path: String) { self.path = path }
 
     public var metrics: String { path + "/metrics.jsonl" }
     public var tokenizer: String { path + "/tokenizer" }
     public var data: String { path + "/data" }
-    public var configuration: String { path + "/run.yaml" }
+    public var configuration: String { path + "/" + Self.configurationName }
+    public static let configurationName = "run.yaml"
 
     /// Makes the directories that are missing.
     ///
-    /// - Throws: `ConfigurationError` where it cannot be written to.
-    public func create() throws(ConfigurationError) {
+    /// - Throws: `UnusableFileError` where it cannot be written to.
+    public func create() throws(UnusableFileError) {
         do {
             for directory in [path, data] { try makeDirectory(directory) }
             let probe = path + "/.writable"
@@ -29,7 +32,7 @@ public struct RunDirectory: Sendable {
                 throw SystemFile.Refusal(code: errno)
             }
         } catch {
-            throw ConfigurationError("--run-dir \(path): cannot be written to (\(error)); name another")
+            throw UnusableFileError("\(option: "run-dir") \(path): cannot be written to (\(error)); name another")
         }
     }
 
@@ -43,8 +46,11 @@ public struct RunDirectory: Sendable {
     /// Moves to a new `previous-N` what a run leaves that goes on from an earlier point: checkpoints after `step`, and a copy
     /// of the metrics. Where the run goes on from a checkpoint of another, all that is here goes there.
     ///
+    /// - Parameters:
+    ///   - step: the last that the run goes on from.
+    ///   - isOfAnotherRun: whether it goes on from a checkpoint of another directory.
     /// - Returns: the directory if anything was moved.
-    /// - Throws: `ConfigurationError` where it cannot be filled, `CheckpointError` where checkpoints cannot be listed.
+    /// - Throws: `UnusableFileError` where it cannot be filled, `CheckpointError` where checkpoints cannot be listed.
     @discardableResult
     public func setAside(after step: Int, isOfAnotherRun: Bool = false) throws -> String? {
         let later = try CheckpointDirectory(path).checkpoints().filter { isOfAnotherRun || $0.step > step }
@@ -66,7 +72,7 @@ public struct RunDirectory: Sendable {
                 try SystemFile.move(checkpoint.path, to: aside + "/" + SystemFile.name(of: checkpoint.path))
             }
         } catch {
-            throw ConfigurationError("\(aside): cannot be filled (\(error))")
+            throw UnusableFileError("\(aside): cannot be filled (\(error))")
         }
         return aside
     }

@@ -1,7 +1,8 @@
 import Communicator
 import Crypto
+import Files
 import Foundation
-import Transformer
+import Options
 import Worker
 
 /// What all ranks of a job must have alike: a job of unequal ranks hangs, crashes, or trains something that nobody asked for.
@@ -36,7 +37,7 @@ public enum SameOnAllRanks {
             for name in (options.map(\.name) + others.map { $0[0] }) where first[name] != own[name] {
                 func said(_ value: String?) -> String { value.map { $0.isEmpty ? "empty" : $0 } ?? "not given" }
                 throw ConfigurationError(
-                    "--\(name) is \(said(own[name])) on this rank and \(said(first[name])) on rank 0; "
+                    "\(option: name) is \(said(own[name])) on this rank and \(said(first[name])) on rank 0; "
                         + "give all ranks the same options and configuration file")
             }
         }

@@ -1,19 +1,22 @@
-import Corpus
 import Foundation
-import Transformer
 
 /// Files by the names that the system knows them by: `..` after a symbolic link, and `~`, are taken as they are.
 public enum SystemFile {
     /// A refusal of the system, whose description is the system's own text.
     public struct Refusal: Error, CustomStringConvertible {
-        let code: Int32
+        /// The system's number of it.
+        public let code: Int32
+
+        /// - Parameter code: `errno` as the call left it.
+        public init(code: Int32) { self.code = code }
+
         public var description: String { String(cString: strerror(code)) }
     }
 
     /// All that can be read from `path`, a pipe among others.
     ///
     /// - Throws: `Refusal`.
-    static func contents(of path: String) throws(Refusal) -> [UInt8] {
+    public static func contents(of path: String) throws(Refusal) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Refusal(code: errno) }
         // Closing what was only read loses nothing.
@@ -69,29 +72,19 @@ public enum SystemFile {
     }
 
     /// What stands before the last part of a path: `.` and `/` where nothing does.
-    static func directory(of path: String) -> String {
+    public static func directory(of path: String) -> String {
         let trimmed = path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path
         guard let slash = trimmed.lastIndex(of: "/") else { return "." }
         return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
     }
 
     /// The last part of a path.
-    static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+    public static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
     /// Gives `path` the name `other`.
     ///
     /// - Throws: `Refusal`.
-    static func move(_ path: String, to other: String) throws(Refusal) {
+    public static func move(_ path: String, to other: String) throws(Refusal) {
         guard rename(path, other) == 0 else { throw Refusal(code: errno) }
-    }
-
-    /// - Throws: `ConfigurationError` where `path`, given to `option`, begins with a `~` that the shell has left and no
-    ///   directory of that name is there.
-    static func requireExpanded(_ path: String, option: String) throws(ConfigurationError) {
-        let first = path.prefix { $0 != "/" }
-        guard first.hasPrefix("~"), !fileExists(String(first)) else { return }
-        throw ConfigurationError(
-            "\(option) \(path): the shell did not expand \(first); write \(option) \(path) apart by a space, or $HOME, or "
-                + "./\(path) for a directory of that name")
     }
 }
