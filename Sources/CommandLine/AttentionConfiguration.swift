@@ -18,9 +18,9 @@ extension RankOptions {
         try self.init(type, given, list, OptionContext(headWidth: d, segment: segment))
         let basis = try given.value(of: AttentionOptions.basis), values = try given.value(of: AttentionOptions.valueBasis)
         guard namesLevels else { return }
-        self.basis = basis ?? .resident
+        self.basis = basis
         self.exact = exact
-        self.values = values ?? .loss
+        self.values = values
     }
 
     /// What `--attention` names, which must have all options that are given.
@@ -92,9 +92,9 @@ extension RankOptions {
         guard let strategy = mode as? any Strategy.Type else { return nil }
         let first = try given.value(of: AttentionOptions.exactFirst)
         switch try given.value(of: AttentionOptions.exactRecent) ?? (strategy.measuresReward ? .off : .segments(1)) {
-        case .segments(let recent): return ExactTokens(recent: recent, first: first ?? 4)
+        case .segments(let recent): return ExactTokens(recent: recent, first: first)
         case .off:
-            guard first == nil else {
+            guard given[AttentionOptions.exactFirst] == nil else {
                 throw ConfigurationError("--exact-first needs --exact-recent; without it the level is for all keys")
             }
             return nil

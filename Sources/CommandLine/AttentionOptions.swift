@@ -21,7 +21,7 @@ public struct AttentionOptions: ListedOptions {
     public static let segment = NamedOption<Int>(
         "segment", "n", "Tokens that share a level; divides the context (default: 128, or the nearest that does).",
         restsOn: ["context"])
-    public static let basis = NamedOption<BasisSource>(
+    public static let basis = DefaultedOption<BasisSource>(
         "basis", "basis",
         "Below full rank, in evaluation: resident, the bases of training, or online, refined from each sequence's own "
             + "earlier segments", default: .resident)
@@ -29,10 +29,10 @@ public struct AttentionOptions: ListedOptions {
         "exact-recent", "n|off",
         "Below full rank: segments before its own whose keys a token attends to at all columns, and its own always; off: the "
             + "level is for all keys, its own segment's too (default: 1; off for \(measuring)).")
-    public static let exactFirst = NamedOption<Int>(
+    public static let exactFirst = DefaultedOption<Int>(
         "exact-first", "n", "… and so many first tokens of a sequence", default: 4,
         Limit("it must be 0 or more tokens") { (0...1_000_000_000).contains($0) })
-    public static let valueBasis = NamedOption<ValueMeasure>(
+    public static let valueBasis = DefaultedOption<ValueMeasure>(
         "value-basis", "measure",
         "Below full rank, what value bases keep best: energy, the values themselves; loss, what the loss sees of them, where "
             + "drrl calibrate has looked", default: .loss)
@@ -42,6 +42,7 @@ public struct AttentionOptions: ListedOptions {
     /// Those that list levels.
     public static let lists: [any AnyOption] = [levels, rankMin, rankMax, rankStep]
 
+    /// All of them, those of strategies and approximations last.
     public static let listed: [any AnyOption] =
         [attention] + lists + [segment] + belowFullRank + AttentionRegistry.options.filter { !$0.isForTraining }
 

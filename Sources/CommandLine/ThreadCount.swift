@@ -10,6 +10,7 @@ public struct ThreadCount {
     /// The most that can be asked for.
     public static let most = 1024
 
+    /// Of this rank.
     public let threads: Int
     /// Ranks on this node, this one among them.
     public let neighbours: Int

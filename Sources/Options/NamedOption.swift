@@ -1,13 +1,9 @@
-/// An option, declared once: its name, what it is for, what stands where it is not given, which values can be, and what it
-/// rules out. Help, refusals, configuration files and what runs write of themselves follow from it.
+/// An option, declared once: its name, what it is for, which values can be, and what it rules out. Help, refusals,
+/// configuration files and what runs write of themselves follow from it.
+///
+/// One that is nothing where it is not given; a `DefaultedOption` has a value there.
 public struct NamedOption<Value: OptionValue>: AnyOption {
-    public let name: String
-    public let valueName: String
-    public let help: String
-    public let isText: Bool
-    public let excludes: Set<String>
-    public let restsOn: Set<String>
-    public let isForTraining: Bool
+    public let facts: OptionFacts
     /// Nil where every value can be.
     public let limit: Limit<Value>?
 
@@ -25,25 +21,10 @@ public struct NamedOption<Value: OptionValue>: AnyOption {
         _ name: String, _ valueName: String, _ help: String, otherwise standing: String? = nil, _ limit: Limit<Value>? = nil,
         isText: Bool = false, excludes: Set<String> = [], restsOn: Set<String> = [], isForTraining: Bool = false
     ) {
-        self.name = name
-        self.valueName = valueName
-        self.help = standing.map { "\(help) (default: \($0))." } ?? help
-        self.limit = limit
-        self.isText = isText
-        self.excludes = excludes
-        self.restsOn = restsOn
-        self.isForTraining = isForTraining
-    }
-
-    /// The same with a value that stands where it is not given.
-    public init(
-        _ name: String, _ valueName: String, _ help: String, default standing: Value, _ limit: Limit<Value>? = nil,
-        isText: Bool = false, excludes: Set<String> = [], restsOn: Set<String> = [], isForTraining: Bool = false
-    ) {
-        let text = standing.optionText
-        self.init(
-            name, valueName, help, otherwise: text.hasSuffix(".0") ? String(text.dropLast(2)) : text, limit, isText: isText,
+        facts = OptionFacts(
+            name: name, valueName: valueName, help: standing.map { "\(help) (default: \($0))." } ?? help, isText: isText,
             excludes: excludes, restsOn: restsOn, isForTraining: isForTraining)
+        self.limit = limit
     }
 
     public var valueType: any OptionValue.Type { Value.self }
@@ -64,62 +45,66 @@ public struct NamedOption<Value: OptionValue>: AnyOption {
     public func check(_ text: String) throws(ConfigurationError) { _ = try value(of: text) }
 }
 
-/// A `NamedOption`, whatever its value is.
-public protocol AnyOption: Sendable {
+/// A `NamedOption` with a value that stands where it is not given.
+public struct DefaultedOption<Value: OptionValue>: AnyOption {
+    /// It without that value.
+    public let named: NamedOption<Value>
+    /// What stands where it is not given.
+    public let standing: Value
+
+    /// - Parameters:
+    ///   - help: a sentence without its end, which the default makes.
+    ///   - standing: what stands where it is not given.
+    ///   - limit, isText, excludes, restsOn, isForTraining: as of a `NamedOption`.
+    public init(
+        _ name: String, _ valueName: String, _ help: String, default standing: Value, _ limit: Limit<Value>? = nil,
+        isText: Bool = false, excludes: Set<String> = [], restsOn: Set<String> = [], isForTraining: Bool = false
+    ) {
+        let text = standing.optionText
+        named = NamedOption(
+            name, valueName, help, otherwise: text.hasSuffix(".0") ? String(text.dropLast(2)) : text, limit, isText: isText,
+            excludes: excludes, restsOn: restsOn, isForTraining: isForTraining)
+        self.standing = standing
+    }
+
+    public var facts: OptionFacts { named.facts }
+    public var valueType: any OptionValue.Type { Value.self }
+    public func check(_ text: String) throws(ConfigurationError) { try named.check(text) }
+}
+
+/// What is said of an option, whatever its value is.
+public struct OptionFacts: Sendable {
     /// Without dashes.
-    var name: String { get }
+    public let name: String
     /// What stands for the value in help.
-    var valueName: String { get }
+    public let valueName: String
     /// What it is for and what stands where it is not given.
-    var help: String { get }
+    public let help: String
     /// Whether a configuration file quotes its value.
-    var isText: Bool { get }
+    public let isText: Bool
     /// Options that this one takes the place of.
-    var excludes: Set<String> { get }
+    public let excludes: Set<String>
     /// Options without which its value means nothing.
-    var restsOn: Set<String> { get }
+    public let restsOn: Set<String>
     /// Whether nothing but drrl-train takes it.
-    var isForTraining: Bool { get }
+    public let isForTraining: Bool
+}
+
+/// A `NamedOption` or `DefaultedOption` of any value.
+public protocol AnyOption: Sendable {
+    var facts: OptionFacts { get }
     var valueType: any OptionValue.Type { get }
     /// - Throws: `ConfigurationError` for text that is no such value, or one that cannot be.
     func check(_ text: String) throws(ConfigurationError)
 }
 
-/// What options were given: for each its value as text.
-public struct OptionValues: Equatable, Sendable {
-    private var texts: [String: String] = [:]
-
-    public init() {}
-
-    /// Nil where it was not given.
-    public subscript(option: any AnyOption) -> String? {
-        get { texts[option.name] }
-        set { texts[option.name] = newValue }
-    }
-
-    /// The names of those that were given.
-    public var names: Set<String> { Set(texts.keys) }
-
-    /// What was given for an option; nil where nothing was.
-    ///
-    /// - Throws: `ConfigurationError` for a value that cannot be.
-    public func value<Value>(of option: NamedOption<Value>) throws(ConfigurationError) -> Value? {
-        guard let text = texts[option.name] else { return nil }
-        return try option.value(of: text)
-    }
-
-    /// These and `other`'s, which win.
-    public func merging(_ other: OptionValues) -> OptionValues {
-        var both = self
-        both.texts.merge(other.texts) { $1 }
-        return both
-    }
-
-    /// Those of `options` alone.
-    public func restricted(to options: [any AnyOption]) -> OptionValues {
-        let names = Set(options.map(\.name))
-        var own = self
-        own.texts = texts.filter { names.contains($0.key) }
-        return own
-    }
+/// As its facts have them.
+extension AnyOption {
+    public var name: String { facts.name }
+    public var valueName: String { facts.valueName }
+    public var help: String { facts.help }
+    public var isText: Bool { facts.isText }
+    public var excludes: Set<String> { facts.excludes }
+    public var restsOn: Set<String> { facts.restsOn }
+    public var isForTraining: Bool { facts.isForTraining }
 }

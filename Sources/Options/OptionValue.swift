@@ -59,6 +59,9 @@ public struct Limit<Value>: Sendable {
     public let words: @Sendable (Value) -> String
     public let allows: @Sendable (Value) -> Bool
 
+    /// - Parameters:
+    ///   - words: what is told where a value cannot be.
+    ///   - allows: whether a value can be.
     public init(_ words: String, _ allows: @escaping @Sendable (Value) -> Bool) {
         self.words = { _ in words }
         self.allows = allows

@@ -3,6 +3,7 @@ import JSON
 /// One line of `metrics.jsonl`: an object of the step and of each metric that it has, by key. Keys that this version does
 /// not know, and values that are no numbers, are no obstacle to reading it.
 public struct MetricsLine: Codable, Equatable, Sendable {
+    /// From 1.
     public var step: Int
     /// Not finite where the line has null.
     private var numbers: [Metric: Double] = [:]

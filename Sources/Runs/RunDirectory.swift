@@ -9,15 +9,21 @@ import Options
 /// Holds `checkpoint-*.h5`, `metrics.jsonl`, `run.yaml`, `tokenizer/`, `data/`, and `previous-N/` with what a run that
 /// was started over left.
 public struct RunDirectory: Sendable {
+    /// As it was given.
     public let path: String
 
     /// - Parameter path: which need not be there yet.
     public init(_ path: String) { self.path = path }
 
+    /// `metrics.jsonl`: a `MetricsLine` for each step.
     public var metrics: String { path + "/metrics.jsonl" }
+    /// The directory of the tokenizer's files.
     public var tokenizer: String { path + "/tokenizer" }
+    /// The directory of token shards and generated texts.
     public var data: String { path + "/data" }
+    /// `run.yaml`: the options that make the run again, a `RunFile`.
     public var configuration: String { path + "/" + Self.configurationName }
+    /// What that file is called wherever it lies.
     public static let configurationName = "run.yaml"
 
     /// Makes the directories that are missing.

@@ -39,9 +39,8 @@ func calibrate(_ options: CalibrateOptions, on world: borrowing Communicator) th
         _ = try CheckpointWriter(
             path: options.to, step: saved.step, expectedBytes: ParameterArray.weights(of: saved.run.model).byteCount)
     }
-    let seed = options.seed ?? saved.run.training.seed
     let calibration = try Calibration(
-        saved, plan, tokens: text.tokens, windows: windows, seed: seed, threads: threads, on: world)
+        saved, plan, tokens: text.tokens, windows: windows, seed: plan.seed, threads: threads, on: world)
     let start = monotonicSeconds()
     try calibration.findBases(on: world)
     let losses = try calibration.estimateLosses(on: world)

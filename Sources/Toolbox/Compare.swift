@@ -19,7 +19,8 @@ func compare(
     let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run) }
     let text = try EvaluationText(
         path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
-    let other = try options.calibrate.map {
+    let calibrate = options.own.values[ComparisonOptions.calibrate]
+    let other = try calibrate.map {
         try EvaluationText(path: $0, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
     }
     let threads = try ThreadCount(asked: options.common.threads, world: world).threads
@@ -72,7 +73,7 @@ func compare(
     }
     return Comparison(
         arguments: arguments, checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text,
-        calibration_text: options.calibrate ?? "its first \(calibration.count) tokens, which are not measured",
+        calibration_text: calibrate ?? "its first \(calibration.count) tokens, which are not measured",
         text_hash: text.hash, calibration_hash: other?.hash ?? text.hash, tokenizer_hash: runner.saved.tokenizerHash,
         tokens: text.tokens.count, repeats: plan.repeats, window_limit: plan.windows, ranks: world.size,
         threads: threads, openblas_core: openBLASCore,

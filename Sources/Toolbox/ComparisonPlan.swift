@@ -29,12 +29,11 @@ struct ComparisonPlan {
 
     /// - Throws: `ConfigurationError` for a number, context, level or strategy that cannot be.
     init(_ options: CompareOptions, _ saved: SavedRun) throws(ConfigurationError) {
-        for (name, value) in [("--repeats", options.repeats), ("--windows", options.windows)] {
-            if let value, value < 1 { throw ConfigurationError("\(name) is \(value); it must be at least 1") }
-        }
-        repeats = options.repeats ?? 3
-        windows = options.windows
-        budgets = try options.budgets.map { (text) throws(ConfigurationError) in try Self.budgets(text) } ?? []
+        typealias Own = ComparisonOptions
+        let given = options.own.values
+        repeats = try given.value(of: Own.repeats)
+        windows = try given.value(of: Own.windows)
+        budgets = try given[Own.budgets].map { (text) throws(ConfigurationError) in try Self.budgets(text) } ?? []
         try EvaluationPlan.check(threads: options.common.threads)
         let asked = options.attention
         let ofEvaluate = [AttentionOptions.attention] + FixedLevels.options.flatMap(\.options)
@@ -42,16 +41,17 @@ struct ComparisonPlan {
             throw ConfigurationError(
                 "--attention, --rank and --level are for evaluate; compare takes --strategies and --levels")
         }
-        let named = try options.strategies.map { (text) throws(ConfigurationError) in
+        let named = try given[Own.strategies].map { (text) throws(ConfigurationError) in
             try Self.entries(text, option: "--strategies", among: ComparisonEntry.all)
         }
-        let reference = try options.reference.map { (text) throws(ConfigurationError) in
+        let reference = try given[Own.reference].map { (text) throws(ConfigurationError) in
             try Self.entries(text, option: "--reference", among: ComparisonEntry.references)[0]
         }
+        let stride = try given.value(of: Own.stride)
         var contexts: [Context] = []
-        for context in try Self.contexts(options.contexts, most: saved.model.context) {
+        for context in try Self.contexts(given[Own.contexts], most: saved.model.context) {
             contexts.append(
-                try Context(context, stride: options.stride, asked, saved, named: named, reference: reference))
+                try Context(context, stride: stride, asked, saved, named: named, reference: reference))
         }
         self.contexts = contexts
     }

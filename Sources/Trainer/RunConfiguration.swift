@@ -30,6 +30,7 @@ public struct RunConfiguration: Sendable, Equatable {
         values[dynamicMember: option]
     }
 
+    /// What `lr`, `min-lr`, `warmup` and `schedule-steps` make.
     public var learningRate: LearningRate {
         LearningRate(peak: values.peakRate, floor: values.lastRate, warmup: values.warmup, steps: values.scheduleSteps)
     }

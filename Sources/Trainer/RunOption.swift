@@ -81,7 +81,7 @@ extension RunOption where Result == Value {
         _ group: RunOptionGroup, _ name: String, _ valueName: String, _ help: String, default standing: Value,
         _ limit: Limit<Value>? = nil, ofModel: (@Sendable (ModelConfiguration) -> Value)? = nil
     ) {
-        let named = NamedOption(name, valueName, help, default: standing, limit)
+        let named = DefaultedOption(name, valueName, help, default: standing, limit).named
         self.init(
             named, group, resolve: { $0.given(named) ?? $0.initialShape.flatMap { ofModel?($0) } ?? standing }, optional: { $0 })
     }

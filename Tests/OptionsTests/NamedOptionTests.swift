@@ -7,10 +7,10 @@ import Testing
         case split, refuse
     }
 
-    private static let steps = NamedOption<Int>("steps", "n", "Steps in all", default: 400, .within(1...1000))
-    private static let clip = NamedOption<Float>(
+    private static let steps = DefaultedOption<Int>("steps", "n", "Steps in all", default: 400, .within(1...1000))
+    private static let clip = DefaultedOption<Float>(
         "clip", "norm", "Largest norm", default: 1, Limit("it must be at least 0") { $0 >= 0 })
-    private static let rule = NamedOption<Rule>("rule", "rule", "What stands", default: .split)
+    private static let rule = DefaultedOption<Rule>("rule", "rule", "What stands", default: .split)
 
     /// How a command line shows a refusal.
     private func refusal(_ option: any AnyOption, _ text: String) -> String? {
@@ -37,7 +37,7 @@ import Testing
         for x: Float in [1e-3 / 10, 0.1, 3e-9, 1, .infinity] { #expect(Float(optionText: x.optionText) == x) }
         #expect(UInt64(optionText: UInt64.max.optionText) == .max)
         var given = OptionValues()
-        #expect(try given.value(of: Self.steps) == nil)
+        #expect(try given.value(of: Self.steps) == 400 && given.value(of: Self.steps.named) == nil)
         given[Self.steps] = "7"
         given[Self.rule] = "refuse"
         #expect(try given.value(of: Self.steps) == 7 && given.value(of: Self.rule) == .refuse)

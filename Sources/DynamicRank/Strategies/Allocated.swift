@@ -7,11 +7,10 @@ public struct AllocatedLevelsByLayer: Strategy {
     public static let name = "allocated"
     public static let listRefusal: String? = "chooses among the levels that drrl calibrate has measured"
 
-    static let share = NamedOption<Double>(
+    static let share = DefaultedOption<Double>(
         "flops-budget", "share",
         "For allocated: what scores, values and products with bases may execute of what full attention does for scores and "
-            + "values", default: defaultShare, Limit("it must be above 0 and at most 2") { $0 > 0 && $0 <= 2 })
-    static let defaultShare = 0.6
+            + "values", default: 0.6, Limit("it must be above 0 and at most 2") { $0 > 0 && $0 <= 2 })
     public static let options = [AttentionOptionGroup([share])]
 
     /// Of full attention's scores and values.
@@ -20,7 +19,7 @@ public struct AllocatedLevelsByLayer: Strategy {
     public init(within share: Double) { self.share = share }
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
-        share = try given.value(of: Self.share) ?? Self.defaultShare
+        share = try given.value(of: Self.share)
     }
 
     public var values: [(option: any AnyOption, text: String?)] { [(Self.share, "\(share)")] }

@@ -6,10 +6,9 @@ public struct EnergyRule: Strategy {
     public static let name = "energy"
     public static let isReference = true
 
-    static let share = NamedOption<Double>(
+    static let share = DefaultedOption<Double>(
         "energy", "share", "For energy, and for the policy's warm start: share of the spectrum's energy to keep",
-        default: defaultShare, Limit("it must be above 0 and at most 1") { $0 > 0 && $0 <= 1 })
-    static let defaultShare = 0.95
+        default: 0.95, Limit("it must be above 0 and at most 1") { $0 > 0 && $0 <= 1 })
     static let shareGroup = AttentionOptionGroup([share])
     public static let options = [shareGroup]
 
@@ -24,7 +23,7 @@ public struct EnergyRule: Strategy {
 
     /// - Throws: `ConfigurationError` for a share that cannot be.
     static func shareToKeep(_ given: OptionValues) throws(ConfigurationError) -> Double {
-        try given.value(of: share) ?? defaultShare
+        try given.value(of: share)
     }
 
     public var values: [(option: any AnyOption, text: String?)] { [(Self.share, "\(share)")] }

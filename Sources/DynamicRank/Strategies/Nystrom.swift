@@ -5,7 +5,7 @@ import Transformer
 public struct NystromMode: SoftmaxApproximation {
     public static let name = "nystrom"
 
-    static let landmarks = NamedOption<Int>("landmarks", "n", "For nystrom: landmarks a segment", default: 8)
+    static let landmarks = NamedOption<Int>("landmarks", "n", "For nystrom: landmarks a segment", otherwise: "8")
     public static let options = [AttentionOptionGroup([landmarks])]
 
     /// n, landmarks a segment.

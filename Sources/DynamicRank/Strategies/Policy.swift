@@ -7,24 +7,24 @@ public struct LearnedPolicy: Strategy {
     public static let isLearned = true
     public static let isReference = true
 
-    static let `guard` = NamedOption<Switch>(
+    static let `guard` = DefaultedOption<Switch>(
         "guard", "on|off", "For policy: on, or off to let it take any level", default: .on, isText: true,
         excludes: ["epsilon", "epsilon-decay"])
-    static let epsilon = NamedOption<Double>(
+    static let epsilon = DefaultedOption<Double>(
         "epsilon", "ε", "The guard's largest change in the scores, at first", default: Guard.defaultEpsilon, .notNegative)
-    static let epsilonDecay = NamedOption<Double>(
+    static let epsilonDecay = DefaultedOption<Double>(
         "epsilon-decay", "share", "What it is multiplied by each step", default: Guard.defaultDecay,
         Limit("it must be above 0 and at most 1") { $0 > 0 && $0 <= 1 })
 
-    static let weight = NamedOption<Double>(
+    static let weight = DefaultedOption<Double>(
         "rl-weight", "λ", "Weight λ of the policy's loss", default: AgentOptions().weight, .notNegative, isForTraining: true)
-    static let discount = NamedOption<Double>(
+    static let discount = DefaultedOption<Double>(
         "discount", "share", "What a return keeps of the next segment's, 0 to 1", default: AgentOptions().discount,
         Limit("it must lie between 0 and 1") { $0 >= 0 && $0 <= 1 }, isForTraining: true)
-    static let update = NamedOption<AgentOptions.Update>(
+    static let update = DefaultedOption<AgentOptions.Update>(
         "policy-update", "rule", "reinforce, or ppo: three epochs on the clipped ratio", default: AgentOptions().update,
         isForTraining: true)
-    static let warmStart = NamedOption<Int>(
+    static let warmStart = DefaultedOption<Int>(
         "warm-start", "n", "Steps that first imitate the energy rule", default: AgentOptions().warmStart,
         Limit("it must lie between 0 and 1000000000 steps") { (0...1_000_000_000).contains($0) }, isForTraining: true)
     static let seed = NamedOption<UInt64>(
@@ -46,10 +46,10 @@ public struct LearnedPolicy: Strategy {
         agent.reward = try RewardWeights(given)
         agent.tolerance = try Self.tolerance(given)
         agent.energy = try EnergyRule.shareToKeep(given)
-        if let value = try given.value(of: Self.weight) { agent.weight = value }
-        if let value = try given.value(of: Self.discount) { agent.discount = value }
-        if let rule = try given.value(of: Self.update) { agent.update = rule }
-        if let value = try given.value(of: Self.warmStart) { agent.warmStart = value }
+        agent.weight = try given.value(of: Self.weight)
+        agent.discount = try given.value(of: Self.discount)
+        agent.update = try given.value(of: Self.update)
+        agent.warmStart = try given.value(of: Self.warmStart)
         agent.seed = try given.value(of: Self.seed)
         self.agent = agent
     }
@@ -57,15 +57,15 @@ public struct LearnedPolicy: Strategy {
     /// Nil where the guard is off.
     private static func tolerance(_ given: OptionValues) throws(ConfigurationError) -> Guard? {
         let epsilon = try given.value(of: Self.epsilon), decay = try given.value(of: Self.epsilonDecay)
-        switch try given.value(of: Self.guard) ?? .on {
+        switch try given.value(of: Self.guard) {
         case .on:
             do {
-                return try Guard(epsilon: epsilon ?? Guard.defaultEpsilon, decay: decay ?? Guard.defaultDecay)
+                return try Guard(epsilon: epsilon, decay: decay)
             } catch {
                 throw ConfigurationError("\(error)")
             }
         case .off:
-            guard epsilon == nil, decay == nil else {
+            guard given[Self.epsilon] == nil, given[Self.epsilonDecay] == nil else {
                 throw ConfigurationError(
                     "\(option: Self.guard.name) off excludes \(option: Self.epsilon.name) and \(option: Self.epsilonDecay.name)")
             }
@@ -113,11 +113,11 @@ public struct LearnedPolicy: Strategy {
 }
 
 extension RewardWeights {
-    static let alphaOption = NamedOption<Double>(
+    static let alphaOption = DefaultedOption<Double>(
         "alpha", "α", "For policy and oracle: the reward's weight of the outputs' similarity", default: RewardWeights().alpha,
         .notNegative)
-    static let betaOption = NamedOption<Double>("beta", "β", "… of the FLOPs", default: RewardWeights().beta, .notNegative)
-    static let gammaOption = NamedOption<Double>(
+    static let betaOption = DefaultedOption<Double>("beta", "β", "… of the FLOPs", default: RewardWeights().beta, .notNegative)
+    static let gammaOption = DefaultedOption<Double>(
         "gamma", "γ", "… of the change in the scores", default: RewardWeights().gamma, .notNegative)
     static let group = AttentionOptionGroup([alphaOption, betaOption, gammaOption])
 
@@ -129,7 +129,7 @@ extension RewardWeights {
         for (option, path) in [
             (Self.alphaOption, \RewardWeights.alpha), (Self.betaOption, \.beta), (Self.gammaOption, \.gamma),
         ] {
-            if let value = try given.value(of: option) { self[keyPath: path] = value }
+            self[keyPath: path] = try given.value(of: option)
         }
     }
 
