@@ -86,8 +86,8 @@ let package = Package(
         .executableTarget(
             name: "throughput-benchmark",
             dependencies: [
-                "BenchmarkSupport", "Runs", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
-                "Options",
+                "BenchmarkSupport", "Runs", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator",
+                "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/throughput", exclude: ["run", "pytorch_step.py"]),
@@ -137,7 +137,8 @@ let package = Package(
             name: "TransformerTests", dependencies: ["Transformer", "Kernels", "Options", "TestSupport"],
             exclude: ["Golden"]),
         .testTarget(
-            name: "DynamicRankTests", dependencies: ["CLAPACKE", "DynamicRank", "Kernels", "Options", "Transformer", "TestSupport"]),
+            name: "DynamicRankTests",
+            dependencies: ["CLAPACKE", "DynamicRank", "Kernels", "Options", "Transformer", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),
@@ -145,12 +146,14 @@ let package = Package(
             name: "ExchangeTests", dependencies: ["Exchange", "Corpus", "Kernels", "Transformer", "TestSupport"], exclude: ["Golden", "Python"]),
         .testTarget(
             name: "WorkerTests",
-            dependencies: ["Worker", "Corpus", "Kernels", "Options", "Runs", "Transformer", "TestSupport", "persistent-probe"]),
+            dependencies: [
+                "Worker", "Corpus", "Kernels", "Options", "Runs", "Transformer", "TestSupport", "persistent-probe",
+            ]),
         .testTarget(
             name: "TrainerTests",
             dependencies: [
-                "Trainer", "Runs", "Worker", "Checkpoint", "Corpus", "DynamicRank", "JSON", "Kernels", "Options", "Transformer",
-                "TestSupport", "drrl-train",
+                "Trainer", "CommandLine", "Runs", "Worker", "Checkpoint", "Corpus", "DynamicRank", "JSON", "Kernels",
+                "Options", "Transformer", "TestSupport", "drrl-train",
             ]),
         .testTarget(
             name: "ToolboxTests",

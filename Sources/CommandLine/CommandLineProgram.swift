@@ -60,8 +60,8 @@ public struct CommandLineProgram: Sendable {
     ///   - options: what was parsed.
     ///   - help: the command line that shows help, to which a mistake sends on.
     ///   - isRoot: whether this is the rank that shows help.
-    /// - Throws: `ConfigurationError` for a mistake, and `error` itself where it is no parser's; `UnusableFileError` where help
-    ///   cannot be shown.
+    /// - Throws: `ConfigurationError` for a mistake; `error` itself where it is none of the parser's; `UnusableFileError` where
+    ///   help cannot be shown.
     public func settle<Command: ParsableArguments>(
         _ error: any Error, of options: Command.Type, help: String, isRoot: Bool
     ) throws {

@@ -31,7 +31,8 @@ public struct ThreadCount {
         let isBound = usable < ProcessInfo.processInfo.processorCount
         threads = asked ?? max(1, isBound ? usable : usable / neighbours)
         warning = threads > usable
-            ? "\(threads) threads share \(usable) core\(usable == 1 ? "" : "s"); --\(Self.option.name) \(usable) is as fast or faster" : nil
+            ? "\(threads) threads share \(usable) core\(usable == 1 ? "" : "s"); --\(Self.option.name) \(usable) is as fast or "
+                + "faster" : nil
         explanation = "\(usable) usable core\(usable == 1 ? "" : "s")\(isBound ? " (bound)" : ""), "
             + "\(neighbours) rank\(neighbours == 1 ? "" : "s") on the node"
     }

@@ -74,8 +74,8 @@ public struct RankOptions: Sendable {
         if let strategy, type(of: strategy).measuresReward, configuration.layer.rotation != nil {
             let others = AttentionRegistry.strategies.filter { !$0.measuresReward }.map { $0.name }
             throw LevelError(
-                description: "\(option: "attention") \(name) measures rewards, which is not done yet for models with rotary positions; "
-                    + "choose \(AttentionRegistry.list(others, "or"))")
+                description: "\(option: "attention") \(name) measures rewards, which is not done yet for models with rotary "
+                    + "positions; choose \(AttentionRegistry.list(others, "or"))")
         }
         if let strategy, type(of: strategy).measuresReward, exact != nil {
             throw LevelError(

@@ -72,7 +72,7 @@ extension Limit where Value == Int {
     /// The whole numbers of `range`.
     public static func within(_ range: ClosedRange<Int>) -> Limit {
         Limit(
-            words: { $0 < range.lowerBound ? "it must be at least \(range.lowerBound)" : "it must be at most \(range.upperBound)" },
+            words: { "it must be at \($0 < range.lowerBound ? "least \(range.lowerBound)" : "most \(range.upperBound)")" },
             allows: { range.contains($0) })
     }
 

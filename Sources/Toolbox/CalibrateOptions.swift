@@ -104,14 +104,18 @@ struct CalibrationPlan {
         let measured = try given[Own.levels].map { (text) throws(ConfigurationError) in try Self.levels(text, "--levels", d) }
             ?? Self.grid(d)
         levels = measured
-        exactLevels = try given[Own.exact].map { (text) throws(ConfigurationError) in try Self.levels(text, "--exact", d) } ?? []
+        exactLevels = try given[Own.exact].map { (text) throws(ConfigurationError) in
+            try Self.levels(text, "--exact", d)
+        } ?? []
         if let unknown = exactLevels.first(where: { !measured.contains($0) }) {
             throw ConfigurationError("--exact \(unknown) is not among the levels measured; add it to --levels")
         }
         // Segments, exact tokens and measure as any run below full rank resolves them.
-        let shared: [any AnyOption] = [Own.segment, Own.exactRecent, Own.exactFirst, Own.valueBasis]
-        var attention = given.restricted(to: shared)
+        var attention = given.restricted(to: [Own.segment])
         attention[AttentionOptions.attention] = EnergyRule.name
+        attention[AttentionOptions.exactRecent] = try given.value(of: Own.exactRecent).optionText
+        attention[AttentionOptions.exactFirst] = try given.value(of: Own.exactFirst).optionText
+        attention[AttentionOptions.valueBasis] = try given.value(of: Own.valueBasis).optionText
         ranks = try RankOptions(attention, headWidth: d, context: context)
     }
 

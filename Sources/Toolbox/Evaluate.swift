@@ -43,7 +43,8 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     let isReduced = plan.ranks.namesLevels
     let runner = try WindowRunner(
         saved, rows: plan.context, threads: threads,
-        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, valueBasis: options.attention.values[AttentionOptions.valueBasis], world: world)
+        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil,
+        valueBasis: options.attention.values[AttentionOptions.valueBasis], world: world)
     let engine = try runner.engine(plan.ranks, on: world)
     let run = try runner.run(windowed, engine, on: world)
 

@@ -33,7 +33,7 @@ extension ImportOptions: Tool {
     private func report() throws -> String {
         let model = try HuggingFaceModel(directory: directory), weights = ParameterArray.weights(of: model.configuration)
         let tokenizer = try model.tokenizer()
-        // What decided a step is not known, and these numbers say nothing of it: a run that starts from the weights has its own.
+        // What decided a step is not known, and these say nothing of it: a run that starts from the weights has its own.
         let training = TrainingOptions(
             batch: 8, microBatch: 8, learningRate: LearningRate(peak: 1e-3, floor: 1e-3 / 10, warmup: 20, steps: 400),
             optimizer: AdamW(weightDecay: 0.1), clip: 1, seed: 1)

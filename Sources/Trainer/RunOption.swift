@@ -42,9 +42,9 @@ public struct RunOption<Value: OptionValue, Result>: AnyRunOption {
     }
 
     /// The same, refused together with `other`, of which the command line's wins over a file's.
-    func excluding(_ others: String..., because reason: String) -> Self {
+    func excluding(_ other: String, because reason: String) -> Self {
         var own = self
-        own.exclusions += others.map { ($0, reason) }
+        own.exclusions.append((other, reason))
         return own
     }
 
@@ -83,7 +83,8 @@ extension RunOption where Result == Value {
     ) {
         let named = DefaultedOption(name, valueName, help, default: standing, limit).named
         self.init(
-            named, group, resolve: { $0.given(named) ?? $0.initialShape.flatMap { ofModel?($0) } ?? standing }, optional: { $0 })
+            named, group, resolve: { $0.given(named) ?? $0.initialShape.flatMap { ofModel?($0) } ?? standing },
+            optional: { $0 })
     }
 
     /// - Parameters:

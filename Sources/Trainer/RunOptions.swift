@@ -71,7 +71,8 @@ public struct RunOptions: Sendable {
     ) { max(1, $0.scheduleSteps / 20) }.kept { $0.training.learningRate.warmup }
     public let scheduleSteps: RunOption<Int, Int> = .init(
         .training, "schedule-steps", "n",
-        "Steps that the learning rate's schedule is made for; to go on beyond them at --min-lr, keep it where you raise --steps",
+        "Steps that the learning rate's schedule is made for; to go on beyond them at --min-lr, keep it where you raise "
+            + "--steps",
         otherwise: "--steps", .within(1...many)
     ) { $0.steps }.written { $0.scheduleSteps != $0.steps }
     public let weightDecay: RunOption<Float, Float> = .init(

@@ -25,7 +25,8 @@ public struct StagePlacement: Equatable, Sendable {
         let n = configuration.layers
         guard stages >= 1, stages <= n else {
             throw ConfigurationError(
-                "\(option: "layer-shards") \(stages) for \(n) layer\(n == 1 ? "" : "s"): each shard needs one; use 1\(n == 1 ? "" : " to \(n)")")
+                "\(option: "layer-shards") \(stages) for \(n) layer\(n == 1 ? "" : "s"): each shard needs one; "
+                    + "use 1\(n == 1 ? "" : " to \(n)")")
         }
         let layer = Double(configuration.layerProducts + configuration.layer.attention.width * configuration.context)
         let head = Double(configuration.vocabularySize * configuration.width)

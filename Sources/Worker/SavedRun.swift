@@ -25,8 +25,8 @@ public struct SavedRun: Codable, Equatable, Sendable {
     public func requireSameModel(_ wanted: ModelConfiguration, path: String) throws(ConfigurationError) {
         guard let mismatch = mismatch(with: wanted) else { return }
         throw ConfigurationError(
-            "\(path): \(mismatch); give the model's own options (\(option: "init"), where it started from a model), or use another "
-                + "\(option: "run-dir") or \(option: "resume") none")
+            "\(path): \(mismatch); give the model's own options (\(option: "init"), where it started from a model), or use "
+                + "another \(option: "run-dir") or \(option: "resume") none")
     }
 
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.

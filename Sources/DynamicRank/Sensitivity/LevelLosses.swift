@@ -59,15 +59,16 @@ public struct LevelLosses: Codable, Equatable, Sendable {
         if let least = costs.min(), least > budget {
             let reached = configuration.shareOfScoresAndValues(least, length: length)
             throw LevelError(
-                description: "\(option: "flops-budget") \(share) cannot be kept at context \(length): the cheapest level measured, with "
-                    + "the exact tokens, takes \(String(format: "%.3f", reached)) of full attention's scores and values; raise it, or lower "
-                    + "\(option: "exact-recent")")
+                description: "\(option: "flops-budget") \(share) cannot be kept at context \(length): the cheapest level measured, "
+                    + "with the exact tokens, takes \(String(format: "%.3f", reached)) of full attention's scores and values; "
+                    + "raise it, or lower \(option: "exact-recent")")
         }
         return try AllocatedLevels(
             losses: nats, costs: Array(repeating: costs, count: nats.count), budget: budget * Double(nats.count)
         ).levels.map { levels[$0] }
     }
 }
+
 extension ModelConfiguration {
     /// What one layer executes forward on one sequence of `length` with every segment at `level`.
     func forwardFLOPs(at level: Level, _ options: RankOptions, length: Int) -> Double {

@@ -33,7 +33,8 @@ public struct AllocatedLevelsByLayer: Strategy {
     ) throws(LevelError) {
         guard options.exact != nil else {
             throw LevelError(description: 
-                "\(option: "attention") allocated names what happens to far keys; \(option: "exact-recent") off has none")
+                "\(option: "attention") allocated names what happens to far keys; \(option: "exact-recent") off has "
+                    + "none")
         }
         guard let known else {
             throw LevelError(

@@ -7,7 +7,8 @@ public struct FixedLevels: Strategy {
     public static let listRefusal: String? = "runs at one: use \(option: level.name) or \(option: rank.name)"
 
     static let rank = NamedOption<Int>(
-        "rank", "r", "For fixed: this rank for scores and values.", .within(1...Int.max), excludes: ["level"], restsOn: ["width", "heads"])
+        "rank", "r", "For fixed: this rank for scores and values.", .within(1...Int.max),
+        excludes: ["level"], restsOn: ["width", "heads"])
     static let level = NamedOption<String>(
         "level", "s:v", "For fixed: a score rank and a value rank, or such a pair for each layer, apart by commas.",
         isText: true, excludes: ["rank"], restsOn: ["width", "heads"])
@@ -29,7 +30,8 @@ public struct FixedLevels: Strategy {
                 }
             default:
                 throw ConfigurationError(
-                    "\(option: "attention") fixed needs one of \(option: Self.rank.name) R and \(option: Self.level.name) S:V")
+                    "\(option: "attention") fixed needs one of \(option: Self.rank.name) R and "
+                        + "\(option: Self.level.name) S:V")
             }
             for level in levels { _ = try LevelList([level], headWidth: shape.headWidth) }
         } catch let error as ConfigurationError {

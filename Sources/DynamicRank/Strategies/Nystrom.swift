@@ -17,7 +17,8 @@ public struct NystromMode: SoftmaxApproximation {
         landmarks = try given.value(of: Self.landmarks) ?? min(8, shape.segment)
         guard (1...shape.segment).contains(landmarks) else {
             throw ConfigurationError(
-                "\(option: Self.landmarks.name) is \(landmarks); it must lie between 1 and the segment's \(shape.segment) tokens")
+                "\(option: Self.landmarks.name) is \(landmarks); it must lie between 1 and the segment's "
+                    + "\(shape.segment) tokens")
         }
     }
 

@@ -67,7 +67,8 @@ public struct LearnedPolicy: Strategy {
         case .off:
             guard given[Self.epsilon] == nil, given[Self.epsilonDecay] == nil else {
                 throw ConfigurationError(
-                    "\(option: Self.guard.name) off excludes \(option: Self.epsilon.name) and \(option: Self.epsilonDecay.name)")
+                    "\(option: Self.guard.name) off excludes \(option: Self.epsilon.name) and "
+                        + "\(option: Self.epsilonDecay.name)")
             }
             return nil
         }
@@ -84,7 +85,9 @@ public struct LearnedPolicy: Strategy {
     }
 
     /// The share of energy is the warm start's, not that of an evaluation by energy.
-    public var keptValues: [(option: any AnyOption, text: String?)] { values.filter { $0.option.name != EnergyRule.share.name } }
+    public var keptValues: [(option: any AnyOption, text: String?)] {
+        values.filter { $0.option.name != EnergyRule.share.name }
+    }
 
     /// Values, gradients and two moments; what its encoder keeps of every segment, some 4 KiB of numbers.
     public func bytes(_ configuration: ModelConfiguration, _ options: RankOptions, on share: RankShare) -> Double {
