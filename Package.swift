@@ -36,33 +36,47 @@ let package = Package(
             ]),
         .target(name: "CProcess"),
         .target(name: "JSON"),
+        .target(name: "Options"),
         .target(name: "Communicator", dependencies: ["CMPI", "CProcess", "Kernels"]),
         .target(
             name: "Corpus",
             dependencies: [
-                "Files", "JSON", "Kernels", .product(name: "HeapModule", package: "swift-collections"),
+                "Files", "JSON", "Kernels", "Options", .product(name: "HeapModule", package: "swift-collections"),
             ]),
-        .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra"]),
-        .target(name: "DynamicRank", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Transformer"]),
+        .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Options"]),
+        .target(
+            name: "DynamicRank",
+            dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Options", "Transformer"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "HDF5", dependencies: ["CHDF5", "CHDF5Driver", "Files"]),
         .target(name: "Checkpoint", dependencies: ["Files", "HDF5", "Kernels"]),
-        .target(name: "Exchange", dependencies: ["Corpus", "Files", "JSON", "Kernels", "Transformer"]),
+        .target(name: "Exchange", dependencies: ["Corpus", "Files", "JSON", "Kernels", "Options", "Transformer"]),
+        .target(name: "Runs", dependencies: ["Checkpoint", "Corpus", "Files", "JSON", "Options", "Yams"]),
         .target(
             name: "Worker",
-            dependencies: ["Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "HDF5", "Kernels"]),
+            dependencies: [
+                "Runs", "Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "Files", "HDF5", "Kernels",
+                "Options",
+            ]),
+        .target(
+            name: "CommandLine",
+            dependencies: [
+                "Worker", "Files", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Options",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .target(
             name: "Trainer",
             dependencies: [
-                "Worker", "Files", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Yams",
+                "CommandLine", "Runs", "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank",
+                "Communicator", "Files", "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl-train", dependencies: ["Trainer"]),
         .target(
             name: "Toolbox",
             dependencies: [
-                "Trainer", "Worker", "Exchange", "Checkpoint", "Corpus", "Files", "Transformer", "DynamicRank", "Communicator",
-                "Kernels", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CommandLine", "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator",
+                "Files", "JSON", "Kernels", "Options", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 
@@ -76,7 +90,7 @@ let package = Package(
         .target(
             name: "BenchmarkSupport",
             dependencies: [
-                "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/support", exclude: ["gpt2.py", "machine.py", "programs.py", "recipes.py", "seeds.py", "test_machine.py", "wikitext.py"]),
@@ -84,7 +98,8 @@ let package = Package(
         .executableTarget(
             name: "throughput-benchmark",
             dependencies: [
-                "BenchmarkSupport", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                "BenchmarkSupport", "Runs", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator",
+                "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/throughput", exclude: ["run", "pytorch_step.py"]),
@@ -92,7 +107,7 @@ let package = Package(
         .executableTarget(
             name: "attention-benchmark",
             dependencies: [
-                "Worker", "Transformer", "DynamicRank", "Kernels",
+                "Worker", "Transformer", "DynamicRank", "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/attention", exclude: ["run", "pytorch_attention.py"]),
@@ -121,19 +136,23 @@ let package = Package(
             name: "checkpoint-probe", dependencies: ["Checkpoint", "Kernels"],
             path: "Tests/CheckpointProbe"),
 
+        .testTarget(name: "OptionsTests", dependencies: ["Options"]),
+        .testTarget(
+            name: "RunsTests", dependencies: ["Runs", "Worker", "Options", "Transformer", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["Kernels", "LinearAlgebra", "TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
         .testTarget(name: "CommunicatorTests", dependencies: ["Communicator", "TestSupport", "communicator-probe"]),
         .testTarget(
             name: "CorpusTests",
-            dependencies: ["Corpus", "Kernels", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["Corpus", "Kernels", "Options", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
             exclude: ["Golden"]),
         .testTarget(
-            name: "TransformerTests", dependencies: ["Transformer", "Kernels", "TestSupport"],
+            name: "TransformerTests", dependencies: ["Transformer", "Kernels", "Options", "TestSupport"],
             exclude: ["Golden"]),
         .testTarget(
-            name: "DynamicRankTests", dependencies: ["DynamicRank", "Kernels", "LinearAlgebra", "Transformer", "TestSupport"]),
+            name: "DynamicRankTests",
+            dependencies: ["DynamicRank", "Kernels", "LinearAlgebra", "Options", "Transformer", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),
@@ -141,17 +160,20 @@ let package = Package(
             name: "ExchangeTests", dependencies: ["Exchange", "Corpus", "Kernels", "Transformer", "TestSupport"], exclude: ["Golden", "Python"]),
         .testTarget(
             name: "WorkerTests",
-            dependencies: ["Worker", "Corpus", "Kernels", "Transformer", "TestSupport", "persistent-probe"]),
+            dependencies: [
+                "Worker", "Corpus", "Kernels", "Options", "Runs", "Transformer", "TestSupport", "persistent-probe",
+            ]),
         .testTarget(
             name: "TrainerTests",
             dependencies: [
-                "Trainer", "Worker", "Checkpoint", "Corpus", "DynamicRank", "Kernels", "Transformer", "TestSupport", "drrl-train",
+                "Trainer", "CommandLine", "Runs", "Worker", "Checkpoint", "Corpus", "DynamicRank", "JSON", "Kernels",
+                "Options", "Transformer", "TestSupport", "drrl-train",
             ]),
         .testTarget(
             name: "ToolboxTests",
             dependencies: [
-                "Toolbox", "Trainer", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Kernels", "TestSupport",
-                "drrl", "drrl-train",
+                "Toolbox", "Runs", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "JSON", "Kernels",
+                "TestSupport", "drrl", "drrl-train",
             ]),
     ],
     swiftLanguageModes: [.v6],

@@ -1,4 +1,5 @@
 import Files
+import Options
 
 /// What can be wrong with text, tokenizers and shards. The description is one line.
 public enum CorpusError: Error, Equatable, CustomStringConvertible {
@@ -39,8 +40,8 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
         case .invalidUTF8(let path, let offset, let line):
             "\(path): not UTF-8 at byte \(offset), line \(line); convert the file to UTF-8"
         case .specialText(let path, let line):
-            "\(path): \(endOfTextName) at line \(line), which --special-text refuse does not allow; "
-                + "give --special-text split to end a document at every line that is exactly it, "
+            "\(path): \(endOfTextName) at line \(line), which \(option: "special-text") refuse does not allow; "
+                + "give \(option: "special-text") split to end a document at every line that is exactly it, "
                 + "or encode to read it as text"
         case .malformedTokenizer(let path, let problem):
             "\(path): \(problem)"

@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// How a run attends: the levels there are, the segments they hold for, and who names them.
@@ -42,7 +43,7 @@ public struct RankOptions: Sendable {
     public var namesLevels: Bool { strategy != nil }
     /// Whether a policy names them.
     public var isLearned: Bool { strategy.map { type(of: $0).isLearned } ?? false }
-    /// What `--attention` calls it.
+    /// What a run calls it.
     public var name: String { type(of: mode).name }
 
     /// How layers attend where no level is named; `seed` is the run's.
@@ -73,12 +74,13 @@ public struct RankOptions: Sendable {
         if let strategy, type(of: strategy).measuresReward, configuration.layer.rotation != nil {
             let others = AttentionRegistry.strategies.filter { !$0.measuresReward }.map { $0.name }
             throw LevelError(
-                description: "--attention \(name) measures rewards, which is not done yet for models with rotary positions; "
-                    + "choose \(AttentionRegistry.list(others, "or"))")
+                description: "\(option: "attention") \(name) measures rewards, which is not done yet for models with rotary "
+                    + "positions; choose \(AttentionRegistry.list(others, "or"))")
         }
         if let strategy, type(of: strategy).measuresReward, exact != nil {
             throw LevelError(
-                description: "--attention \(name) measures rewards where a level is for all keys; give --exact-recent off")
+                description: "\(option: "attention") \(name) measures rewards where a level is for all keys; give "
+                    + "\(option: "exact-recent") off")
         }
         try mode.check(levels, configuration)
     }

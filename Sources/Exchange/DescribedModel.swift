@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// What a `config.json` says of a model: its family and sizes, checked, and no more than this program can run.

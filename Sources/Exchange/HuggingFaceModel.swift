@@ -1,5 +1,6 @@
 import Corpus
 import Kernels
+import Options
 import Transformer
 
 /// A model in a directory that Hugging Face's `save_pretrained` wrote: opened, and checked before a weight is read.

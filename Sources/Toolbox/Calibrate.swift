@@ -1,10 +1,11 @@
 import Checkpoint
+import CommandLine
 import Communicator
 import DynamicRank
 import Files
 import Foundation
 import Kernels
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -38,9 +39,8 @@ func calibrate(_ options: CalibrateOptions, on world: borrowing Communicator) th
         _ = try CheckpointWriter(
             path: options.to, step: saved.step, expectedBytes: ParameterArray.weights(of: saved.run.model).byteCount)
     }
-    let seed = options.seed ?? saved.run.training.seed
     let calibration = try Calibration(
-        saved, plan, tokens: text.tokens, windows: windows, seed: seed, threads: threads, on: world)
+        saved, plan, tokens: text.tokens, windows: windows, seed: plan.seed, threads: threads, on: world)
     let start = monotonicSeconds()
     try calibration.findBases(on: world)
     let losses = try calibration.estimateLosses(on: world)
@@ -95,10 +95,10 @@ struct CalibrationReport: Codable, Equatable {
 
     /// A few lines for a person: what each level loses in all layers, and where most.
     var lines: String {
-        func milli(_ nats: Double) -> String { decimals(1000 * nats, 3) }
+        func milli(_ nats: Double) -> String { fixed(1000 * nats, 3) }
         var lines = [
             "calibrated  \(checkpoint): \(windows) window\(windows == 1 ? "" : "s") of \(context) tokens of \(text), "
-                + "\(text_hash.prefix(12)), in \(decimals(seconds, 1)) s",
+                + "\(text_hash.prefix(12)), in \(fixed(seconds, 1)) s",
             "levels      of far keys, beside segments of \(segment) tokens: \((exact_recent ?? 0) + 1) segments and "
                 + "\(exact_first ?? 0) first tokens exact; value bases by \(value_basis.rawValue)",
             "losses      thousandths of a nat a token, all layers together; the largest of a layer",
@@ -113,13 +113,11 @@ struct CalibrationReport: Codable, Equatable {
             lines.append(
                 "measured    \(measured.level), one layer at a time: \(milli(measured.nats.reduce(0, +))) where "
                     + "\(milli(measured.estimate.reduce(0, +))) was estimated; rank correlation over layers "
-                    + decimals(measured.rank_correlation, 3))
+                    + fixed(measured.rank_correlation, 3))
         }
         return lines.joined(separator: "\n")
     }
 }
-
-private func decimals(_ x: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", x) }
 
 /// Spearman's rank correlation of two lists as long; ties have their mean rank.
 func rankCorrelation(_ x: [Double], _ y: [Double]) -> Double {

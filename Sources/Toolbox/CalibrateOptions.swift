@@ -1,7 +1,8 @@
 import ArgumentParser
+import CommandLine
 import Communicator
 import DynamicRank
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -23,38 +24,44 @@ struct CalibrateOptions: ParsableCommand {
     @Option(help: ArgumentHelp("The checkpoint to write.", valueName: "file"))
     var to: String
 
-    @Option(help: ArgumentHelp("Tokens a window (default: the model's context).", valueName: "n"))
-    var context: Int?
+    @OptionGroup var own: CalibrationOptions
+}
 
-    @Option(help: ArgumentHelp("Windows to read, the text's first (default: 16, or as many as there are).", valueName: "n"))
-    var windows: Int?
+/// How `drrl calibrate` looks at a text.
+struct CalibrationOptions: ListedOptions {
+    static let context = NamedOption<Int>("context", "n", "Tokens a window", otherwise: "the model's context")
+    static let windows = NamedOption<Int>(
+        "windows", "n", "Windows to read, the text's first", otherwise: "\(usualWindows), or as many as there are", .positive)
+    static let usualWindows = 16
+    static let lookEvery = DefaultedOption<Int>(
+        "look-every", "n", "Every how many rows one is looked at for losses", default: 8, .positive)
+    static let levels = NamedOption<String>(
+        "levels", "s:v,…",
+        "Levels to measure, in any order (default at head width 64: every pair of 8, 16, 24, 32, 48 and 64).")
+    static let segment = NamedOption<Int>(
+        "segment", "n", "Tokens a segment", otherwise: "128, or the nearest that divides the context")
+    static let exactRecent = DefaultedOption<Int>(
+        "exact-recent", "n", "Segments before its own whose keys a token attends to at all columns", default: 1)
+    static let exactFirst = DefaultedOption<Int>("exact-first", "n", "… and so many first tokens of a sequence", default: 4)
+    static let valueBasis = DefaultedOption<ValueMeasure>(
+        "value-basis", "measure", "What value bases keep best: energy or loss", default: .loss)
+    static let seed = NamedOption<UInt64>(
+        "seed", "n", "Decides the targets drawn and the rows looked at", otherwise: "the checkpoint's")
+    static let exact = NamedOption<String>(
+        "exact", "s:v,…",
+        "Also measure the divergence from full attention with one layer at a time at these levels, on the first windows, and "
+            + "how well the estimates forecast it.")
+    static let exactWindows = DefaultedOption<Int>("exact-windows", "n", "Windows for --exact", default: 2, .positive)
 
-    @Option(help: ArgumentHelp("Every how many rows one is looked at for losses (default: 8).", valueName: "n"))
-    var lookEvery: Int?
+    static let listed: [any AnyOption] = [
+        context, windows, lookEvery, levels, segment, exactRecent, exactFirst, valueBasis, seed, exact, exactWindows,
+    ]
+    var values = OptionValues()
+}
 
-    @Option(help: ArgumentHelp("Levels to measure, in any order (default at head width 64: every pair of 8, 16, 24, 32, 48 and 64).", valueName: "s:v,…"))
-    var levels: String?
-
-    @Option(help: ArgumentHelp("Tokens a segment (default: 128, or the nearest that divides the context).", valueName: "n"))
-    var segment: Int?
-
-    @Option(help: ArgumentHelp("Segments before its own whose keys a token attends to at all columns (default: 1).", valueName: "n"))
-    var exactRecent: Int?
-
-    @Option(help: ArgumentHelp("… and so many first tokens of a sequence (default: 4).", valueName: "n"))
-    var exactFirst: Int?
-
-    @Option(help: ArgumentHelp("What value bases keep best: energy or loss (default: loss).", valueName: "measure"))
-    var valueBasis: String?
-
-    @Option(help: ArgumentHelp("Decides the targets drawn and the rows looked at (default: the checkpoint's).", valueName: "n"))
-    var seed: UInt64?
-
-    @Option(help: ArgumentHelp("Also measure the divergence from full attention with one layer at a time at these levels, on the first windows, and how well the estimates forecast it.", valueName: "s:v,…"))
-    var exact: String?
-
-    @Option(help: ArgumentHelp("Windows for --exact (default: 2).", valueName: "n"))
-    var exactWindows: Int?
+extension Limit where Value == Int {
+    /// 1 or more.
+    static let positive = Limit.within(1...Int.max)
 }
 
 extension CalibrateOptions: Tool {
@@ -75,44 +82,40 @@ struct CalibrationPlan {
     let levels: [Level]
     /// Of which the divergence is measured, on so many windows.
     let exactLevels: [Level], exactWindows: Int
+    /// Decides the targets drawn and the rows looked at.
+    let seed: UInt64
     /// Segments, exact tokens and what value bases keep.
     let ranks: RankOptions
 
     /// - Throws: `ConfigurationError` for a number, level or measure that cannot be.
     init(_ options: CalibrateOptions, _ saved: SavedRun) throws(ConfigurationError) {
         let most = saved.model.longestContext, d = saved.model.headWidth
-        context = options.context ?? saved.model.context
+        typealias Own = CalibrationOptions
+        let given = options.own.values
+        context = try given.value(of: Own.context) ?? saved.model.context
         guard context >= 1, context <= most else {
             throw ConfigurationError("--context is \(context); it must lie between 1 and the model's context \(most)")
         }
-        for (name, value) in [
-            ("--windows", options.windows), ("--look-every", options.lookEvery), ("--exact-windows", options.exactWindows),
-        ] {
-            if let value, value < 1 { throw ConfigurationError("\(name) is \(value); it must be at least 1") }
-        }
+        windows = try given.value(of: Own.windows) ?? Own.usualWindows
+        lookEvery = try given.value(of: Own.lookEvery)
+        exactWindows = try given.value(of: Own.exactWindows)
+        seed = try given.value(of: Own.seed) ?? saved.training.seed
         try EvaluationPlan.check(threads: options.common.threads)
-        windows = options.windows ?? 16
-        lookEvery = options.lookEvery ?? 8
-        exactWindows = options.exactWindows ?? 2
-        let measured = try options.levels.map { (text) throws(ConfigurationError) in try Self.levels(text, "--levels", d) }
+        let measured = try given[Own.levels].map { (text) throws(ConfigurationError) in try Self.levels(text, "--levels", d) }
             ?? Self.grid(d)
         levels = measured
-        exactLevels = try options.exact.map { (text) throws(ConfigurationError) in try Self.levels(text, "--exact", d) } ?? []
+        exactLevels = try given[Own.exact].map { (text) throws(ConfigurationError) in
+            try Self.levels(text, "--exact", d)
+        } ?? []
         if let unknown = exactLevels.first(where: { !measured.contains($0) }) {
             throw ConfigurationError("--exact \(unknown) is not among the levels measured; add it to --levels")
         }
         // Segments, exact tokens and measure as any run below full rank resolves them.
-        let given = [
-            ("segment", options.segment.map(String.init)), ("exact-recent", options.exactRecent.map(String.init)),
-            ("exact-first", options.exactFirst.map(String.init)), ("value-basis", options.valueBasis),
-        ]
-        let arguments = ["--attention=\(EnergyRule.name)"] + given.compactMap { name, value in value.map { "--\(name)=\($0)" } }
-        let attention: AttentionOptions
-        do {
-            attention = try AttentionOptions.parse(arguments)
-        } catch {
-            throw ConfigurationError(AttentionOptions.message(for: error))
-        }
+        var attention = given.restricted(to: [Own.segment])
+        attention[AttentionOptions.attention] = EnergyRule.name
+        attention[AttentionOptions.exactRecent] = try given.value(of: Own.exactRecent).optionText
+        attention[AttentionOptions.exactFirst] = try given.value(of: Own.exactFirst).optionText
+        attention[AttentionOptions.valueBasis] = try given.value(of: Own.valueBasis).optionText
         ranks = try RankOptions(attention, headWidth: d, context: context)
     }
 

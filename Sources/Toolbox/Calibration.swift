@@ -1,10 +1,11 @@
 import Checkpoint
+import CommandLine
 import Communicator
 import Corpus
 import DynamicRank
 import Foundation
 import Kernels
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -55,10 +56,10 @@ final class Calibration {
 
     private func batch(_ window: Int) -> MicroBatch {
         let first = window * plan.context, L = plan.context
-        let read = Buffer<Int32>(uninitialized: L + 1)
-        tokens[first..<(first + L + 1)].read(into: read)
-        return MicroBatch(
-            sequences: 1, length: L, tokens: read[0..<L], targets: Buffer(read[1..<(L + 1)].array), samples: [UInt64(window)])
+        let inputs = Buffer<Int32>(uninitialized: L), targets = Buffer<Int32>(uninitialized: L)
+        tokens.readWindow(
+            first..<(first + L), predicting: (first + 1)..<(first + L + 1), inputs: inputs, targets: targets)
+        return MicroBatch(sequences: 1, length: L, tokens: inputs, targets: targets, samples: [UInt64(window)])
     }
 
     /// Full attention forward, and backward with targets that the model drew; whoever watches is told what it is for.
@@ -87,7 +88,7 @@ final class Calibration {
             do {
                 try engine.takeGathered()
             } catch {
-                throw ConfigurationError("\(saved.path): its Grams have no bases (\(error)); use another checkpoint or text")
+                throw UnusableFileError("\(saved.path): its Grams have no bases (\(error)); use another checkpoint or text")
             }
         }
     }
@@ -118,7 +119,7 @@ final class Calibration {
             do {
                 return try LevelLosses(levels: plan.levels, nats: nats)
             } catch {
-                throw ConfigurationError("\(saved.path): \(error); use another checkpoint")
+                throw UnusableFileError("\(saved.path): \(error); use another checkpoint")
             }
         }
         let forecast = LossForecast(layers: model.layers, width: model.width, levels: plan.levels.count)

@@ -1,9 +1,10 @@
+import CommandLine
 import Communicator
 import Corpus
 import DynamicRank
 import Foundation
 import Kernels
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -18,7 +19,8 @@ func compare(
     let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run) }
     let text = try EvaluationText(
         path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
-    let other = try options.calibrate.map {
+    let calibrate = options.own.values[ComparisonOptions.calibrate]
+    let other = try calibrate.map {
         try EvaluationText(path: $0, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
     }
     let threads = try ThreadCount(asked: options.common.threads, world: world).threads
@@ -30,7 +32,7 @@ func compare(
     let namesLevels = !plan.budgets.isEmpty || plan.contexts.contains { $0.entries.contains(where: \.namesLevels) }
     let runner = try WindowRunner(
         saved, rows: longest, threads: threads, reducing: namesLevels ? "compare" : nil,
-        valueBasis: options.attention.valueBasis, world: world)
+        valueBasis: options.attention.values[AttentionOptions.valueBasis], world: world)
     let isSeen = world.rank == 0 && isatty(STDERR_FILENO) == 1
     func say(_ text: String) { if isSeen { remark("compare: \(text)") } }
 
@@ -71,7 +73,7 @@ func compare(
     }
     return Comparison(
         arguments: arguments, checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text,
-        calibration_text: options.calibrate ?? "its first \(calibration.count) tokens, which are not measured",
+        calibration_text: calibrate ?? "its first \(calibration.count) tokens, which are not measured",
         text_hash: text.hash, calibration_hash: other?.hash ?? text.hash, tokenizer_hash: runner.saved.tokenizerHash,
         tokens: text.tokens.count, repeats: plan.repeats, window_limit: plan.windows, ranks: world.size,
         threads: threads, openblas_core: OpenBLASCore.name,

@@ -1,6 +1,7 @@
 import ArgumentParser
+import CommandLine
 import Communicator
-import Trainer
+import Options
 import Worker
 
 /// The command line of `drrl compare`.
@@ -16,31 +17,39 @@ struct CompareOptions: ParsableCommand {
 
     @OptionGroup var common: ModelAndText
 
-    @Option(help: ArgumentHelp("Text on which levels by layer are found (default: the first tenth of --text, which is then not measured).", valueName: "file"))
-    var calibrate: String?
-
-    @Option(help: ArgumentHelp("Tokens a window, a table for each (default: the model's context, which is the most).", valueName: "n,…"))
-    var contexts: String?
-
-    @Option(help: ArgumentHelp("Tokens that a window predicts, its last; the first window predicts all (default: the context, no overlap).", valueName: "n"))
-    var stride: Int?
-
-    @Option(help: ArgumentHelp("Measure, and calibrate on, at most this many windows.", valueName: "n"))
-    var windows: Int?
-
-    @Option(help: ArgumentHelp("Rows, besides full: \(ComparisonEntry.choices) (default: all).", valueName: "name,…"))
-    var strategies: String?
-
-    @Option(help: ArgumentHelp("Whose FLOPs and histogram nearest, per-layer and histogram take: \(ComparisonEntry.names(ComparisonEntry.references)) (default: policy where there is one, else energy).", valueName: "strategy"))
-    var reference: String?
-
-    @Option(help: ArgumentHelp("Shares of full attention's scores and values: for each, rows forecast and allocated within it (where drrl calibrate has looked), the dearest fixed level and the energy rule's largest share.", valueName: "share,…"))
-    var budgets: String?
-
-    @Option(help: ArgumentHelp("Rounds, in each of which all strategies run in turn (default: 3).", valueName: "n"))
-    var repeats: Int?
-
+    @OptionGroup var own: ComparisonOptions
     @OptionGroup(title: "Attention") var attention: AttentionOptions
+}
+
+/// What `drrl compare` measures, and how often.
+struct ComparisonOptions: ListedOptions {
+    static let calibrate = NamedOption<String>(
+        "calibrate", "file", "Text on which levels by layer are found",
+        otherwise: "the first tenth of --text, which is then not measured")
+    static let contexts = NamedOption<String>(
+        "contexts", "n,…", "Tokens a window, a table for each", otherwise: "the model's context, which is the most")
+    static let stride = NamedOption<Int>(
+        "stride", "n", "Tokens that a window predicts, its last; the first window predicts all",
+        otherwise: "the context, no overlap")
+    static let windows = NamedOption<Int>(
+        "windows", "n", "Measure, and calibrate on, at most this many windows.", .positive)
+    static let strategies = NamedOption<String>(
+        "strategies", "name,…", "Rows, besides full: \(ComparisonEntry.choices)", otherwise: "all")
+    static let reference = NamedOption<String>(
+        "reference", "strategy",
+        "Whose FLOPs and histogram nearest, per-layer and histogram take: "
+            + ComparisonEntry.names(ComparisonEntry.references), otherwise: "policy where there is one, else energy")
+    static let budgets = NamedOption<String>(
+        "budgets", "share,…",
+        "Shares of full attention's scores and values: for each, rows forecast and allocated within it (where drrl calibrate has looked), "
+            + "the dearest fixed level and the energy rule's largest share.")
+    static let repeats = DefaultedOption<Int>(
+        "repeats", "n", "Rounds, in each of which all strategies run in turn", default: 3, .positive)
+
+    static let listed: [any AnyOption] = [
+        calibrate, contexts, stride, windows, strategies, reference, budgets, repeats,
+    ]
+    var values = OptionValues()
 }
 
 extension CompareOptions: Tool {

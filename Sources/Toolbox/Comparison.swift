@@ -1,7 +1,7 @@
 import Corpus
 import DynamicRank
 import Foundation
-import Trainer
+import JSON
 import Worker
 
 /// What `drrl compare` found; as JSON under these names.

@@ -1,5 +1,6 @@
+import CommandLine
 import DynamicRank
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -28,28 +29,29 @@ struct ComparisonPlan {
 
     /// - Throws: `ConfigurationError` for a number, context, level or strategy that cannot be.
     init(_ options: CompareOptions, _ saved: SavedRun) throws(ConfigurationError) {
-        for (name, value) in [("--repeats", options.repeats), ("--windows", options.windows)] {
-            if let value, value < 1 { throw ConfigurationError("\(name) is \(value); it must be at least 1") }
-        }
-        repeats = options.repeats ?? 3
-        windows = options.windows
-        budgets = try options.budgets.map { (text) throws(ConfigurationError) in try Self.budgets(text) } ?? []
+        typealias Own = ComparisonOptions
+        let given = options.own.values
+        repeats = try given.value(of: Own.repeats)
+        windows = try given.value(of: Own.windows)
+        budgets = try given[Own.budgets].map { (text) throws(ConfigurationError) in try Self.budgets(text) } ?? []
         try EvaluationPlan.check(threads: options.common.threads)
         let asked = options.attention
-        guard asked.attention == nil, FixedLevels.options.flatMap(\.options).allSatisfy({ asked.mode.values[$0] == nil }) else {
+        let ofEvaluate = [AttentionOptions.attention] + FixedLevels.options.flatMap(\.options)
+        guard ofEvaluate.allSatisfy({ asked.values[$0] == nil }) else {
             throw ConfigurationError(
                 "--attention, --rank and --level are for evaluate; compare takes --strategies and --levels")
         }
-        let named = try options.strategies.map { (text) throws(ConfigurationError) in
+        let named = try given[Own.strategies].map { (text) throws(ConfigurationError) in
             try Self.entries(text, option: "--strategies", among: ComparisonEntry.all)
         }
-        let reference = try options.reference.map { (text) throws(ConfigurationError) in
+        let reference = try given[Own.reference].map { (text) throws(ConfigurationError) in
             try Self.entries(text, option: "--reference", among: ComparisonEntry.references)[0]
         }
+        let stride = try given.value(of: Own.stride)
         var contexts: [Context] = []
-        for context in try Self.contexts(options.contexts, most: saved.model.context) {
+        for context in try Self.contexts(given[Own.contexts], most: saved.model.context) {
             contexts.append(
-                try Context(context, stride: options.stride, asked, saved, named: named, reference: reference))
+                try Context(context, stride: stride, asked, saved, named: named, reference: reference))
         }
         self.contexts = contexts
     }
@@ -106,13 +108,19 @@ extension ComparisonPlan.Context {
         _ context: Int, stride: Int?, _ asked: AttentionOptions, _ saved: SavedRun, named: [ComparisonEntry]?, reference: ComparisonEntry?
     ) throws(ConfigurationError) {
         func plan(_ mode: any AttentionMode.Type) throws(ConfigurationError) -> EvaluationPlan {
+            typealias Own = AttentionOptions
             var own = asked
-            own.attention = mode.name
             // Each takes the options that are its own.
-            own.mode.values = asked.mode.values.restricted(to: mode.options.flatMap(\.options))
-            if !(mode is any Strategy.Type) { (own.basis, own.exactRecent, own.exactFirst, own.valueBasis) = (nil, nil, nil, nil) }
+            let others = AttentionRegistry.options.filter { option in
+                !mode.options.contains { $0.options.contains { $0.name == option.name } }
+            }
+            for option in others { own.values[option] = nil }
+            if !(mode is any Strategy.Type) { for option in Own.belowFullRank { own.values[option] = nil } }
             // Rewards are measured where a level is for all keys.
-            if (mode as? any Strategy.Type)?.measuresReward == true { (own.exactRecent, own.exactFirst) = (nil, nil) }
+            if (mode as? any Strategy.Type)?.measuresReward == true {
+                (own.values[Own.exactRecent], own.values[Own.exactFirst]) = (nil, nil)
+            }
+            own.values[Own.attention] = mode.name
             return try EvaluationPlan(context: context, stride: stride, own, saved)
         }
         let full = try plan(FullAttention.self)

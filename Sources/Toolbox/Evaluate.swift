@@ -1,9 +1,11 @@
+import CommandLine
 import Communicator
 import DynamicRank
 import Files
 import Foundation
+import JSON
 import Kernels
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -14,11 +16,13 @@ import Worker
 func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) throws -> AttendedEvaluation {
     let isRoot = world.rank == 0
     let saved = try OpenCheckpoint(path: options.common.checkpoint, world: world)
-    let model = saved.run.model
+    let model = saved.run.model, perToken = options.own.values[WindowOptions.perToken]
     let plan = try agreed(on: world) {
         try EvaluationPlan.check(threads: options.common.threads)
+        let given = options.own.values
         return try EvaluationPlan(
-            context: options.context, stride: options.stride, options.attention, saved.run)
+            context: given.value(of: WindowOptions.context), stride: given.value(of: WindowOptions.stride),
+            options.attention, saved.run)
     }
     let text = try EvaluationText(
         path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
@@ -28,7 +32,7 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     var table: TokenTable?
     try agreed(on: world) {
         // Before the work, so that a path that cannot be written costs none.
-        guard isRoot, let path = options.perToken else { return }
+        guard isRoot, let path = perToken else { return }
         for input in [options.common.text, options.common.checkpoint] where SystemFile.areSame(input, path) {
             throw ConfigurationError("--per-token \(path) would overwrite \(input); name another file")
         }
@@ -39,11 +43,12 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     let isReduced = plan.ranks.namesLevels
     let runner = try WindowRunner(
         saved, rows: plan.context, threads: threads,
-        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil, valueBasis: options.attention.valueBasis, world: world)
+        reducing: isReduced ? "--attention \(plan.ranks.name)" : nil,
+        valueBasis: options.attention.values[AttentionOptions.valueBasis], world: world)
     let engine = try runner.engine(plan.ranks, on: world)
     let run = try runner.run(windowed, engine, on: world)
 
-    if options.perToken != nil {
+    if perToken != nil {
         let nll = try world.gather(run.record.nll, root: 0), ranks = try world.gather(run.record.ranks, root: 0)
         try agreed(on: world) {
             guard let nll, let ranks else { return }

@@ -1,6 +1,7 @@
 import ArgumentParser
+import CommandLine
 import Communicator
-import Trainer
+import Options
 import Worker
 
 /// The command line of `drrl evaluate`.
@@ -13,16 +14,21 @@ struct EvaluateOptions: ParsableCommand {
 
     @OptionGroup var common: ModelAndText
 
-    @Option(help: ArgumentHelp("Tokens a window (default: the model's context, which is the most).", valueName: "n"))
-    var context: Int?
-
-    @Option(help: ArgumentHelp("Tokens that a window predicts, its last; the first window predicts all (default: --context, no overlap).", valueName: "n"))
-    var stride: Int?
-
-    @Option(help: ArgumentHelp("Write a CSV line for each predicted token.", valueName: "file"))
-    var perToken: String?
-
+    @OptionGroup var own: WindowOptions
     @OptionGroup(title: "Attention") var attention: AttentionOptions
+}
+
+/// Which windows `drrl evaluate` runs, and what it writes of them.
+struct WindowOptions: ListedOptions {
+    static let context = NamedOption<Int>(
+        "context", "n", "Tokens a window", otherwise: "the model's context, which is the most")
+    static let stride = NamedOption<Int>(
+        "stride", "n", "Tokens that a window predicts, its last; the first window predicts all",
+        otherwise: "--context, no overlap")
+    static let perToken = NamedOption<String>("per-token", "file", "Write a CSV line for each predicted token.")
+
+    static let listed: [any AnyOption] = [context, stride, perToken]
+    var values = OptionValues()
 }
 
 extension EvaluateOptions: Tool {

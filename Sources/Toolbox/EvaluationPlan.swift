@@ -1,5 +1,6 @@
+import CommandLine
 import DynamicRank
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -25,7 +26,7 @@ struct EvaluationPlan {
             throw ConfigurationError("--stride is \(stride); it must lie between 1 and the window's \(context) tokens")
         }
         ranks = try RankOptions(
-            Self.filled(attention, from: saved.ranks, context: context), headWidth: saved.model.headWidth,
+            Self.filled(attention, from: saved.ranks, context: context).values, headWidth: saved.model.headWidth,
             context: context)
         do {
             try ranks.check(saved.model)
@@ -36,39 +37,40 @@ struct EvaluationPlan {
 
     /// - Throws: `ConfigurationError` for a number of threads that cannot be.
     static func check(threads: Int?) throws(ConfigurationError) {
-        if let threads, !(1...1024).contains(threads) {
-            throw ConfigurationError("--threads is \(threads); it must lie between 1 and 1024")
+        if let threads, !(1...ThreadCount.most).contains(threads) {
+            throw ConfigurationError("--threads is \(threads); it must lie between 1 and \(ThreadCount.most)")
         }
     }
 
     /// The options asked for, with the checkpoint's own in place of those that were not.
     private static func filled(_ asked: AttentionOptions, from saved: RankOptions?, context: Int) -> AttentionOptions {
         guard let saved else { return asked }
+        typealias Own = AttentionOptions
         var options = asked
-        let name = asked.attention ?? saved.name
-        options.attention = name
+        let name = asked.values[Own.attention] ?? saved.name
+        options.values[Own.attention] = name
         // An unknown one is refused when it is resolved.
         guard let mode = AttentionRegistry.mode(named: name) else { return options }
-        let kept = Dictionary(uniqueKeysWithValues: saved.mode.keptValues.map { ($0.option, $0.text) })
-        for group in mode.options
-        where !group.standsTogether || group.options.allSatisfy({ asked.mode.values[$0] == nil }) {
-            for option in group.options where asked.mode.values[option] == nil {
-                options.mode.values[option] = kept[option] ?? nil
-            }
+        func isGiven(_ option: any AnyOption) -> Bool { asked.values[option] != nil }
+        let kept = Dictionary(uniqueKeysWithValues: saved.mode.keptValues.map { ($0.option.name, $0.text) })
+        for group in mode.options where !group.standsTogether || !group.options.contains(where: isGiven) {
+            for option in group.options where !isGiven(option) { options.values[option] = kept[option.name] ?? nil }
         }
         // A run at fixed levels has no list of its own, and needs none.
         if type(of: saved.mode).listRefusal == nil, mode.listRefusal == nil, !asked.namesLevels {
-            options.levels = saved.levels.map(\.description).joined(separator: ",")
+            options.values[Own.levels] = saved.levels.map(\.description).joined(separator: ",")
         }
         if saved.namesLevels || saved.exact != nil, let strategy = mode as? any Strategy.Type {
-            if asked.basis == nil { options.basis = saved.basis.rawValue }
-            if asked.valueBasis == nil { options.valueBasis = saved.values.rawValue }
-            if asked.exactRecent == nil, asked.exactFirst == nil, !strategy.measuresReward || saved.exact == nil {
-                options.exactRecent = saved.exact.map { "\($0.recent)" } ?? "off"
-                options.exactFirst = saved.exact?.first
+            if !isGiven(Own.basis) { options.values[Own.basis] = saved.basis.optionText }
+            if !isGiven(Own.valueBasis) { options.values[Own.valueBasis] = saved.values.optionText }
+            if !isGiven(Own.exactRecent), !isGiven(Own.exactFirst), !strategy.measuresReward || saved.exact == nil {
+                options.values[Own.exactRecent] = (saved.exact.map { .segments($0.recent) } ?? ExactRecent.off).optionText
+                options.values[Own.exactFirst] = saved.exact?.first.optionText
             }
         }
-        if asked.segment == nil, saved.segment >= 1, context % saved.segment == 0 { options.segment = saved.segment }
+        if !isGiven(Own.segment), saved.segment >= 1, context % saved.segment == 0 {
+            options.values[Own.segment] = saved.segment.optionText
+        }
         return options
     }
 }

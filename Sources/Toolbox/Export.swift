@@ -4,7 +4,6 @@ import Corpus
 import Exchange
 import Files
 import Kernels
-import Trainer
 import Transformer
 import Worker
 

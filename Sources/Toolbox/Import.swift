@@ -4,7 +4,6 @@ import Communicator
 import Corpus
 import Exchange
 import Kernels
-import Trainer
 import Transformer
 import Worker
 
@@ -34,8 +33,10 @@ extension ImportOptions: Tool {
     private func report() throws -> String {
         let model = try HuggingFaceModel(directory: directory), weights = ParameterArray.weights(of: model.configuration)
         let tokenizer = try model.tokenizer()
-        // What decides a step is not known; a run that goes on from these weights names its own.
-        let training = try RunConfiguration(arguments: []).training(replicas: 1)
+        // What decided a step is not known, and these say nothing of it: a run that starts from the weights has its own.
+        let training = TrainingOptions(
+            batch: 8, microBatch: 8, learningRate: LearningRate(peak: 1e-3, floor: 1e-3 / 10, warmup: 20, steps: 400),
+            optimizer: AdamW(weightDecay: 0.1), clip: 1, seed: 1)
         var writer = try CheckpointWriter(path: to, step: 0, expectedBytes: weights.byteCount)
         try writer.write(
             RunRecord(

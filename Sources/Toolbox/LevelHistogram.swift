@@ -8,6 +8,11 @@ public struct LevelHistogram: Equatable, Sendable {
     /// [N][K] segments.
     public private(set) var counts: [[Double]]
 
+    /// Of no segment yet.
+    ///
+    /// - Parameters:
+    ///   - layers: of the model.
+    ///   - levels: those that are counted.
     public init(layers: Int, levels: [Level]) {
         self.levels = levels
         counts = Array(repeating: Array(repeating: 0, count: levels.count), count: layers)

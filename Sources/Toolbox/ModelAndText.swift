@@ -1,6 +1,6 @@
 import ArgumentParser
+import CommandLine
 import Corpus
-import Trainer
 
 /// What every tool that runs a checkpoint on a text is told.
 struct ModelAndText: ParsableArguments {

@@ -1,6 +1,7 @@
+import CommandLine
 import DynamicRank
 import Foundation
-import Trainer
+import JSON
 
 /// What `drrl evaluate` found; as JSON under these names.
 public struct TextEvaluation: Codable, Equatable, Sendable {

@@ -1,7 +1,7 @@
 import Corpus
 import Files
 import Foundation
-import Trainer
+import Options
 import Transformer
 
 /// `--per-token`: a CSV line for each predicted token, with the level at which each layer attended to predict it.
@@ -15,8 +15,8 @@ struct TokenTable: ~Copyable {
 
     /// Makes the file, or opens what is there.
     ///
-    /// - Throws: `ConfigurationError`.
-    init(_ path: String) throws(ConfigurationError) {
+    /// - Throws: `UnusableFileError`.
+    init(_ path: String) throws(UnusableFileError) {
         self.path = path
         if fileExists(path), !SystemFile.isRegular(path) {
             file = nil
@@ -37,15 +37,15 @@ struct TokenTable: ~Copyable {
 
     /// Writes the columns' names.
     ///
-    /// - Throws: `ConfigurationError`.
-    mutating func writeHeader(layers: Int) throws(ConfigurationError) {
+    /// - Throws: `UnusableFileError`.
+    mutating func writeHeader(layers: Int) throws(UnusableFileError) {
         try write("position,token,nll" + (0..<layers).map { ",layer_\($0)" }.joined() + "\n")
     }
 
     /// Appends lines.
     ///
-    /// - Throws: `ConfigurationError`.
-    mutating func write(_ lines: String) throws(ConfigurationError) {
+    /// - Throws: `UnusableFileError`.
+    mutating func write(_ lines: String) throws(UnusableFileError) {
         let bytes = Array(lines.utf8)
         do {
             if descriptor >= 0 {
@@ -60,8 +60,8 @@ struct TokenTable: ~Copyable {
 
     /// Makes sure that the lines have arrived, and gives a file its name.
     ///
-    /// - Throws: `ConfigurationError`.
-    mutating func finish() throws(ConfigurationError) {
+    /// - Throws: `UnusableFileError`.
+    mutating func finish() throws(UnusableFileError) {
         do {
             if descriptor >= 0 {
                 try SystemFile.synchronise(descriptor)
@@ -73,7 +73,7 @@ struct TokenTable: ~Copyable {
         }
     }
 
-    private static func failure(_ path: String, _ reason: String) -> ConfigurationError {
-        ConfigurationError("--per-token \(path): cannot be written: \(reason)")
+    private static func failure(_ path: String, _ reason: String) -> UnusableFileError {
+        UnusableFileError("--per-token \(path): cannot be written: \(reason)")
     }
 }

@@ -1,5 +1,6 @@
+import CommandLine
 import Communicator
-import Trainer
+import Options
 import Transformer
 import Worker
 
@@ -27,8 +28,8 @@ public enum ToolboxProgram {
 
     /// Nil once help was asked for and shown.
     ///
-    /// - Throws: `ConfigurationError` for a mistake.
-    private static func parse(_ arguments: [String], isRoot: Bool) throws(ConfigurationError) -> (any Tool)? {
+    /// - Throws: a `UserError` for a mistake.
+    private static func parse(_ arguments: [String], isRoot: Bool) throws -> (any Tool)? {
         do {
             var command = try ToolboxOptions.parseAsRoot(arguments)
             if let tool = command as? any Tool { return tool }

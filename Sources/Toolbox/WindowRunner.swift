@@ -1,6 +1,7 @@
 import Communicator
 import DynamicRank
 import Kernels
+import Options
 import Transformer
 import Worker
 
@@ -147,7 +148,7 @@ final class WindowRunner {
             Array(rest.take(parts[4].count)))
         try agreed(on: world) {
             guard windowNLL.allSatisfy(\.isFinite) else {
-                throw ConfigurationError(
+                throw UnusableFileError(
                     "\(saved.path): the loss with \(engine.options.name) attention is not finite; "
                         + "use another checkpoint")
             }

@@ -1,6 +1,7 @@
+import CommandLine
 import DynamicRank
 import Foundation
-import Kernels
+import Options
 import Transformer
 import Worker
 
@@ -11,12 +12,14 @@ struct ChangedOptions {
     /// - Parameter step: the last step taken before.
     init(from before: RestoredRun, to run: RunConfiguration, _ corpus: SavedCorpus, step: Int) {
         var lines: [String] = []
-        let old = Dictionary(Self.options(before.run)) { $1 }, new = Self.options(run, like: before.run)
+        let saved = Self.options(before.run), old = Dictionary(saved) { $1 }
+        // Checkpoints of before there was a choice of attention do not tell it.
+        let new = run.learnt(withAttention: before.run.ranks != nil)
         for (name, value) in new where old[name] != value {
             lines.append("--\(name) \(old[name] ?? "not set") → \(value)")
         }
-        let given = Set(new.map(\.0))
-        for (name, value) in Self.options(before.run) where !given.contains(name) {
+        let given = Set(new.map(\.name))
+        for (name, value) in saved where !given.contains(name) {
             lines.append("--\(name) \(value) → not set")
         }
         lines += Self.schedule(before.run.training.learningRate, run.learningRate, step)
@@ -24,33 +27,12 @@ struct ChangedOptions {
         self.lines = lines
     }
 
-    /// The options of a checkpoint's run that decide what is learnt, by the command line's names.
-    private static func options(_ saved: SavedRun) -> [(String, String)] {
-        options(
-            dropout: saved.model.dropout, saved.training.learningRate, batch: saved.training.batch,
-            saved.training.optimizer, clip: saved.training.clip, saved.precision ?? .float32,
-            freezes: saved.training.freezesModel, saved.ranks)
+    /// The options of a checkpoint's run that decide what is learnt.
+    private static func options(_ saved: SavedRun) -> [(name: String, value: String)] {
+        let own = RunOptions.list.map { ($0.option.name, $0.changeText(keptBy: saved)) }
+        let attention = saved.ranks?.options.map { ($0.option.name, $0.text) } ?? []
+        return (own + attention).compactMap { name, text in text.map { (name, $0) } }
     }
-
-    /// Those of a run, without attention's where the checkpoint does not tell it.
-    private static func options(_ run: RunConfiguration, like saved: SavedRun) -> [(String, String)] {
-        options(
-            dropout: run.dropout, run.learningRate, batch: run.batch, AdamW(weightDecay: run.weightDecay), clip: run.clip,
-            run.precision, freezes: run.freezesModel, saved.ranks == nil ? nil : run.ranks)
-    }
-
-    private static func options(
-        dropout: Float, _ rate: LearningRate, batch: Int, _ optimizer: AdamW, clip: Float, _ precision: Precision,
-        freezes: Bool, _ ranks: RankOptions?
-    ) -> [(String, String)] {
-        [
-            ("dropout", number(dropout)), ("batch", "\(batch)"), ("lr", number(rate.peak)), ("min-lr", number(rate.floor)),
-            ("warmup", "\(rate.warmup)"), ("weight-decay", number(optimizer.weightDecay)), ("clip", number(clip)),
-            ("precision", precision.rawValue), ("freeze", "\(freezes)"),
-        ] + (ranks?.options ?? []).compactMap { name, value in value.map { (name, $0) } }
-    }
-
-    private static func number(_ x: Float) -> String { String(format: "%.6g", Double(x)) }
 
     /// Another number of steps stretches or squeezes the whole curve.
     private static func schedule(_ old: LearningRate, _ new: LearningRate, _ step: Int) -> [String] {

@@ -1,12 +1,12 @@
 import ArgumentParser
+import CommandLine
 import Corpus
 import DynamicRank
 import Files
-import Foundation
-import Transformer
-import Yams
+import Options
+import Runs
 
-/// `--config run.yaml`: a flat mapping whose keys are the options' names without dashes.
+/// `--config run.yaml`: options below those of the command line, which wins also over what it excludes.
 struct ConfigurationFile {
     /// As the command line names it.
     let path: String
@@ -15,67 +15,54 @@ struct ConfigurationFile {
 
     /// Reads the file; or takes `text` for what it holds, where it is a pipe that only one process can read.
     ///
-    /// - Throws: `ConfigurationError` naming file, line and key: unreadable file, not a mapping, a key that is no option, a
-    ///   key that stands twice, or a value of the wrong type.
-    init(path: String, text: [UInt8]? = nil) throws(ConfigurationError) {
-        let bytes: [UInt8]
-        do {
-            if let text { bytes = text } else { bytes = try SystemFile.contents(of: path) }
-        } catch {
-            throw ConfigurationError("--config \(path): cannot be read (\(error.reason)); check the path and its permissions")
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw ConfigurationError("--config \(path): not UTF-8; convert the file")
-        }
+    /// - Throws: `UnusableFileError` where it cannot be read; `ConfigurationError` naming file, line and key: not a mapping, a
+    ///   key that is no option, a key that stands twice, or a value of the wrong type.
+    init(path: String, text: [UInt8]? = nil) throws {
         self.path = path
-        options = try Self.options(of: text, path: path)
+        let bytes = try text ?? Self.contents(of: path)
+        do {
+            options = try RunFile(reading: bytes).options.compactMap(Self.argument)
+        } catch let fault as RunFile.Fault {
+            throw ConfigurationError("--config \(fault.description(of: path))")
+        }
     }
 
-    private static func options(
-        of text: String, path: String
-    ) throws(ConfigurationError) -> [(name: String, argument: String)] {
-        let root: Node?
+    /// What the configuration file that `arguments` name holds, if it is a pipe, which can be read once; nil otherwise.
+    ///
+    /// - Throws: `UnusableFileError` where it cannot be read.
+    static func pipe(in arguments: [String]) throws(UnusableFileError) -> [UInt8]? {
+        guard let path = (try? TrainOptions.parse(Arguments.joiningNegativeNumbers(arguments)))?.config,
+            fileExists(path), !SystemFile.isRegular(path)
+        else { return nil }
+        return try contents(of: path)
+    }
+
+    private static func contents(of path: String) throws(UnusableFileError) -> [UInt8] {
         do {
-            root = try Yams.compose(yaml: text)
+            return try SystemFile.contents(of: path)
         } catch {
-            throw ConfigurationError("--config \(path)\(reason(error))")
+            throw UnusableFileError("--config \(path): cannot be read (\(error.reason)); check the path and its permissions")
         }
-        guard let root, root.null == nil else { return [] }
-        guard case .mapping(let mapping) = root else {
-            let line = root.mark?.line ?? 1
-            throw ConfigurationError(
-                "--config \(path), line \(line): a mapping of options is expected, e.g. `steps: 400`")
+    }
+
+    /// An option as the command line has it; nil for a flag that is not set.
+    private static func argument(_ option: RunFile.Option) throws(RunFile.Fault) -> (name: String, argument: String)? {
+        let name = option.name
+        func fault(_ reason: String) -> RunFile.Fault { RunFile.Fault(line: option.line, reason: reason) }
+        guard name != "config" else { throw fault("config cannot be set in a configuration file") }
+        // A dash or `=` would make it another option's name, and help is none that a file can set.
+        guard !name.hasPrefix("-"), !name.contains("="), name != "help" else { throw fault("unknown key \(name)") }
+        // What parses alone is a flag.
+        let isFlag = (try? TrainOptions.parse(["--\(name)"])) != nil
+        if isFlag, option.text == "false" { return nil }
+        let argument = isFlag && option.text == "true" ? "--\(name)" : "--\(name)=\(option.text)"
+        do {
+            _ = try TrainOptions.parse([argument])
+        } catch {
+            let reason = TrainOptions.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+            throw fault(reason.hasPrefix("Unknown option") ? "unknown key \(name)" : "\(name): \(reason)")
         }
-        var options: [(name: String, argument: String)] = []
-        for (key, value) in mapping {
-            let place = "--config \(path), line \(key.mark?.line ?? 1)"
-            guard let name = key.scalar?.string else {
-                throw ConfigurationError("\(place): a key must be an option's name")
-            }
-            guard name != "config" else {
-                throw ConfigurationError("\(place): config cannot be set in a configuration file")
-            }
-            // A dash or `=` would make it another option's name, and help is none that a file can set.
-            guard !name.hasPrefix("-"), !name.contains("="), name != "help" else {
-                throw ConfigurationError("\(place): unknown key \(name)")
-            }
-            guard value.null == nil, let text = value.scalar?.string, !text.isEmpty else {
-                throw ConfigurationError("\(place): \(name) needs one value")
-            }
-            // What parses alone is a flag.
-            let isFlag = (try? TrainOptions.parse(["--\(name)"])) != nil
-            if isFlag, text == "false" { continue }
-            let argument = isFlag && text == "true" ? "--\(name)" : "--\(name)=\(text)"
-            do {
-                _ = try TrainOptions.parse([argument])
-            } catch {
-                let reason = TrainOptions.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
-                throw ConfigurationError(
-                    reason.hasPrefix("Unknown option") ? "\(place): unknown key \(name)" : "\(place): \(name): \(reason)")
-            }
-            options.append((name, argument))
-        }
-        return options
+        return (name, argument)
     }
 
     /// Its options as a command line to go before `typed`, save those that `typed` rules out.
@@ -86,37 +73,38 @@ struct ConfigurationFile {
 
     /// A file that a run wrote stands for the directory it lies in, so that a run that was moved goes on where it is.
     private func directoryOfARun(_ typed: [String]) -> [String] {
-        let directory = SystemFile.directory(of: path)
-        guard SystemFile.name(of: path) == "run.yaml", fileExists(RunDirectory(directory).metrics),
-            !Arguments.names(in: typed).contains("run-dir"), !options.contains(where: { $0.name == "run-dir" })
+        let directory = SystemFile.directory(of: path), option = RunOptions.all.runDirectory.option.name
+        guard SystemFile.name(of: path) == RunDirectory.configurationName, fileExists(RunDirectory(directory).metrics),
+            !Arguments.names(in: typed).contains(option), !options.contains(where: { $0.name == option })
         else { return [] }
-        return ["--run-dir=" + directory]
+        return ["--\(option)=" + directory]
     }
 
-    /// Options of one strategy of attention that mean nothing to another.
-    private static let ofStrategies = Set(AttentionRegistry.options.map(\.name))
-        .union(["basis", "exact-recent", "exact-first", "value-basis", "new-policy", "freeze"])
-    private static let ranges: Set = ["rank-min", "rank-max", "rank-step"]
+    /// What means nothing where another strategy of attention names the levels.
+    private static let ofStrategies = Set(
+        (AttentionRegistry.options + AttentionOptions.belowFullRank).map(\.name)
+            + RunOptions.list.filter { $0.group == .policy }.map { $0.option.name })
 
     /// The options of the file that one of the command line's excludes, or that are made for another value of it.
     private func excluded(by typed: [String]) -> Set<String> {
         let given = Arguments.names(in: typed)
         var excluded: Set<String> = []
-        if let strategy = value(of: "attention", in: typed), strategy != value(of: "attention") {
+        let attention = AttentionOptions.attention.name
+        if let strategy = value(of: attention, in: typed), strategy != value(of: attention) {
             excluded.formUnion(Self.ofStrategies)
             if AttentionRegistry.mode(named: strategy)?.listRefusal != nil {
-                excluded.formUnion(Self.ranges.union(["levels"]))
+                excluded.formUnion(AttentionOptions.lists.map(\.name))
             }
         }
-        let exclusions: [(names: Set<String>, others: Set<String>)] = [
-            (["levels"], Self.ranges), (Self.ranges, ["levels"]), (["context"], ["segment"]),
-            (["tokenizer"], ["vocab-size"]), (["vocab-size"], ["tokenizer"]), (["width", "heads"], ["levels"]),
-        ]
-        let ofModes = AttentionRegistry.options.flatMap { option -> [(names: Set<String>, others: Set<String>)] in
-            [([option.name], option.excludes), (option.restsOn, [option.name])]
+        for option in AttentionOptions.listed + LearningOptions.listed {
+            if given.contains(option.name) { excluded.formUnion(option.excludes) }
+            if !given.isDisjoint(with: option.restsOn) { excluded.insert(option.name) }
         }
-        for (names, others) in exclusions + ofModes where !given.isDisjoint(with: names) {
-            excluded.formUnion(others)
+        for own in RunOptions.list {
+            for (other, _) in own.exclusions {
+                if given.contains(own.option.name) { excluded.insert(other) }
+                if given.contains(other) { excluded.insert(own.option.name) }
+            }
         }
         // Rates and steps of the file hold as long as they can.
         func isBeyond(_ name: String, _ limit: String) -> Bool {
@@ -124,8 +112,11 @@ struct ConfigurationFile {
             else { return false }
             return own > most
         }
-        if isBeyond("min-lr", "lr") { excluded.insert("min-lr") }
-        if isBeyond("warmup", given.contains("schedule-steps") ? "schedule-steps" : "steps") { excluded.insert("warmup") }
+        let options = RunOptions.all, warmup = options.warmup.option.name, schedule = options.scheduleSteps.option.name
+        if isBeyond(options.lastRate.option.name, options.peakRate.option.name) {
+            excluded.insert(options.lastRate.option.name)
+        }
+        if isBeyond(warmup, given.contains(schedule) ? schedule : options.steps.option.name) { excluded.insert(warmup) }
         return excluded.subtracting(given)
     }
 
@@ -141,21 +132,5 @@ struct ConfigurationFile {
             if argument.hasPrefix("--\(name)=") { value = String(argument.dropFirst(name.count + 3)) }
         }
         return value
-    }
-
-    /// Line and cause of what the YAML parser refused.
-    private static func reason(_ error: any Error) -> String {
-        switch error as? YamlError {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            return ", line \(mark.line): not YAML: \(problem)"
-        case .reader(let problem, let offset, _, let yaml):
-            let line = 1 + yaml.prefix(offset ?? 0).count(where: \.isNewline)
-            return ", line \(line): not YAML: \(problem)"
-        case .duplicatedKeysInMapping(let keys, let context):
-            return ", line \(context.mark.line): \(keys.joined(separator: ", ")) stands twice"
-        default:
-            return ": not YAML: \(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
-        }
     }
 }

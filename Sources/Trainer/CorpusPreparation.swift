@@ -1,7 +1,10 @@
 import Checkpoint
+import CommandLine
 import Communicator
 import Corpus
 import Files
+import Options
+import Runs
 import Transformer
 import Worker
 
@@ -96,7 +99,7 @@ struct PreparedCorpus {
             let tokenizer = try own ?? ByteLevelBPE(files, place: "rank 0's ")
             func open(_ path: String, _ sourceHash: String) throws -> Shard {
                 guard fileExists(path) else {
-                    throw ConfigurationError(
+                    throw UnusableFileError(
                         "--run-dir \(directory.path): this rank does not see the tokens that rank 0 put there; "
                             + "name a directory on a file system that all nodes share")
                 }

@@ -3,6 +3,7 @@ import Corpus
 import Exchange
 import Files
 import Kernels
+import Options
 import Transformer
 import Worker
 
@@ -29,7 +30,7 @@ struct InitialModel: ~Copyable {
         let isDirectory = try world.shared(agreed(on: world) {
             guard world.rank == 0 else { return false }
             guard fileExists(path) else {
-                throw ConfigurationError(
+                throw UnusableFileError(
                     "--init \(path): no such file or directory; name a checkpoint, or a directory that save_pretrained wrote")
             }
             return SystemFile.isDirectory(path)
@@ -52,6 +53,9 @@ struct InitialModel: ~Copyable {
 
     /// On rank 0: a parameter's values.
     ///
+    /// - Parameters:
+    ///   - spec: of the model's.
+    ///   - values: its memory.
     /// - Throws: `ExchangeError`, `CheckpointError` and `ConfigurationError`.
     func read(_ spec: ParameterSpec, into values: Buffer<Float>) throws {
         guard let configuration else { preconditionFailure("weights of no model") }

@@ -2,6 +2,8 @@ import Checkpoint
 import Communicator
 import Corpus
 import Files
+import Options
+import Runs
 import Transformer
 import Worker
 
@@ -46,14 +48,14 @@ struct ResumePoint: ~Copyable {
         case .none: return nil
         case .path(let path):
             guard fileExists(path) else {
-                throw ConfigurationError("--resume \(path): no such file; choose auto, none or the path of a checkpoint")
+                throw UnusableFileError("--resume \(path): no such file; choose auto, none or the path of a checkpoint")
             }
             return path
         case .auto:
             let newest = try CheckpointDirectory(directory.path).newestVerified()
             for skipped in newest.skipped { say("resume     skipped \(skipped.path): \(skipped.reason)") }
             if newest.checkpoint == nil, let first = newest.skipped.first {
-                throw ConfigurationError(
+                throw UnusableFileError(
                     "--resume auto: none of \(newest.skipped.count) checkpoints in \(directory.path) is good "
                         + "(the newest: \(first.reason)); use --resume none to start over")
             }

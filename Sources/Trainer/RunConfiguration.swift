@@ -1,12 +1,19 @@
+import CommandLine
 import DynamicRank
-import Corpus
 import Files
 import Kernels
+import Options
+import Runs
 import Transformer
 import Worker
-import Yams
 
-/// Every option of a run, resolved: command line over file over default.
+/// Every option of a run, resolved: command line over file over default. Each is a property, by the name of its declaration
+/// in `RunOptions`.
+///
+///     let run = try RunConfiguration(arguments: ["--steps", "60"])
+///     run.steps  // 60
+///     run.warmup  // 3, a twentieth
+@dynamicMemberLookup
 public struct RunConfiguration: Sendable, Equatable {
     /// What to go on from.
     public enum Resume: Sendable, Equatable {
@@ -14,45 +21,28 @@ public struct RunConfiguration: Sendable, Equatable {
         case path(String)
     }
 
-    public var train: String?
-    public var valid: String?
-    public var tokenizer: String?
-    public var vocabularySize: Int
-    /// The model that a run without a checkpoint starts from.
-    public var initial: String?
-    /// Its shape.
-    private let initialShape: ModelConfiguration?
-    public var layers, heads, width, context: Int
-    public var dropout: Float
-    public var steps, batch: Int
-    public var microBatch: Int?
-    public var learningRate: LearningRate
-    public var weightDecay, clip: Float
-    public var seed: UInt64
-    /// Of the products of linear maps.
-    public var precision: Precision
-    public var layerShards: Int
-    public var threads: Int?
-    public var runDirectory: String
+    private let values: RunValues
     /// Levels, segments and who names them.
-    public var ranks: RankOptions
-    public var evalEvery, checkpointEvery, traceEvery, keep: Int
-    /// Tokens of the held-out text to evaluate on; nil for all.
-    public var evalTokens: Int?
-    /// What a document separator standing in a text means.
-    public var specialText: SpecialText
-    public var resume: Resume
-    /// Whether a policy may begin on a checkpoint that has none.
-    public var startsPolicy: Bool
-    /// Whether the policy alone learns.
-    public var freezesModel: Bool
+    public let ranks: RankOptions
 
-    /// Resolves `arguments` (without the program's name), reading `--config` where it is given.
+    /// What the run has for an option.
+    public subscript<Value, Result>(dynamicMember option: KeyPath<RunOptions, RunOption<Value, Result>>) -> Result {
+        values[dynamicMember: option]
+    }
+
+    /// What `lr`, `min-lr`, `warmup` and `schedule-steps` make.
+    public var learningRate: LearningRate {
+        LearningRate(peak: values.peakRate, floor: values.lastRate, warmup: values.warmup, steps: values.scheduleSteps)
+    }
+
+    /// Resolves a command line, reading `--config` where it is given.
     ///
     /// - Parameters:
+    ///   - arguments: without the program's name.
     ///   - pipe: what the configuration file holds, where it is a pipe that only one process could read.
     ///   - initialShape: the shape of the model that `--init` names, where it is given.
-    /// - Throws: `ConfigurationError` for a value that cannot be, and ArgumentParser's errors, a request for help among them.
+    /// - Throws: `ConfigurationError` for a value that cannot be, `UnusableFileError` for a file that cannot be read, and
+    ///   ArgumentParser's errors, a request for help among them.
     public init(arguments: [String], pipe: [UInt8]? = nil, initialShape: ModelConfiguration? = nil) throws {
         try self.init(Self.options(arguments, pipe: pipe), initialShape: initialShape)
     }
@@ -71,207 +61,118 @@ public struct RunConfiguration: Sendable, Equatable {
     ///
     /// - Throws: `ConfigurationError` for a path that names nothing.
     static func initialModel(of options: TrainOptions) throws(ConfigurationError) -> String? {
-        guard let path = options.model.initial else { return nil }
+        let option = RunOptions.all.initial.option
+        guard let path = options.values[option] else { return nil }
         guard !path.isEmpty else {
             throw ConfigurationError("--init is empty; name a checkpoint, or a directory that save_pretrained wrote")
         }
-        try SystemFile.requireExpanded(path, option: "--init")
+        try requireExpanded(path, option: option.name)
         return path
     }
 
-    /// What the configuration file that `arguments` name holds, if it is a pipe, which can be read once; nil otherwise.
-    ///
-    /// - Throws: `ConfigurationError` where it cannot be read.
-    static func pipe(in arguments: [String]) throws(ConfigurationError) -> [UInt8]? {
-        guard let path = (try? TrainOptions.parse(Arguments.joiningNegativeNumbers(arguments)))?.config,
-            fileExists(path), !SystemFile.isRegular(path)
-        else { return nil }
-        do {
-            return try SystemFile.contents(of: path)
-        } catch {
-            throw ConfigurationError("--config \(path): cannot be read (\(error.reason)); check the path and its permissions")
-        }
-    }
-
+    /// - Parameter initialShape: the shape of the model that `--init` names, where it is given.
+    /// - Throws: `ConfigurationError` for a value that cannot be, or values that cannot be together.
     init(_ options: TrainOptions, initialShape: ModelConfiguration? = nil) throws(ConfigurationError) {
-        let (text, model, step, run) = (options.text, options.model, options.training, options.run)
-        train = text.train
-        valid = text.valid
-        tokenizer = text.tokenizer
-        initial = model.initial
-        self.initialShape = initialShape
-        if initialShape != nil {
-            for (name, isGiven) in [
-                ("--layers", model.layers != nil), ("--heads", model.heads != nil), ("--width", model.width != nil),
-                ("--vocab-size", text.vocabSize != nil), ("--tokenizer", text.tokenizer != nil),
-            ] where isGiven {
-                throw ConfigurationError("\(name) and --init exclude each other: the model has its own shape and tokenizer")
+        let given = options.values
+        for own in RunOptions.list where given[own.option] != nil {
+            for (other, reason) in own.exclusions where given.names.contains(other) {
+                throw ConfigurationError("--\(own.option.name) and --\(other) exclude each other: \(reason)")
             }
         }
-        vocabularySize = initialShape?.vocabularySize ?? text.vocabSize ?? 4096
-        layers = initialShape?.layers ?? model.layers ?? 4
-        heads = initialShape?.heads ?? model.heads ?? 4
-        width = initialShape?.width ?? model.width ?? 256
-        context = model.context ?? initialShape?.context ?? 256
-        dropout = model.dropout ?? 0
-        steps = step.steps ?? 400
-        batch = step.batch ?? 8
-        microBatch = step.microBatch
-        let peak = step.lr ?? 1e-3
-        let schedule = step.scheduleSteps ?? steps
-        learningRate = LearningRate(
-            peak: peak, floor: step.minLr ?? peak / 10, warmup: step.warmup ?? max(1, schedule / 20), steps: schedule)
-        weightDecay = step.weightDecay ?? 0.1
-        clip = step.clip ?? 1
-        seed = step.seed ?? 1
-        precision = step.precision ?? .float32
-        // Shape errors come first: levels depend on the head width.
-        let shape = try ModelConfiguration(
-            vocabularySize: max(1, vocabularySize), context: context, width: width, heads: heads, layers: layers,
-            dropout: dropout, family: initialShape?.family ?? .gpt2)
-        if let initialShape, initialShape.layer.rotation == nil, context != initialShape.context {
+        let values = try RunValues(given, initialShape: initialShape)
+        self.values = values
+        // Levels depend on the head width.
+        let shape = try values.model(vocabularySize: values.vocabularySize)
+        if let initialShape, initialShape.layer.rotation == nil, values.context != initialShape.context {
             throw ConfigurationError(
-                "--context is \(context), and the model of --init has learnt positions for \(initialShape.context); "
+                "--context is \(values.context), and the model of --init has learnt positions for \(initialShape.context); "
                     + "use --context \(initialShape.context)")
         }
-        ranks = try RankOptions(
-            options.attention, learning: options.learning, headWidth: shape.headWidth, context: context)
-        startsPolicy = options.policy.newPolicy
-        freezesModel = options.policy.freeze
-        if !ranks.isLearned {
-            let learned = AttentionRegistry.list(AttentionRegistry.strategies.filter { $0.isLearned }.map { $0.name }, "or")
-            if startsPolicy { throw ConfigurationError("--new-policy is for --attention \(learned), not \(ranks.name)") }
-            if freezesModel {
-                throw ConfigurationError("--freeze leaves only a policy to learn; it needs --attention \(learned)")
-            }
-        }
-        layerShards = options.grid.layerShards ?? 1
-        threads = options.grid.threads
-        runDirectory = run.runDir ?? "runs/drrl"
-        evalEvery = run.evalEvery ?? 100
-        checkpointEvery = run.checkpointEvery ?? 100
-        traceEvery = run.traceEvery ?? 1
-        keep = run.keep ?? 3
-        evalTokens = run.evalTokens
-        specialText = text.specialText ?? .split
-        switch run.resume ?? "auto" {
-        case "auto": resume = .auto
-        case "none": resume = .none
-        case let path: resume = .path(path)
-        }
-        try check(text)
+        ranks = try RankOptions(given, headWidth: shape.headWidth, context: values.context)
+        try check()
     }
 
-    private func check(_ text: TextOptions) throws(ConfigurationError) {
-        // The upper limits keep products of these far from overflow.
-        let many = 1_000_000_000
-        let limits: [(String, Int, ClosedRange<Int>)] = [
-            ("--steps", steps, 1...many), ("--batch", batch, 1...(1 << 20)), ("--micro-batch", microBatch ?? 1, 1...(1 << 20)),
-            ("--warmup", learningRate.warmup, 0...many), ("--layer-shards", layerShards, 1...(1 << 12)),
-            ("--threads", threads ?? 1, 1...(1 << 10)), ("--eval-every", evalEvery, 0...many),
-            ("--checkpoint-every", checkpointEvery, 0...many), ("--trace-every", traceEvery, 0...many),
-            ("--keep", keep, 1...many), ("--schedule-steps", learningRate.steps, 1...many),
-            ("--eval-tokens", evalTokens ?? 2, 2...many),
-        ]
-        for (name, value, limit) in limits where !limit.contains(value) {
-            let bound = value < limit.lowerBound ? "at least \(limit.lowerBound)" : "at most \(limit.upperBound)"
-            throw ConfigurationError("\(name) is \(value); it must be \(bound)")
+    /// What one value allows of another.
+    private func check() throws(ConfigurationError) {
+        let rate = learningRate
+        guard rate.floor >= 0, rate.floor <= rate.peak else {
+            throw ConfigurationError("--min-lr is \(rate.floor); it must lie between 0 and --lr \(rate.peak)")
         }
-        guard learningRate.peak > 0, learningRate.peak.isFinite else {
-            throw ConfigurationError("--lr is \(learningRate.peak); it must be above 0")
+        guard rate.warmup <= rate.steps else {
+            let limit = rate.steps == values.steps ? "--steps" : "--schedule-steps"
+            throw ConfigurationError("--warmup \(rate.warmup) is longer than \(limit) \(rate.steps)")
         }
-        guard learningRate.floor >= 0, learningRate.floor <= learningRate.peak else {
-            throw ConfigurationError(
-                "--min-lr is \(learningRate.floor); it must lie between 0 and --lr \(learningRate.peak)")
-        }
-        guard learningRate.warmup <= learningRate.steps else {
-            let limit = learningRate.steps == steps ? "--steps" : "--schedule-steps"
-            throw ConfigurationError("--warmup \(learningRate.warmup) is longer than \(limit) \(learningRate.steps)")
-        }
-        for (name, value) in [("--weight-decay", weightDecay), ("--clip", clip)] where !(value >= 0 && value.isFinite) {
-            throw ConfigurationError("\(name) is \(value); it must be at least 0")
-        }
-        guard !runDirectory.isEmpty else { throw ConfigurationError("--run-dir is empty") }
-        guard valid == nil || train != nil else {
+        guard !values.runDirectory.isEmpty else { throw ConfigurationError("--run-dir is empty") }
+        guard values.valid == nil || values.train != nil else {
             throw ConfigurationError("--valid needs --train: the generated corpus has its own held-out text")
         }
-        guard tokenizer == nil || text.vocabSize == nil else {
-            throw ConfigurationError("--tokenizer and --vocab-size exclude each other: a given tokenizer has its own size")
-        }
-        let sizes = ByteLevelBPE.smallestVocabulary...ByteLevelBPE.largestVocabulary
-        guard initial != nil || sizes.contains(vocabularySize) else {
+        guard ranks.isLearned || !(values.startsPolicy || values.freezesModel) else {
+            let learned = AttentionRegistry.list(AttentionRegistry.strategies.filter { $0.isLearned }.map { $0.name }, "or")
             throw ConfigurationError(
-                "--vocab-size is \(vocabularySize); a vocabulary that is learnt has \(sizes.lowerBound) to \(sizes.upperBound) entries")
+                values.startsPolicy
+                    ? "--new-policy is for --attention \(learned), not \(ranks.name)"
+                    : "--freeze leaves only a policy to learn; it needs --attention \(learned)")
         }
-        for (name, path) in [
-            ("--train", train), ("--valid", valid), ("--tokenizer", tokenizer), ("--run-dir", runDirectory),
-        ] {
-            if let path { try SystemFile.requireExpanded(path, option: name) }
-        }
-        if case .path(let path) = resume { try SystemFile.requireExpanded(path, option: "--resume") }
     }
 
     /// The model for a tokenizer of this many entries.
     ///
-    /// - Throws: `ConfigurationError`.
+    /// - Parameter vocabularySize: of the tokenizer; a model to start from has its own.
+    /// - Throws: `ConfigurationError` for a shape that cannot be.
     public func model(vocabularySize: Int) throws(ConfigurationError) -> ModelConfiguration {
-        try ModelConfiguration(
-            vocabularySize: initialShape?.vocabularySize ?? vocabularySize, context: context, width: width, heads: heads,
-            layers: layers, dropout: dropout, family: initialShape?.family ?? .gpt2, textEnds: initialShape?.textEnds)
+        try values.model(vocabularySize: vocabularySize)
     }
 
     /// What decides each step, on `replicas` replicas.
     public func training(replicas: Int) -> TrainingOptions {
-        let share = (batch + replicas - 1) / replicas
+        let share = (values.batch + replicas - 1) / replicas
         return TrainingOptions(
-            batch: batch, microBatch: microBatch ?? (layerShards > 1 ? 1 : share), learningRate: learningRate,
-            optimizer: AdamW(weightDecay: weightDecay), clip: clip, seed: seed, freezesModel: freezesModel)
+            batch: values.batch, microBatch: values.microBatch ?? (values.layerShards > 1 ? 1 : share),
+            learningRate: learningRate, optimizer: AdamW(weightDecay: values.weightDecay), clip: values.clip,
+            seed: values.seed, freezesModel: values.freezesModel)
     }
 
-    /// The options that make this run again, by name; where it lies and how it starts are not among them.
-    var options: [(name: String, value: String)] {
-        var lines: [(String, String?)] = [
-            ("train", train), ("valid", valid), ("tokenizer", tokenizer),
-            ("vocab-size", tokenizer == nil && initial == nil ? "\(vocabularySize)" : nil), ("init", initial),
-            ("layers", initial == nil ? "\(layers)" : nil), ("heads", initial == nil ? "\(heads)" : nil),
-            ("width", initial == nil ? "\(width)" : nil), ("context", "\(context)"),
-            ("dropout", "\(dropout)"), ("steps", "\(steps)"), ("batch", "\(batch)"),
-            ("micro-batch", microBatch.map { "\($0)" }), ("lr", "\(learningRate.peak)"),
-            ("min-lr", "\(learningRate.floor)"), ("warmup", "\(learningRate.warmup)"),
-            ("schedule-steps", learningRate.steps == steps ? nil : "\(learningRate.steps)"),
-            ("weight-decay", "\(weightDecay)"), ("clip", "\(clip)"), ("seed", "\(seed)"),
-            ("precision", precision.rawValue),
-            ("layer-shards", "\(layerShards)"), ("threads", threads.map { "\($0)" }),
-            ("eval-every", "\(evalEvery)"), ("checkpoint-every", "\(checkpointEvery)"),
-            ("eval-tokens", evalTokens.map { "\($0)" }),
-            ("trace-every", "\(traceEvery)"), ("keep", "\(keep)"), ("special-text", specialText.rawValue),
-        ]
-        lines += ranks.options.map { ($0, $1) }
-        if freezesModel { lines.append(("freeze", "true")) }
-        return lines.compactMap { name, value in value.map { (name, $0) } }
+    /// The options that make this run again, those of attention before those of a policy's start; where the run lies and how
+    /// it starts are not among them.
+    var written: [(option: any AnyOption, text: String)] {
+        let own = RunOptions.list.filter { $0.isWritten(values) }
+        func text(_ options: [any AnyRunOption]) -> [(option: any AnyOption, text: String?)] {
+            options.map { ($0.option, $0.text(values)) }
+        }
+        return (text(own.filter { $0.group != .policy }) + ranks.options + text(own.filter { $0.group == .policy }))
+            .compactMap { option, text in text.map { (option, $0) } }
     }
 
     /// What all ranks must have alike: all but the number of threads.
     var shared: [(name: String, value: String)] {
-        let resumption =
-            switch resume {
-            case .auto: "auto"
-            case .none: "none"
-            case .path(let path): path
-            }
-        return options.filter { $0.name != "threads" }
-            + [("run-dir", runDirectory), ("resume", resumption), ("new-policy", "\(startsPolicy)")]
+        let own = RunOptions.list.map { (option: $0.option, text: $0.text(values)) }
+        return (own + ranks.options).compactMap { option, text in
+            option.name == ThreadCount.option.name ? nil : text.map { (option.name, $0) }
+        }
+    }
+
+    /// What decides what is learnt, as a person is told of a change: by name, attention's last.
+    ///
+    /// - Parameter withAttention: whether attention's are among them.
+    func learnt(withAttention: Bool) -> [(name: String, value: String)] {
+        let own = RunOptions.list.map { ($0.option.name, $0.changeText(values)) }
+        let attention = withAttention ? ranks.options.map { ($0.option.name, $0.text) } : []
+        return (own + attention).compactMap { name, text in text.map { (name, $0) } }
     }
 
     /// The same options as a configuration file. It does not say where the run lies, so that it may be moved.
     ///
     /// - Throws: `YamlError` where the library cannot write them.
     public func yaml() throws -> String {
-        let texts = Set(["train", "valid", "tokenizer", "init", "levels"])
-            .union(AttentionRegistry.options.filter { $0.kind == .text }.map(\.name))
-        let pairs = options.map { name, value in
-            (Node(name), texts.contains(name) ? Node(value, Tag(.str), .doubleQuoted) : Node(value))
-        }
-        return try Yams.serialize(node: .mapping(Node.Mapping(pairs)), width: -1, allowUnicode: true)
+        try RunFile(written.map { .init(name: $0.option.name, text: $0.text, isQuoted: $0.option.isText) }).yaml()
+    }
+}
+
+extension RunValues {
+    fileprivate func model(vocabularySize: Int) throws(ConfigurationError) -> ModelConfiguration {
+        try ModelConfiguration(
+            vocabularySize: initialShape?.vocabularySize ?? vocabularySize, context: self.context, width: self.width,
+            heads: self.heads, layers: self.layers, dropout: self.dropout, family: initialShape?.family ?? .gpt2,
+            textEnds: initialShape?.textEnds)
     }
 }

@@ -1,8 +1,11 @@
 import Checkpoint
+import CommandLine
 import Communicator
 import Corpus
 import DynamicRank
 import Kernels
+import Options
+import Runs
 import Transformer
 import Worker
 
@@ -17,7 +20,7 @@ public enum TrainProgram {
         program.run(prepare: { try StopSignal.install() }) { session in
             let isRoot = session.world.rank == 0
             // A pipe can be read once, and is rank 0's.
-            let pipe = try agreed(on: session.world) { isRoot ? try RunConfiguration.pipe(in: Arguments.ofProcess()) : nil }
+            let pipe = try agreed(on: session.world) { isRoot ? try ConfigurationFile.pipe(in: Arguments.ofProcess()) : nil }
             let isPipe = try session.world.broadcast(UInt8(pipe == nil ? 0 : 1), root: 0) == 1
             let text = try session.world.broadcast(pipe ?? [], root: 0)
             guard
@@ -34,8 +37,8 @@ public enum TrainProgram {
 
     /// Nil once help was asked for and shown.
     ///
-    /// - Throws: `ConfigurationError` for a mistake.
-    private static func parse(pipe: [UInt8]?, isRoot: Bool) throws(ConfigurationError) -> TrainOptions? {
+    /// - Throws: a `UserError` for a mistake.
+    private static func parse(pipe: [UInt8]?, isRoot: Bool) throws -> TrainOptions? {
         do {
             return try RunConfiguration.options(Arguments.ofProcess(), pipe: pipe)
         } catch {

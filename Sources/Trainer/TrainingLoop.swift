@@ -1,6 +1,8 @@
 import Checkpoint
+import CommandLine
 import Communicator
 import Kernels
+import Runs
 import Transformer
 import Worker
 
@@ -98,7 +100,7 @@ final class TrainingLoop {
 
     private func metricsLine(_ report: StepReport) -> MetricsLine {
         let rate = Double(worker.options.batch * worker.configuration.context) / report[.seconds]
-        var line = MetricsLine(step: report.step, report.metrics)
+        var line = MetricsLine(step: report.step, report.metrics.all)
         line[.tokensPerSecond] = rate
         line[.sgemmShare] = tokenFLOPs * rate / sgemmRate
         return line
@@ -175,7 +177,7 @@ final class TrainingLoop {
 }
 
 /// A run that left the finite numbers, and what to do about it; the same on every rank.
-public struct DivergedError: Error, CustomStringConvertible {
+public struct DivergedError: CollectiveError {
     public let description: String
     init(_ description: String) { self.description = description }
 }

@@ -1,3 +1,5 @@
+import Options
+
 /// The shape of a language model: sizes that every family has, and the family with what it adds.
 ///
 ///     let model = try ModelConfiguration(vocabularySize: 8192, context: 512, width: 256, heads: 4, layers: 4)
@@ -116,14 +118,6 @@ extension ModelConfiguration: Codable {
         if family != .gpt2 { try values.encode(family, forKey: .family) }
         try values.encodeIfPresent(textEnds, forKey: .textEnds)
     }
-}
-
-/// A model or stage that cannot be; the text says which value and what would do.
-public struct ConfigurationError: Error, CustomStringConvertible {
-    /// Which value cannot be, and what would do.
-    public let description: String
-    /// - Parameter description: one line: which value cannot be, and what would do.
-    public init(_ description: String) { self.description = description }
 }
 
 /// The tokens that begin and end a text as the files say that a model came in: carried along, so that they go out again.

@@ -1,3 +1,5 @@
+import Options
+
 /// Which part of the model a stage holds: a contiguous run of layers, with the embedding before the first layer and
 /// the final norm and head after the last.
 public struct StagePlacement: Equatable, Sendable {
@@ -23,7 +25,8 @@ public struct StagePlacement: Equatable, Sendable {
         let n = configuration.layers
         guard stages >= 1, stages <= n else {
             throw ConfigurationError(
-                "--layer-shards \(stages) for \(n) layer\(n == 1 ? "" : "s"): each shard needs one; use 1\(n == 1 ? "" : " to \(n)")")
+                "\(option: "layer-shards") \(stages) for \(n) layer\(n == 1 ? "" : "s"): each shard needs one; "
+                    + "use 1\(n == 1 ? "" : " to \(n)")")
         }
         let layer = Double(configuration.layerProducts + configuration.layer.attention.width * configuration.context)
         let head = Double(configuration.vocabularySize * configuration.width)

@@ -1,4 +1,5 @@
 import Kernels
+import Options
 
 // B sequences of at most L positions, D width, V vocabulary.
 

@@ -1,6 +1,7 @@
 import Communicator
 import DynamicRank
 import Kernels
+import Options
 import Transformer
 
 /// The communicators of one rank: made once, passed to whoever talks to other ranks.
@@ -61,15 +62,15 @@ public struct Topology: Equatable, Sendable {
     /// - Throws: `ConfigurationError` when `stages` does not divide the world, naming the sizes that would do.
     public init(rank: Int, worldSize: Int, stages: Int) throws(ConfigurationError) {
         guard stages >= 1 else {
-            throw ConfigurationError("--layer-shards is \(stages); it must be at least 1")
+            throw ConfigurationError("\(option: "layer-shards") is \(stages); it must be at least 1")
         }
         guard worldSize % stages == 0 else {
             let shards = (1...worldSize).filter { worldSize % $0 == 0 }.map(String.init).joined(separator: ", ")
             let below = worldSize / stages * stages
             let worlds = (below > 0 ? "\(below) or " : "") + "\(below + stages)"
             throw ConfigurationError(
-                "--layer-shards \(stages) does not divide \(worldSize) ranks; start \(worlds) ranks, or use "
-                    + "--layer-shards \(shards)")
+                "\(option: "layer-shards") \(stages) does not divide \(worldSize) ranks; start \(worlds) ranks, or use "
+                    + "\(option: "layer-shards") \(shards)")
         }
         self.rank = rank
         self.stages = stages

@@ -1,5 +1,6 @@
 import DynamicRank
 import Kernels
+import Options
 import Transformer
 
 /// How much memory a rank's share of a run takes: its large arrays.
@@ -72,8 +73,8 @@ public struct MemoryEstimate: Sendable {
         if let memory = MemoryLimits.memory, bytes * Double(ranks) > memory {
             throw ConfigurationError(
                 "the run needs about \(MemoryLimits.gibibytes(bytes)) GiB for each of \(ranks) rank\(ranks == 1 ? "" : "s") "
-                    + "where \(MemoryLimits.gibibytes(memory)) GiB are allowed on this node; use a smaller --micro-batch or "
-                    + "model, or fewer ranks a node")
+                    + "where \(MemoryLimits.gibibytes(memory)) GiB are allowed on this node; use a smaller "
+                    + "\(option: "micro-batch") or model, or fewer ranks a node")
         }
         try MemoryLimits.requireAddressSpace(bytes: bytes, threads: threads)
     }

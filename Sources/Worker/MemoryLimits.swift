@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import Options
 import Transformer
 
 /// How much memory the system lets this process have.
@@ -41,7 +42,7 @@ public enum MemoryLimits {
         guard needed > Double(limit.rlim_cur) else { return }
         throw ConfigurationError(
             "the address space is limited to \(gibibytes(Double(limit.rlim_cur))) GiB (ulimit -v) and about "
-                + "\(gibibytes(needed)) GiB are needed; raise the limit, or use fewer --threads or a smaller model")
+                + "\(gibibytes(needed)) GiB are needed; raise the limit, or use fewer \(option: "threads") or a smaller model")
     }
 
     static func gibibytes(_ bytes: Double) -> String {

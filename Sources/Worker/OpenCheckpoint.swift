@@ -4,6 +4,7 @@ import Corpus
 import DynamicRank
 import HDF5
 import Kernels
+import Options
 import Transformer
 
 /// A checkpoint opened by all ranks together: rank 0 alone reads the file, and every rank knows what it holds.
@@ -138,20 +139,20 @@ public struct OpenCheckpoint: ~Copyable {
         let options = engine.options
         guard holds(agent) else {
             return ConfigurationError(
-                "\(path): it holds no policy, which --attention policy needs; start one with drrl-train --new-policy, or "
-                    + "use another checkpoint or strategy")
+                "\(path): it holds no policy, which \(option: "attention") policy needs; start one with drrl-train "
+                    + "\(option: "new-policy"), or use another checkpoint or strategy")
         }
         guard let saved = run.ranks else { return nil }
         func names(_ levels: [Level]) -> String { levels.map(\.description).joined(separator: ",") }
         guard saved.levels == options.levels else {
             return ConfigurationError(
                 "\(path): its policy chooses among levels \(names(saved.levels)), this run among \(names(options.levels)); "
-                    + "use --levels \(names(saved.levels)), or start anew with drrl-train --new-policy")
+                    + "use \(option: "levels") \(names(saved.levels)), or start anew with drrl-train \(option: "new-policy")")
         }
         guard saved.segment == options.segment else {
             return ConfigurationError(
                 "\(path): its policy decides for segments of \(saved.segment) tokens, this run asks for \(options.segment); "
-                    + "use --segment \(saved.segment), or start anew with drrl-train --new-policy")
+                    + "use \(option: "segment") \(saved.segment), or start anew with drrl-train \(option: "new-policy")")
         }
         return nil
     }

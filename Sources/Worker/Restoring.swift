@@ -1,6 +1,7 @@
 import Communicator
 import DynamicRank
 import Kernels
+import Options
 import Transformer
 
 extension Worker {
@@ -20,7 +21,8 @@ extension Worker {
             try record.requireSame(as: configuration, seed: options.seed, tokenizerHash: tokenizerHash, path: path)
             guard ParameterArray.moments(of: stage).allSatisfy({ checkpoint.holds($0) }) else {
                 throw ConfigurationError(
-                    "\(path): holds a model and no run to go on with, as drrl import makes them; start from it with --init \(path)")
+                    "\(path): holds a model and no run to go on with, as drrl import makes them; start from it with "
+                        + "\(option: "init") \(path)")
             }
             if let lack = checkpoint.lack(ofPolicyFor: ranks), !startsPolicy { throw lack }
         }
@@ -42,7 +44,7 @@ extension Worker {
             try grid.world.fill(own.layout[spec.name].map { [own.values[$0.range]] }, count: spec.count) { elements in
                 try read(spec, elements)
                 guard areFinite(elements) else {
-                    throw ConfigurationError("\(spec.name) has elements that are not finite; use other weights")
+                    throw UnusableFileError("\(spec.name) has elements that are not finite; use other weights")
                 }
             }
         }
@@ -70,11 +72,13 @@ extension RunRecord {
         guard tokenizerHash == wantedHash else {
             throw ConfigurationError(
                 "\(path): made with tokenizer \(tokenizerHash.prefix(12)), and this run uses \(wantedHash.prefix(12)); "
-                    + "name its tokenizer with --tokenizer, or use another --run-dir or --resume none")
+                    + "name its tokenizer with \(option: "tokenizer"), or use another \(option: "run-dir") or "
+                    + "\(option: "resume") none")
         }
         guard seed == wanted else {
             throw ConfigurationError(
-                "\(path): its run has seed \(seed), this one \(wanted); use --seed \(seed), or --resume none")
+                "\(path): its run has seed \(seed), this one \(wanted); use \(option: "seed") \(seed), or "
+                    + "\(option: "resume") none")
         }
     }
 }

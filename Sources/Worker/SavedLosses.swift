@@ -2,6 +2,7 @@ import Checkpoint
 import Communicator
 import DynamicRank
 import Kernels
+import Options
 import Transformer
 
 /// What levels lose, as `drrl calibrate` leaves it in a checkpoint: `/lowrank/measured_levels`, [K, 2] int64, and

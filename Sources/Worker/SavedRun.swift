@@ -1,5 +1,6 @@
 import DynamicRank
 import Kernels
+import Options
 import Transformer
 
 /// What a checkpoint's `/config` holds: enough to know whether a run can go on from it.
@@ -27,13 +28,15 @@ public struct SavedRun: Codable, Equatable, Sendable {
     public func requireSameModel(_ wanted: ModelConfiguration, path: String) throws(ConfigurationError) {
         guard let mismatch = mismatch(with: wanted) else { return }
         throw ConfigurationError(
-            "\(path): \(mismatch); give the model's own options (--init, where it started from a model), or use another --run-dir or --resume none")
+            "\(path): \(mismatch); give the model's own options (\(option: "init"), where it started from a model), or use "
+                + "another \(option: "run-dir") or \(option: "resume") none")
     }
 
     /// Why a run of shape `wanted` cannot go on from here; nil if it can.
     public func mismatch(with wanted: ModelConfiguration) -> String? {
         guard model.familyName == wanted.familyName else {
-            return "it holds a \(model.familyName) model where this run asks for a \(wanted.familyName) model (--init names one)"
+            return "it holds a \(model.familyName) model where this run asks for a \(wanted.familyName) model "
+                + "(\(option: "init") names one)"
         }
         let pairs: [(String, Int, Int)] = [
             ("vocabulary", model.vocabularySize, wanted.vocabularySize), ("context", model.context, wanted.context),

@@ -1,5 +1,6 @@
 import Checkpoint
 import Corpus
+import Options
 import Transformer
 
 /// The tokenizer's files as a checkpoint carries them.

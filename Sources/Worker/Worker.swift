@@ -2,6 +2,7 @@ import Communicator
 import Corpus
 import DynamicRank
 import Kernels
+import Options
 import Transformer
 
 /// One MPI rank at work: its replica's share of the batch through its stage's share of the layers.
@@ -41,11 +42,11 @@ public final class Worker {
         let topology = grid.topology
         guard options.batch >= topology.replicas else {
             throw ConfigurationError(
-                "--batch \(options.batch) is less than one sequence for each of \(topology.replicas) replicas; "
-                    + "use --batch \(topology.replicas) or more, or fewer ranks")
+                "\(option: "batch") \(options.batch) is less than one sequence for each of \(topology.replicas) replicas; "
+                    + "use \(option: "batch") \(topology.replicas) or more, or fewer ranks")
         }
         guard options.microBatch >= 1 else {
-            throw ConfigurationError("--micro-batch is \(options.microBatch); it must be at least 1")
+            throw ConfigurationError("\(option: "micro-batch") is \(options.microBatch); it must be at least 1")
         }
         self.grid = grid
         self.configuration = configuration

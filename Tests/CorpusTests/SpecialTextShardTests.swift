@@ -1,4 +1,5 @@
 import Corpus
+import Options
 import Testing
 
 /// What shards remember about `<|endoftext|>` in their text.
@@ -55,7 +56,7 @@ struct SpecialTextShardTests {
         #expect(try prepare(source, .split).rebuiltBecause == "\(path): there was none")
         #expect(try prepare(source, .split).rebuiltBecause == nil)
         let encoded = try prepare(source, .encode)
-        #expect(encoded.rebuiltBecause == "\(path): shard refused: made with --special-text split, not encode")
+        #expect(encoded.rebuiltBecause == "\(path): shard refused: made with \(option: "special-text") split, not encode")
         #expect(encoded.shard.sidecar.articles == 1)
         #expect(try prepare(source, .encode).rebuiltBecause == nil)
         #expect(throws: CorpusError.specialText(path: source, line: 2)) { try prepare(source, .refuse) }
@@ -85,7 +86,7 @@ struct SpecialTextShardTests {
         #expect((old.sidecar.separators, old.sidecar.specialText) == (0, .encode))
         #expect(try prepare(marked, .encode).rebuiltBecause == nil)
         let split = try prepare(marked, .split)
-        #expect(split.rebuiltBecause == "\(path): shard refused: made with --special-text encode, not split")
+        #expect(split.rebuiltBecause == "\(path): shard refused: made with \(option: "special-text") encode, not split")
         #expect(split.shard.sidecar.separators == 1)
     }
 }

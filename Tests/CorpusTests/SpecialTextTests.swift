@@ -1,4 +1,5 @@
 import Corpus
+import Options
 import Testing
 
 struct SpecialTextTests {
@@ -74,8 +75,8 @@ struct SpecialTextTests {
             }
             #expect(
                 "\(try #require(error))"
-                    == "stories.txt: <|endoftext|> at line \(line), which --special-text refuse does not allow; "
-                    + "give --special-text split to end a document at every line that is exactly it, "
+                    == "stories.txt: <|endoftext|> at line \(line), which \(option: "special-text") refuse does not allow; "
+                    + "give \(option: "special-text") split to end a document at every line that is exactly it, "
                     + "or encode to read it as text")
         }
         #expect(articles(try text("a < b |> c\n", .plain, .refuse)) == ["a < b |> c\n"])

@@ -1,8 +1,8 @@
 import Corpus
 import Foundation
+import Runs
 import TestSupport
 import Toolbox
-import Trainer
 import Worker
 
 /// A small model that `drrl-train` trained on a generated text, and its held-out text: 2 layers, 2 heads of width 32,

@@ -1,7 +1,7 @@
 import Foundation
+import Runs
 import TestSupport
 import Testing
-import Trainer
 
 /// Every mistake is one clear line from one rank, exit code 2 and no hang, under mpirun and without it.
 @Suite(.serialized, .enabled(if: MPIRun.isInstalled, "mpirun is not installed"))

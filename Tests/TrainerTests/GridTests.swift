@@ -1,3 +1,5 @@
+import Options
+import Runs
 import TestSupport
 import Testing
 

@@ -1,9 +1,9 @@
 import Checkpoint
 import Corpus
 import Foundation
+import Runs
 import TestSupport
 import Testing
-import Trainer
 
 /// Runs that start from a model of the Llama family.
 @Suite(.serialized, .enabled(if: MPIRun.isInstalled, "mpirun is not installed"))

@@ -1,6 +1,6 @@
+import Runs
 import TestSupport
 import Testing
-import Trainer
 
 /// Training with Performer and Nyström attention, from the command line to the checkpoint, with dropout on.
 @Suite(.serialized, .enabled(if: MPIRun.isInstalled, "mpirun is not installed"))

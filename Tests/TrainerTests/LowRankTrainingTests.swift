@@ -1,8 +1,8 @@
 import Checkpoint
 import Foundation
+import Runs
 import TestSupport
 import Testing
-import Trainer
 
 /// Training below full rank, from the command line to the checkpoint, with dropout on.
 @Suite(.serialized, .enabled(if: MPIRun.isInstalled, "mpirun is not installed"))

@@ -1,4 +1,4 @@
-import Trainer
+import Runs
 import Worker
 
 /// A line's numbers by their keys, NaN or nil where it has none.

@@ -1,8 +1,8 @@
 import Checkpoint
 import Foundation
+import Runs
 import TestSupport
 import Testing
-import Trainer
 
 /// The policy over a run's life: on weights that stay, on checkpoints of before, with other levels.
 @Suite(.serialized, .enabled(if: MPIRun.isInstalled, "mpirun is not installed"))

@@ -2,6 +2,7 @@ import Checkpoint
 import Corpus
 import Foundation
 import Kernels
+import Runs
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Corpus
 import Foundation
+import Runs
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Foundation
+import Runs
 import TestSupport
 import Testing
-import Trainer
 
 /// A run that stopped and went on is the run that never stopped: with dropout on, in the middle of an epoch, and from
 /// a process that begins with other weights, so that a load that does nothing cannot pass.

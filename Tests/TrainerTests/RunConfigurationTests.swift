@@ -1,4 +1,6 @@
+import CommandLine
 import Foundation
+import Options
 import Testing
 import Trainer
 import Transformer
@@ -89,7 +91,7 @@ import Transformer
     ])
     func aValueThatCannotBeIsNamed(arguments: [String], message: String) {
         let error = #expect(throws: ConfigurationError.self) { try RunConfiguration(arguments: arguments) }
-        #expect(error?.description == message)
+        #expect(error.map { asFlags($0.description) } == message)
     }
 
     @Test(arguments: [["--stepz", "3"], ["--steps", "many"], ["--steps"], ["--lr", "fast"], ["--seed=-1"], ["extra"]])

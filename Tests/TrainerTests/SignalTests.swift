@@ -1,5 +1,6 @@
 import Checkpoint
 import Foundation
+import Runs
 import TestSupport
 import Testing
 

@@ -1,9 +1,9 @@
 import Checkpoint
 import Corpus
 import Foundation
+import Runs
 import TestSupport
 import Testing
-import Trainer
 
 /// Replicas × stages.
 struct GridShape: Hashable, Sendable, CustomTestStringConvertible {

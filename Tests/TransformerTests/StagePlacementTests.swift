@@ -1,4 +1,5 @@
 import Kernels
+import Options
 import Testing
 import Transformer
 
@@ -70,6 +71,7 @@ import Transformer
         let error = #expect(throws: ConfigurationError.self) {
             try StagePlacement.split(configuration, stages: stages)
         }
-        #expect(error?.description.contains("--layer-shards \(stages) for 3 layers: each shard needs one; use 1 to 3") == true)
+        let message = "\(option: "layer-shards") \(stages) for 3 layers: each shard needs one; use 1 to 3"
+        #expect(error?.description.contains(message) == true)
     }
 }

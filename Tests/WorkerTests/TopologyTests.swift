@@ -1,3 +1,4 @@
+import Options
 import Testing
 import Transformer
 import Worker
@@ -18,11 +19,12 @@ import Worker
     }
 
     @Test(arguments: [
-        (6, 4, "--layer-shards 4 does not divide 6 ranks; start 4 or 8 ranks, or use --layer-shards 1, 2, 3, 6"),
-        (2, 3, "--layer-shards 3 does not divide 2 ranks; start 3 ranks, or use --layer-shards 1, 2"),
-        (1, 2, "--layer-shards 2 does not divide 1 ranks; start 2 ranks, or use --layer-shards 1"),
-        (4, 0, "--layer-shards is 0; it must be at least 1"),
-        (4, -2, "--layer-shards is -2; it must be at least 1"),
+        (6, 4, "\(option: "layer-shards") 4 does not divide 6 ranks; start 4 or 8 ranks, or use "
+            + "\(option: "layer-shards") 1, 2, 3, 6"),
+        (2, 3, "\(option: "layer-shards") 3 does not divide 2 ranks; start 3 ranks, or use \(option: "layer-shards") 1, 2"),
+        (1, 2, "\(option: "layer-shards") 2 does not divide 1 ranks; start 2 ranks, or use \(option: "layer-shards") 1"),
+        (4, 0, "\(option: "layer-shards") is 0; it must be at least 1"),
+        (4, -2, "\(option: "layer-shards") is -2; it must be at least 1"),
     ])
     func aGridThatCannotBeNamesTheSizesThatWouldDo(world: Int, stages: Int, message: String) {
         let error = #expect(throws: ConfigurationError.self) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Options
 import Transformer
 
 /// Whose attention is timed.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DynamicRank
+import Options
 import Transformer
 
 /// The shape of the model that a benchmark runs on random tokens.

@@ -2,6 +2,7 @@ import ArgumentParser
 import BenchmarkSupport
 import Checkpoint
 import Kernels
+import Options
 import Transformer
 import Worker
 

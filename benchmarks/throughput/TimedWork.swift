@@ -1,5 +1,6 @@
 import BenchmarkSupport
 import Kernels
+import Options
 import Transformer
 import Worker
 

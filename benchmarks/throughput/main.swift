@@ -6,6 +6,7 @@ import BenchmarkSupport
 import Communicator
 import Foundation
 import Kernels
+import Options
 import Transformer
 import Worker
 

@@ -1,5 +1,6 @@
 import Files
 import Kernels
+import Options
 
 #if canImport(Glibc)
 import Glibc
@@ -192,7 +193,7 @@ extension Shard {
             guard shard.sidecar.isMade(with: specialText, from: bytes) else {
                 let made = shard.sidecar.specialText.rawValue
                 throw CorpusError.refusedShard(
-                    path: path, reason: "made with --special-text \(made), not \(specialText.rawValue)")
+                    path: path, reason: "made with \(option: "special-text") \(made), not \(specialText.rawValue)")
             }
             return PreparedShard(shard: shard, rebuiltBecause: nil)
         } catch {

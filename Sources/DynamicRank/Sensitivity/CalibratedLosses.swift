@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// What `drrl calibrate` found of a model: the mean loss of each level in each layer, and a forecast of it for a token.
@@ -17,11 +18,12 @@ public struct CalibratedLosses: Sendable {
     ) throws(LevelError) -> CalibratedLosses {
         guard options.exact != nil else {
             throw LevelError(
-                description: "--attention \(strategy) names what happens to far keys; --exact-recent off has none")
+                description: "\(option: "attention") \(strategy) names what happens to far keys; \(option: "exact-recent") off has "
+                    + "none")
         }
         guard let known else {
             throw LevelError(
-                description: "--attention \(strategy) needs to know what levels lose, which this model does not hold; "
+                description: "\(option: "attention") \(strategy) needs to know what levels lose, which this model does not hold; "
                     + "drrl calibrate finds it")
         }
         guard known.levels.nats.count == configuration.layers else {

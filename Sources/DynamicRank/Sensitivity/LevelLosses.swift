@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import Options
 import Transformer
 
 // N layers, S segments, K levels.
@@ -84,9 +85,9 @@ public struct LevelLosses: Codable, Equatable, Sendable {
         guard least > configuration.budgetFLOPs(share: share - besides, length: length) else { return }
         let reached = String(format: "%.3f", configuration.shareOfScoresAndValues(least, length: length) + besides)
         throw LevelError(
-            description: "--flops-budget \(share) cannot be kept at context \(length): the cheapest level measured, with "
-                + "the exact tokens, takes \(reached) of full attention's scores and values; raise it, or lower "
-                + "--exact-recent")
+            description: "\(option: "flops-budget") \(share) cannot be kept at context \(length): the cheapest level measured, "
+                + "with the exact tokens, takes \(reached) of full attention's scores and values; raise it, or lower "
+                + "\(option: "exact-recent")")
     }
 }
 

@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// A fixed level for each layer and segment, by what `drrl calibrate` measured that levels lose: least loss within a budget of
@@ -6,11 +7,10 @@ public struct AllocatedLevelsByLayer: Strategy {
     public static let name = "allocated"
     public static let listRefusal: String? = "chooses among the levels that drrl calibrate has measured"
 
-    static let share = AttentionOption(
-        "flops-budget", .number, "share",
-        "For allocated and forecast: what scores, values and products with bases may execute of what full attention does for scores and "
-            + "values (default: \(defaultShare)).")
-    static let defaultShare = 0.6
+    static let share = DefaultedOption<Double>(
+        "flops-budget", "share",
+        "For allocated and forecast: what scores, values and products with bases may execute of what full attention does for "
+            + "scores and values", default: 0.6, Limit("it must be above 0 and at most 2") { $0 > 0 && $0 <= 2 })
     static let shareGroup = AttentionOptionGroup([share])
     public static let options = [shareGroup]
 
@@ -20,19 +20,10 @@ public struct AllocatedLevelsByLayer: Strategy {
     public init(within share: Double) { self.share = share }
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
-        share = try Self.budget(given)
+        share = try given.value(of: Self.share)
     }
 
-    /// - Throws: `ConfigurationError` for a share that cannot be.
-    static func budget(_ given: OptionValues) throws(ConfigurationError) -> Double {
-        let share = given.number(Self.share) ?? Self.defaultShare
-        guard share > 0, share <= 2 else {
-            throw ConfigurationError("--flops-budget is \(share); it must be above 0 and at most 2")
-        }
-        return share
-    }
-
-    public var values: [(option: AttentionOption, text: String?)] { [(Self.share, "\(share)")] }
+    public var values: [(option: any AnyOption, text: String?)] { [(Self.share, "\(share)")] }
     public var settings: [String: Double] { ["flops_budget": share] }
     public func summary(segment: Int) -> String { "allocated within \(share) of scores and values" }
 

@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// What has a name on the command line: a way of attending, or a row of `drrl compare` that follows from others.
@@ -5,7 +6,7 @@ public protocol NamedChoice: Sendable {
     static var name: String { get }
 }
 
-/// A way of attending, as `--attention` names it: `FullAttention`, a `Strategy`, which names levels, or a
+/// A way of attending, as a run names it: `FullAttention`, a `Strategy`, which names levels, or a
 /// `SoftmaxApproximation`, which has none.
 ///
 /// In a checkpoint it is an object under its name, `{"energy": {"_0": 0.9}}`: keys such as `_0` are those of the first
@@ -22,9 +23,9 @@ public protocol AttentionMode: NamedChoice, Codable, Equatable, Sendable {
     init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError)
 
     /// The options that give it again, in the order of `run.yaml`; nil for one that is not set.
-    var values: [(option: AttentionOption, text: String?)] { get }
+    var values: [(option: any AnyOption, text: String?)] { get }
     /// Those of `values` that an evaluation of its checkpoint takes where they are not given.
-    var keptValues: [(option: AttentionOption, text: String?)] { get }
+    var keptValues: [(option: any AnyOption, text: String?)] { get }
     /// The numbers that a report of an evaluation names it with.
     var settings: [String: Double] { get }
     /// It in a few words, for a person.
@@ -66,8 +67,8 @@ public struct RankShare: Sendable {
 extension AttentionMode {
     public static var options: [AttentionOptionGroup] { [] }
     public static var listRefusal: String? { nil }
-    public var values: [(option: AttentionOption, text: String?)] { [] }
-    public var keptValues: [(option: AttentionOption, text: String?)] { values }
+    public var values: [(option: any AnyOption, text: String?)] { [] }
+    public var keptValues: [(option: any AnyOption, text: String?)] { values }
     public var settings: [String: Double] { [:] }
     public func summary(segment: Int) -> String { Self.name }
     public func levels(from list: [Level]) -> [Level] { list }

@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// The cheapest level of the list whose score and value NER (Eq. 15) reach a threshold, for each layer.
@@ -5,10 +6,9 @@ public struct EnergyRule: Strategy {
     public static let name = "energy"
     public static let isReference = true
 
-    static let share = AttentionOption(
-        "energy", .number, "share",
-        "For energy, and for the policy's warm start: share of the spectrum's energy to keep (default: \(defaultShare)).")
-    static let defaultShare = 0.95
+    static let share = DefaultedOption<Double>(
+        "energy", "share", "For energy, and for the policy's warm start: share of the spectrum's energy to keep",
+        default: 0.95, Limit("it must be above 0 and at most 1") { $0 > 0 && $0 <= 1 })
     static let shareGroup = AttentionOptionGroup([share])
     public static let options = [shareGroup]
 
@@ -23,14 +23,10 @@ public struct EnergyRule: Strategy {
 
     /// - Throws: `ConfigurationError` for a share that cannot be.
     static func shareToKeep(_ given: OptionValues) throws(ConfigurationError) -> Double {
-        let share = given.number(Self.share) ?? defaultShare
-        guard share > 0, share <= 1 else {
-            throw ConfigurationError("--energy is \(share); it must be above 0 and at most 1")
-        }
-        return share
+        try given.value(of: share)
     }
 
-    public var values: [(option: AttentionOption, text: String?)] { [(Self.share, "\(share)")] }
+    public var values: [(option: any AnyOption, text: String?)] { [(Self.share, "\(share)")] }
     public var settings: [String: Double] { ["energy": share] }
     public func summary(segment: Int) -> String { "energy \(share)" }
 

@@ -1,15 +1,17 @@
+import Options
 import Transformer
 
 /// One level everywhere, or one for each of the model's layers.
 public struct FixedLevels: Strategy {
     public static let name = "fixed"
-    public static let listRefusal: String? = "runs at one: use --level or --rank"
+    public static let listRefusal: String? = "runs at one: use \(option: level.name) or \(option: rank.name)"
 
-    static let rank = AttentionOption(
-        "rank", .whole, "r", "For fixed: this rank for scores and values.", excludes: ["level"], restsOn: ["width", "heads"])
-    static let level = AttentionOption(
-        "level", .text, "s:v", "For fixed: a score rank and a value rank, or such a pair for each layer, apart by commas.",
-        excludes: ["rank"], restsOn: ["width", "heads"])
+    static let rank = NamedOption<Int>(
+        "rank", "r", "For fixed: this rank for scores and values.", .within(1...Int.max),
+        excludes: ["level"], restsOn: ["width", "heads"])
+    static let level = NamedOption<String>(
+        "level", "s:v", "For fixed: a score rank and a value rank, or such a pair for each layer, apart by commas.",
+        isText: true, excludes: ["rank"], restsOn: ["width", "heads"])
     public static let options = [AttentionOptionGroup([rank, level], standsTogether: true)]
 
     /// One, or as many as layers.
@@ -19,15 +21,17 @@ public struct FixedLevels: Strategy {
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
         do {
-            switch (given.whole(Self.rank), given[Self.level]) {
+            switch (try given.value(of: Self.rank), given[Self.level]) {
             case (let rank?, nil):
-                guard rank >= 1 else { throw ConfigurationError("--rank is \(rank); it must be at least 1") }
                 levels = [Level(scoreRank: rank, valueRank: rank)]
             case (nil, let text?):
                 levels = try text.split(separator: ",", omittingEmptySubsequences: false).map {
                     try Level(parsing: String($0))
                 }
-            default: throw ConfigurationError("--attention fixed needs one of --rank R and --level S:V")
+            default:
+                throw ConfigurationError(
+                    "\(option: "attention") fixed needs one of \(option: Self.rank.name) R and "
+                        + "\(option: Self.level.name) S:V")
             }
             for level in levels { _ = try LevelList([level], headWidth: shape.headWidth) }
         } catch let error as ConfigurationError {
@@ -37,7 +41,7 @@ public struct FixedLevels: Strategy {
         }
     }
 
-    public var values: [(option: AttentionOption, text: String?)] {
+    public var values: [(option: any AnyOption, text: String?)] {
         [(Self.level, levels.map(\.description).joined(separator: ","))]
     }
 

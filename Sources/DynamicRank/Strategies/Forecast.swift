@@ -1,4 +1,5 @@
 import Kernels
+import Options
 import Transformer
 #if canImport(Glibc)
 import Glibc
@@ -21,10 +22,10 @@ public struct ForecastLevels: Strategy {
     public init(within share: Double) { self.share = share }
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
-        share = try AllocatedLevelsByLayer.budget(given)
+        share = try given.value(of: AllocatedLevelsByLayer.share)
     }
 
-    public var values: [(option: AttentionOption, text: String?)] { [(AllocatedLevelsByLayer.share, "\(share)")] }
+    public var values: [(option: any AnyOption, text: String?)] { [(AllocatedLevelsByLayer.share, "\(share)")] }
     public var settings: [String: Double] { ["flops_budget": share] }
     public func summary(segment: Int) -> String { "forecast within \(share) of scores and values" }
 
@@ -36,7 +37,7 @@ public struct ForecastLevels: Strategy {
         let known = try CalibratedLosses.required(known, by: Self.name, configuration, options)
         guard let forecast = known.forecast else {
             throw LevelError(
-                description: "--attention forecast needs a forecast of what levels lose at a token, which this checkpoint "
+                description: "\(option: "attention") forecast needs a forecast of what levels lose at a token, which this checkpoint "
                     + "does not hold; calibrate it again")
         }
         let costs = known.levels.segmentCosts(configuration, options, length: length)

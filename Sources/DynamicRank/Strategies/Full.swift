@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// Full attention; no level is named.

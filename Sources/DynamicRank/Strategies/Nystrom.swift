@@ -1,10 +1,11 @@
+import Options
 import Transformer
 
 /// Nyström attention; no level is named.
 public struct NystromMode: SoftmaxApproximation {
     public static let name = "nystrom"
 
-    static let landmarks = AttentionOption("landmarks", .whole, "n", "For nystrom: landmarks a segment (default: 8).")
+    static let landmarks = NamedOption<Int>("landmarks", "n", "For nystrom: landmarks a segment", otherwise: "8")
     public static let options = [AttentionOptionGroup([landmarks])]
 
     /// n, landmarks a segment.
@@ -13,14 +14,15 @@ public struct NystromMode: SoftmaxApproximation {
     public init(landmarks: Int) { self.landmarks = landmarks }
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
-        landmarks = given.whole(Self.landmarks) ?? min(8, shape.segment)
+        landmarks = try given.value(of: Self.landmarks) ?? min(8, shape.segment)
         guard (1...shape.segment).contains(landmarks) else {
             throw ConfigurationError(
-                "--landmarks is \(landmarks); it must lie between 1 and the segment's \(shape.segment) tokens")
+                "\(option: Self.landmarks.name) is \(landmarks); it must lie between 1 and the segment's "
+                    + "\(shape.segment) tokens")
         }
     }
 
-    public var values: [(option: AttentionOption, text: String?)] { [(Self.landmarks, "\(landmarks)")] }
+    public var values: [(option: any AnyOption, text: String?)] { [(Self.landmarks, "\(landmarks)")] }
     public var settings: [String: Double] { ["landmarks": Double(landmarks)] }
 
     public func summary(segment: Int) -> String {

@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// Every level tried at rows of the segment before, where the reward can be known, and the best taken; the largest at first.
@@ -16,7 +17,7 @@ public struct OracleStrategy: Strategy {
         weights = try RewardWeights(given)
     }
 
-    public var values: [(option: AttentionOption, text: String?)] { weights.values }
+    public var values: [(option: any AnyOption, text: String?)] { weights.values }
 
     public func chooser(for pass: LevelPass) -> LevelChooser {
         let reward = pass.rewardModel(weights)

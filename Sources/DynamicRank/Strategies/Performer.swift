@@ -1,11 +1,13 @@
+import Options
 import Transformer
 
 /// Performer attention; no level is named.
 public struct PerformerMode: SoftmaxApproximation {
     public static let name = "performer"
 
-    static let features = AttentionOption(
-        "features", .whole, "m", "For performer: random features a head (default: twice the head width).")
+    static let features = NamedOption<Int>(
+        "features", "m", "For performer: random features a head", otherwise: "twice the head width",
+        Limit("it must lie between 1 and \(most)") { (1...most).contains($0) })
     public static let options = [AttentionOptionGroup([features])]
     private static let most = 4096
 
@@ -15,13 +17,10 @@ public struct PerformerMode: SoftmaxApproximation {
     public init(features: Int) { self.features = features }
 
     public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
-        features = given.whole(Self.features) ?? min(2 * shape.headWidth, Self.most)
-        guard (1...Self.most).contains(features) else {
-            throw ConfigurationError("--features is \(features); it must lie between 1 and \(Self.most)")
-        }
+        features = try given.value(of: Self.features) ?? min(2 * shape.headWidth, Self.most)
     }
 
-    public var values: [(option: AttentionOption, text: String?)] { [(Self.features, "\(features)")] }
+    public var values: [(option: any AnyOption, text: String?)] { [(Self.features, "\(features)")] }
     public var settings: [String: Double] { ["features": Double(features)] }
     public func summary(segment: Int) -> String { "performer, \(features) features a head" }
     public func kind(segment: Int, seed: UInt64) -> AttentionKind { .performer(features: features, seed: seed) }

@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// The level that the trained policy draws, or finds likeliest.
@@ -6,30 +7,34 @@ public struct LearnedPolicy: Strategy {
     public static let isLearned = true
     public static let isReference = true
 
-    static let `guard` = AttentionOption(
-        "guard", .text, "on|off", "For policy: on, or off to let it take any level (default: on).",
+    static let `guard` = DefaultedOption<Switch>(
+        "guard", "on|off", "For policy: on, or off to let it take any level", default: .on, isText: true,
         excludes: ["epsilon", "epsilon-decay"])
-    static let epsilon = AttentionOption(
-        "epsilon", .number, "ε", "The guard's largest change in the scores, at first (default: \(Guard.defaultEpsilon)).")
-    static let epsilonDecay = AttentionOption(
-        "epsilon-decay", .number, "share", "What it is multiplied by each step (default: \(Guard.defaultDecay)).")
+    static let epsilon = DefaultedOption<Double>(
+        "epsilon", "ε", "The guard's largest change in the scores, at first", default: Guard.defaultEpsilon, .notNegative)
+    static let epsilonDecay = DefaultedOption<Double>(
+        "epsilon-decay", "share", "What it is multiplied by each step", default: Guard.defaultDecay,
+        Limit("it must be above 0 and at most 1") { $0 > 0 && $0 <= 1 })
 
-    static let weight = AttentionOption(
-        "rl-weight", .number, "λ", "Weight λ of the policy's loss (default: 1).", isForTraining: true)
-    static let discount = AttentionOption(
-        "discount", .number, "share", "What a return keeps of the next segment's, 0 to 1 (default: 0.5).", isForTraining: true)
-    static let update = AttentionOption(
-        "policy-update", .word, "rule", "reinforce, or ppo: three epochs on the clipped ratio (default: reinforce).",
+    static let weight = DefaultedOption<Double>(
+        "rl-weight", "λ", "Weight λ of the policy's loss", default: AgentOptions().weight, .notNegative, isForTraining: true)
+    static let discount = DefaultedOption<Double>(
+        "discount", "share", "What a return keeps of the next segment's, 0 to 1", default: AgentOptions().discount,
+        Limit("it must lie between 0 and 1") { $0 >= 0 && $0 <= 1 }, isForTraining: true)
+    static let update = DefaultedOption<AgentOptions.Update>(
+        "policy-update", "rule", "reinforce, or ppo: three epochs on the clipped ratio", default: AgentOptions().update,
         isForTraining: true)
-    static let warmStart = AttentionOption(
-        "warm-start", .whole, "n", "Steps that first imitate the energy rule (default: 0).", isForTraining: true)
-    static let seed = AttentionOption(
-        "policy-seed", .seed, "n", "Decides the policy's first weights and its draws (default: --seed).", isForTraining: true)
+    static let warmStart = DefaultedOption<Int>(
+        "warm-start", "n", "Steps that first imitate the energy rule", default: AgentOptions().warmStart,
+        Limit("it must lie between 0 and 1000000000 steps") { (0...1_000_000_000).contains($0) }, isForTraining: true)
+    static let seed = NamedOption<UInt64>(
+        "policy-seed", "n", "Decides the policy's first weights and its draws", otherwise: "\(option: "seed")",
+        isForTraining: true)
 
     public static let options = [
         EnergyRule.shareGroup, RewardWeights.group,
         AttentionOptionGroup([`guard`, epsilon, epsilonDecay], standsTogether: true),
-    ] + [weight, discount, update, warmStart, seed].map { AttentionOptionGroup([$0]) }
+    ] + ([weight, discount, update, warmStart, seed] as [any AnyOption]).map { AttentionOptionGroup([$0]) }
 
     /// What the policy learns for, and how.
     public let agent: AgentOptions
@@ -41,56 +46,35 @@ public struct LearnedPolicy: Strategy {
         agent.reward = try RewardWeights(given)
         agent.tolerance = try Self.tolerance(given)
         agent.energy = try EnergyRule.shareToKeep(given)
-        if let value = given.number(Self.weight) {
-            guard value >= 0, value.isFinite else {
-                throw ConfigurationError("--rl-weight is \(value); it must be a finite number, 0 or more")
-            }
-            agent.weight = value
-        }
-        if let value = given.number(Self.discount) {
-            guard value >= 0, value <= 1 else {
-                throw ConfigurationError("--discount is \(value); it must lie between 0 and 1")
-            }
-            agent.discount = value
-        }
-        if let name = given[Self.update] {
-            guard let rule = AgentOptions.Update(rawValue: name) else {
-                throw ConfigurationError(
-                    "--policy-update \(name): choose "
-                        + AgentOptions.Update.allCases.map(\.rawValue).joined(separator: " or "))
-            }
-            agent.update = rule
-        }
-        if let value = given.whole(Self.warmStart) {
-            guard value >= 0, value <= 1_000_000_000 else {
-                throw ConfigurationError("--warm-start is \(value); it must lie between 0 and 1000000000 steps")
-            }
-            agent.warmStart = value
-        }
-        agent.seed = given[Self.seed].flatMap { UInt64($0) }
+        agent.weight = try given.value(of: Self.weight)
+        agent.discount = try given.value(of: Self.discount)
+        agent.update = try given.value(of: Self.update)
+        agent.warmStart = try given.value(of: Self.warmStart)
+        agent.seed = try given.value(of: Self.seed)
         self.agent = agent
     }
 
     /// Nil where the guard is off.
     private static func tolerance(_ given: OptionValues) throws(ConfigurationError) -> Guard? {
-        let epsilon = given.number(Self.epsilon), decay = given.number(Self.epsilonDecay)
-        switch given[Self.guard] ?? "on" {
-        case "on":
+        let epsilon = try given.value(of: Self.epsilon), decay = try given.value(of: Self.epsilonDecay)
+        switch try given.value(of: Self.guard) {
+        case .on:
             do {
-                return try Guard(epsilon: epsilon ?? Guard.defaultEpsilon, decay: decay ?? Guard.defaultDecay)
+                return try Guard(epsilon: epsilon, decay: decay)
             } catch {
-                throw ConfigurationError("--\(error)")
+                throw ConfigurationError("\(error)")
             }
-        case "off":
-            guard epsilon == nil, decay == nil else {
-                throw ConfigurationError("--guard off excludes --epsilon and --epsilon-decay")
+        case .off:
+            guard given[Self.epsilon] == nil, given[Self.epsilonDecay] == nil else {
+                throw ConfigurationError(
+                    "\(option: Self.guard.name) off excludes \(option: Self.epsilon.name) and "
+                        + "\(option: Self.epsilonDecay.name)")
             }
             return nil
-        case let other: throw ConfigurationError("--guard \(other): choose on or off")
         }
     }
 
-    public var values: [(option: AttentionOption, text: String?)] {
+    public var values: [(option: any AnyOption, text: String?)] {
         agent.reward.values + [
             (EnergyRule.share, "\(agent.energy)"), (Self.guard, agent.tolerance == nil ? "off" : "on"),
             (Self.epsilon, agent.tolerance.map { "\($0.epsilon)" }),
@@ -101,7 +85,9 @@ public struct LearnedPolicy: Strategy {
     }
 
     /// The share of energy is the warm start's, not that of an evaluation by energy.
-    public var keptValues: [(option: AttentionOption, text: String?)] { values.filter { $0.option != EnergyRule.share } }
+    public var keptValues: [(option: any AnyOption, text: String?)] {
+        values.filter { $0.option.name != EnergyRule.share.name }
+    }
 
     /// Values, gradients and two moments; what its encoder keeps of every segment, some 4 KiB of numbers.
     public func bytes(_ configuration: ModelConfiguration, _ options: RankOptions, on share: RankShare) -> Double {
@@ -130,10 +116,12 @@ public struct LearnedPolicy: Strategy {
 }
 
 extension RewardWeights {
-    static let alphaOption = AttentionOption(
-        "alpha", .number, "α", "For policy and oracle: the reward's weight of the outputs' similarity (default: 1).")
-    static let betaOption = AttentionOption("beta", .number, "β", "… of the FLOPs (default: 0.4)")
-    static let gammaOption = AttentionOption("gamma", .number, "γ", "… of the change in the scores (default: 0.1).")
+    static let alphaOption = DefaultedOption<Double>(
+        "alpha", "α", "For policy and oracle: the reward's weight of the outputs' similarity", default: RewardWeights().alpha,
+        .notNegative)
+    static let betaOption = DefaultedOption<Double>("beta", "β", "… of the FLOPs", default: RewardWeights().beta, .notNegative)
+    static let gammaOption = DefaultedOption<Double>(
+        "gamma", "γ", "… of the change in the scores", default: RewardWeights().gamma, .notNegative)
     static let group = AttentionOptionGroup([alphaOption, betaOption, gammaOption])
 
     /// From the options that were given.
@@ -144,20 +132,27 @@ extension RewardWeights {
         for (option, path) in [
             (Self.alphaOption, \RewardWeights.alpha), (Self.betaOption, \.beta), (Self.gammaOption, \.gamma),
         ] {
-            guard let value = given.number(option) else { continue }
-            guard value >= 0, value.isFinite else {
-                throw ConfigurationError("--\(option.name) is \(value); it must be a finite number, 0 or more")
-            }
-            self[keyPath: path] = value
+            self[keyPath: path] = try given.value(of: option)
         }
     }
 
     /// The options that give these again.
-    var values: [(option: AttentionOption, text: String?)] {
+    var values: [(option: any AnyOption, text: String?)] {
         [(Self.alphaOption, "\(alpha)"), (Self.betaOption, "\(beta)"), (Self.gammaOption, "\(gamma)")]
     }
 }
 
 extension AttentionMode where Self == LearnedPolicy {
     public static func policy(_ agent: AgentOptions) -> LearnedPolicy { LearnedPolicy(agent) }
+}
+
+extension AgentOptions.Update: OptionWord {}
+
+/// What is on or off.
+enum Switch: String, OptionWord {
+    case on, off
+}
+
+extension Limit where Value == Double {
+    fileprivate static let notNegative = Limit("it must be a finite number, 0 or more") { $0 >= 0 && $0.isFinite }
 }

@@ -1,3 +1,4 @@
+import Options
 import Transformer
 
 /// A level of the list, drawn for each step, sample, layer and segment.

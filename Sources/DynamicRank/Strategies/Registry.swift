@@ -1,6 +1,7 @@
+import Options
 import Transformer
 
-/// Everything that `--attention` and `drrl compare --strategies` name.
+/// Everything that a run, or a row of `drrl compare`, can name.
 public enum AttentionRegistry {
     /// In the order of help and of compare's table.
     public static let all: [any NamedChoice.Type] = [
@@ -30,8 +31,8 @@ public enum AttentionRegistry {
         for group in groups where !mode.options.contains(group) && group.options.contains(where: { given[$0] != nil }) {
             let owners = modes.filter { $0.options.contains(group) }.map { $0.name }
             throw ConfigurationError(
-                "\(list(group.options.map { "--" + $0.name }, "and")) \(group.options.count == 1 ? "is" : "are") for "
-                    + "--attention \(list(owners, "or")), not \(mode.name)")
+                "\(list(group.options.map { "\(option: $0.name)" }, "and")) \(group.options.count == 1 ? "is" : "are") for "
+                    + "\(option: "attention") \(list(owners, "or")), not \(mode.name)")
         }
     }
 

@@ -1,3 +1,5 @@
+import Options
+
 /// GPT-2 (Radford et al. 2019): learnt positions, pre-norm layers of LayerNorm, attention and a feed-forward of four times the
 /// width, and a head that shares the token embedding. Names and shapes are Hugging Face's; matrices of layers are [in, out].
 struct GPT2: FamilyDescription {

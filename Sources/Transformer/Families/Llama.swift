@@ -1,3 +1,5 @@
+import Options
+
 /// What sets one Llama-style model apart from another of the same width, heads and layers.
 public struct LlamaShape: Codable, Equatable, Sendable {
     /// G, heads of keys and values.

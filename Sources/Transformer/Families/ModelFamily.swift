@@ -1,4 +1,5 @@
 import Kernels
+import Options
 
 /// The families of models there are: a case here, and a file beside this one, for each.
 public enum ModelFamily: Equatable, Sendable {

@@ -3,7 +3,7 @@ import Foundation
 /// Whether what this process prints is seen on a terminal as it comes.
 ///
 /// mpirun gives every rank a pseudo-terminal, whatever its own output goes to: below mpirun it is mpirun's that counts.
-func printsToTerminal() -> Bool {
+public func printsToTerminal() -> Bool {
     guard isatty(STDOUT_FILENO) == 1 else { return false }
     guard ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"] != nil else { return true }
     let descriptor = open("/proc/\(getppid())/fd/1", O_WRONLY | O_NOCTTY | O_CLOEXEC)

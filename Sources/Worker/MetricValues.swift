@@ -1,42 +1,6 @@
 import Communicator
 import Kernels
-
-/// A number of `metrics.jsonl`: its key, and how the parts of all ranks make it one.
-///
-/// Declared once, as a static member here, in `StepMetrics.swift` or in the trainer; what is recorded under it is reduced
-/// and written by that alone.
-public struct Metric: Hashable, Sendable {
-    /// How ranks' parts are put together.
-    public enum Reduction: Sendable {
-        /// Added up.
-        case sum
-        /// The largest.
-        case max
-        /// Sums added up, over counts added up.
-        case mean
-        /// The square root of squares added up.
-        case norm
-        /// Nothing to do: every rank has it whole.
-        case same
-    }
-
-    /// As in `metrics.jsonl`.
-    public let key: String
-    /// How the ranks' parts become one.
-    public let reduction: Reduction
-    /// Whether a number beyond all numbers is written as null; elsewhere it is an error.
-    public let mayBeNull: Bool
-
-    /// A metric of that key; `mayBeNull` where a step may have none.
-    public init(_ key: String, _ reduction: Reduction, mayBeNull: Bool = false) {
-        self.key = key
-        self.reduction = reduction
-        self.mayBeNull = mayBeNull
-    }
-
-    public static func == (a: Metric, b: Metric) -> Bool { a.key == b.key }
-    public func hash(into hasher: inout Hasher) { hasher.combine(key) }
-}
+import Runs
 
 /// Numbers by metric: one rank's parts, or, after `reduced`, those of all ranks together.
 public struct MetricValues: Equatable, Sendable {

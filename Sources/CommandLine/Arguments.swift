@@ -1,4 +1,4 @@
-import Transformer
+import Options
 
 /// Command lines as the system gives them.
 public enum Arguments {
@@ -7,8 +7,8 @@ public enum Arguments {
     /// - Throws: `ConfigurationError` for one that is not UTF-8, whose name no file would have here.
     public static func ofProcess() throws(ConfigurationError) -> [String] {
         var arguments: [String] = []
-        for i in 1..<max(Int(CommandLine.argc), 1) {
-            guard let bytes = CommandLine.unsafeArgv[i] else { continue }
+        for i in 1..<max(Int(Swift.CommandLine.argc), 1) {
+            guard let bytes = Swift.CommandLine.unsafeArgv[i] else { continue }
             guard let argument = String(validatingCString: bytes) else {
                 throw ConfigurationError(
                     "argument \(i), \(String(cString: bytes)), is not UTF-8; rename the file or directory that it names")
@@ -45,11 +45,11 @@ public enum Arguments {
                 options[options.count - 1].value += argument
             }
         }
-        return options.filter { $0.name != "threads" }
+        return options.filter { $0.name != ThreadCount.option.name }
     }
 
     /// The names, without dashes, of the options that stand in `arguments`.
-    static func names(in arguments: [String]) -> Set<String> {
+    public static func names(in arguments: [String]) -> Set<String> {
         Set(arguments.filter { $0.hasPrefix("--") }.map { String($0.dropFirst(2).prefix { $0 != "=" }) })
     }
 }

@@ -1,6 +1,6 @@
 import Communicator
 import Files
-import Transformer
+import Options
 import Worker
 
 /// What all ranks of a job must have alike: a job of unequal ranks hangs, crashes, or trains something that nobody asked for.
@@ -28,7 +28,7 @@ public enum SameOnAllRanks {
         try world.requireSame(options) { name, own, first in
             func said(_ value: String?) -> String { value.map { $0.isEmpty ? "empty" : $0 } ?? "not given" }
             return ConfigurationError(
-                "--\(name) is \(said(own)) on this rank and \(said(first)) on rank 0; "
+                "\(option: name) is \(said(own)) on this rank and \(said(first)) on rank 0; "
                     + "give all ranks the same options and configuration file")
         }
     }

@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import Transformer
+import Options
 
 /// The descriptors 0, 1 and 2 as the process found them.
 enum StandardStreams {
@@ -22,18 +22,18 @@ enum StandardStreams {
 public enum StandardOutput {
     /// Writes all of `text` and makes sure that it arrived.
     ///
-    /// - Throws: `ConfigurationError` where it did not: a full disk, a closed descriptor, a pipe that nobody reads.
-    public static func write(_ text: String) throws(ConfigurationError) {
+    /// - Throws: `UnusableFileError` where it did not: a full disk, a closed descriptor, a pipe that nobody reads.
+    public static func write(_ text: String) throws(UnusableFileError) {
         do {
             try SystemFile.write(Array(text.utf8), to: STDOUT_FILENO)
             try SystemFile.synchronise(STDOUT_FILENO)
         } catch {
-            throw ConfigurationError(
+            throw UnusableFileError(
                 "standard output cannot be written (\(error.reason)), so the result is lost; "
                     + "give it another place")
         }
     }
 }
 
-/// Writes a line to standard error for a person who watches.
+/// Writes a line to standard error for a person who watches; where that fails, nothing is lost.
 public func remark(_ line: String) { StandardStreams.complain(line) }

@@ -1,7 +1,8 @@
 import Foundation
+import Options
+import Runs
 import TestSupport
 import Testing
-import Trainer
 import Transformer
 import Worker
 
@@ -119,7 +120,7 @@ import Worker
 
     @Test func whatCannotBeWrittenIsNamed() throws {
         let missing = RunDirectory(scratch.path + "/none")
-        let error = #expect(throws: ConfigurationError.self) { _ = try MetricsFile(missing, after: 0) }
+        let error = #expect(throws: UnusableFileError.self) { _ = try MetricsFile(missing, after: 0) }
         #expect(error?.description == "\(missing.metrics): cannot be opened (No such file or directory)")
     }
 
@@ -127,7 +128,7 @@ import Worker
         var endless = line(7)
         endless[.loss] = .infinity
         let file = try MetricsFile(directory, after: 0)
-        let error = #expect(throws: ConfigurationError.self) { try file.append(endless) }
+        let error = #expect(throws: UnusableFileError.self) { try file.append(endless) }
         #expect(error?.description == "\(directory.metrics): step 7 has no JSON form")
         #expect(content == "")
     }

@@ -1,6 +1,3 @@
-import DynamicRank
-import Kernels
-
 /// What a step tells. Loss in nats a token; times in seconds; FLOPs as the kernels count them, forward and backward.
 extension Metric {
     /// Mean negative log-likelihood of the batch's targets before the update.
@@ -65,40 +62,14 @@ extension Metric {
     public static let maskedShare = Metric("masked_share", .same)
 }
 
-extension MetricValues {
-    /// One rank's part of what became of the bases; nothing in a step that did not look at them.
-    mutating func record(_ upkeep: Upkeep, looked: Bool) {
-        guard looked else { return }
-        self[.basesKept] = Double(upkeep.kept)
-        self[.basesIterated] = Double(upkeep.iterated)
-        self[.basesDecomposed] = Double(upkeep.decomposed)
-        self[.basisCheckFLOPs] = Double(upkeep.checkFLOPs)
-        self[.basisIterationFLOPs] = Double(upkeep.iterationFLOPs)
-        self[.basisDecompositionFLOPs] = Double(upkeep.decompositionFLOPs)
-        self[.basisSeconds] = upkeep.seconds
-    }
-
-    /// What the policy learnt, which every rank knows, and this rank's FLOPs for it; nothing where none decides.
-    mutating func record(_ policyReport: PolicyReport?, _ flops: FlopCounter) {
-        guard let policyReport else { return }
-        self[.policyFLOPs] = Double(flops[.policy])
-        self[.guardFLOPs] = Double(flops[.guard])
-        self[.reward] = policyReport.reward
-        self[.policyEntropy] = policyReport.entropy
-        self[.epsilon] = policyReport.tolerance
-        self[.maskedShare] = policyReport.maskedShare
-    }
-}
-
-/// What a step did; the same on every rank.
-public struct StepReport: Sendable {
-    /// Number of the step, from 1.
-    public let step: Int
-    /// What was measured.
-    public let metrics: MetricValues
-    /// Number of the signal that asked a rank to stop, the highest where ranks heard several; 0 for none.
-    public let stopRequest: Int32
-
-    /// A metric that every step has.
-    public subscript(metric: Metric) -> Double { metrics[metric] ?? .nan }
+/// What the trainer adds to a step's own numbers; every rank has them whole.
+extension Metric {
+    /// Tokens of the batch over `seconds`, all ranks together.
+    public static let tokensPerSecond = Metric("tokens_per_second", .same)
+    /// Training FLOPs per second over the measured SGEMM rate of all ranks.
+    public static let sgemmShare = Metric("sgemm_share", .same)
+    /// After an evaluation: exp(NLL / tokens), exp(NLL / words of the original text), NLL / ln 2 / its bytes.
+    public static let validPerplexity = Metric("valid_perplexity", .same, mayBeNull: true)
+    public static let validWordPerplexity = Metric("valid_word_perplexity", .same, mayBeNull: true)
+    public static let validBitsPerByte = Metric("valid_bits_per_byte", .same, mayBeNull: true)
 }
