@@ -2,8 +2,8 @@
 import PackageDescription
 
 // Ground floor first; a target imports only those above it in this list: C libraries and our C, memory and products
-// (Kernels), decompositions (LinearAlgebra), files (Files), MPI (Communicator), text (JSON, Corpus), models (Transformer,
-// DynamicRank), checkpoints (HDF5, Checkpoint) and others' files (Exchange), a rank at work (Worker), programs.
+// (Kernels), decompositions (LinearAlgebra), files (Files), MPI (Communicator), text (JSON, Corpus), models (Model,
+// LowRank), checkpoints (HDF5, Checkpoint) and others' files (Exchange), a rank at work (Worker), programs.
 let package = Package(
     name: "drrl",
     products: [
@@ -43,31 +43,31 @@ let package = Package(
             dependencies: [
                 "Files", "JSON", "Kernels", "Options", .product(name: "HeapModule", package: "swift-collections"),
             ]),
-        .target(name: "Transformer", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Options"]),
+        .target(name: "Model", dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Options"]),
         .target(
-            name: "DynamicRank",
-            dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Options", "Transformer"]),
+            name: "LowRank",
+            dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Options", "Model"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "HDF5", dependencies: ["CHDF5", "CHDF5Driver", "Files"]),
         .target(name: "Checkpoint", dependencies: ["Files", "HDF5", "Kernels"]),
-        .target(name: "Exchange", dependencies: ["Corpus", "Files", "JSON", "Kernels", "Options", "Transformer"]),
+        .target(name: "Exchange", dependencies: ["Corpus", "Files", "JSON", "Kernels", "Options", "Model"]),
         .target(name: "Runs", dependencies: ["Checkpoint", "Corpus", "Files", "JSON", "Options", "Yams"]),
         .target(
             name: "Worker",
             dependencies: [
-                "Runs", "Communicator", "Corpus", "Transformer", "DynamicRank", "Checkpoint", "Files", "HDF5", "Kernels",
+                "Runs", "Communicator", "Corpus", "Model", "LowRank", "Checkpoint", "Files", "HDF5", "Kernels",
                 "Options",
             ]),
         .target(
             name: "CommandLine",
             dependencies: [
-                "Worker", "Files", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Options",
+                "Worker", "Files", "Corpus", "Model", "LowRank", "Communicator", "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
             name: "Trainer",
             dependencies: [
-                "CommandLine", "Runs", "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank",
+                "CommandLine", "Runs", "Worker", "Exchange", "Checkpoint", "Corpus", "Model", "LowRank",
                 "Communicator", "Files", "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -75,14 +75,14 @@ let package = Package(
         .target(
             name: "Toolbox",
             dependencies: [
-                "CommandLine", "Worker", "Exchange", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator",
+                "CommandLine", "Worker", "Exchange", "Checkpoint", "Corpus", "Model", "LowRank", "Communicator",
                 "Files", "JSON", "Kernels", "Options", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 
         // How tests start programs, alone or under mpirun.
         .target(
-            name: "TestSupport", dependencies: ["CLAPACKE", "Corpus", "Exchange", "Files", "Kernels", "LinearAlgebra", "Transformer"],
+            name: "TestSupport", dependencies: ["CLAPACKE", "Corpus", "Exchange", "Files", "Kernels", "LinearAlgebra", "Model"],
             path: "Tests/Support"),
         // Prints encoding and training rates.
         .executableTarget(
@@ -90,7 +90,7 @@ let package = Package(
         .target(
             name: "BenchmarkSupport",
             dependencies: [
-                "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels", "Options",
+                "Corpus", "Model", "LowRank", "Communicator", "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/support", exclude: ["gpt2.py", "machine.py", "programs.py", "recipes.py", "seeds.py", "test_machine.py", "wikitext.py"]),
@@ -98,7 +98,7 @@ let package = Package(
         .executableTarget(
             name: "throughput-benchmark",
             dependencies: [
-                "BenchmarkSupport", "Runs", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "Communicator",
+                "BenchmarkSupport", "Runs", "Worker", "Checkpoint", "Corpus", "Model", "LowRank", "Communicator",
                 "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -107,7 +107,7 @@ let package = Package(
         .executableTarget(
             name: "attention-benchmark",
             dependencies: [
-                "Worker", "Transformer", "DynamicRank", "Kernels", "Options",
+                "Worker", "Model", "LowRank", "Kernels", "Options",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/attention", exclude: ["run", "pytorch_attention.py"]),
@@ -115,7 +115,7 @@ let package = Package(
         .executableTarget(
             name: "scaling-benchmark",
             dependencies: [
-                "BenchmarkSupport", "Worker", "Corpus", "Transformer", "DynamicRank", "Communicator", "Kernels",
+                "BenchmarkSupport", "Worker", "Corpus", "Model", "LowRank", "Communicator", "Kernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "benchmarks/scaling", exclude: ["run", "fit.py", "model.py", "simulation.py", "test_model.py"]),
@@ -128,7 +128,7 @@ let package = Package(
         // Saves and loads arrays of every kind of holder under mpirun.
         .executableTarget(
             name: "persistent-probe",
-            dependencies: ["Worker", "Checkpoint", "Communicator", "Corpus", "Kernels", "Transformer"],
+            dependencies: ["Worker", "Checkpoint", "Communicator", "Corpus", "Kernels", "Model"],
             path: "Tests/PersistentProbe"),
 
         // What the checkpoint tests kill, starve and measure.
@@ -138,7 +138,7 @@ let package = Package(
 
         .testTarget(name: "OptionsTests", dependencies: ["Options"]),
         .testTarget(
-            name: "RunsTests", dependencies: ["Runs", "Worker", "Options", "Transformer", "TestSupport"]),
+            name: "RunsTests", dependencies: ["Runs", "Worker", "Options", "Model", "TestSupport"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["Kernels", "LinearAlgebra", "TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
@@ -148,31 +148,31 @@ let package = Package(
             dependencies: ["Corpus", "Kernels", "Options", "TestSupport", .product(name: "Crypto", package: "swift-crypto")],
             exclude: ["Golden"]),
         .testTarget(
-            name: "TransformerTests", dependencies: ["Transformer", "Kernels", "Options", "TestSupport"],
+            name: "ModelTests", dependencies: ["Model", "Kernels", "Options", "TestSupport"],
             exclude: ["Golden"]),
         .testTarget(
-            name: "DynamicRankTests",
-            dependencies: ["DynamicRank", "Kernels", "LinearAlgebra", "Options", "Transformer", "TestSupport"]),
+            name: "LowRankTests",
+            dependencies: ["LowRank", "Kernels", "LinearAlgebra", "Options", "Model", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),
         .testTarget(
-            name: "ExchangeTests", dependencies: ["Exchange", "Corpus", "Kernels", "Transformer", "TestSupport"], exclude: ["Golden", "Python"]),
+            name: "ExchangeTests", dependencies: ["Exchange", "Corpus", "Kernels", "Model", "TestSupport"], exclude: ["Golden", "Python"]),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "Worker", "Corpus", "Kernels", "Options", "Runs", "Transformer", "TestSupport", "persistent-probe",
+                "Worker", "Corpus", "Kernels", "Options", "Runs", "Model", "TestSupport", "persistent-probe",
             ]),
         .testTarget(
             name: "TrainerTests",
             dependencies: [
-                "Trainer", "CommandLine", "Runs", "Worker", "Checkpoint", "Corpus", "DynamicRank", "JSON", "Kernels",
-                "Options", "Transformer", "TestSupport", "drrl-train",
+                "Trainer", "CommandLine", "Runs", "Worker", "Checkpoint", "Corpus", "LowRank", "JSON", "Kernels",
+                "Options", "Model", "TestSupport", "drrl-train",
             ]),
         .testTarget(
             name: "ToolboxTests",
             dependencies: [
-                "Toolbox", "Runs", "Worker", "Checkpoint", "Corpus", "Transformer", "DynamicRank", "JSON", "Kernels",
+                "Toolbox", "Runs", "Worker", "Checkpoint", "Corpus", "Model", "LowRank", "JSON", "Kernels",
                 "TestSupport", "drrl", "drrl-train",
             ]),
     ],

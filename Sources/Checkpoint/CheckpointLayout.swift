@@ -1,4 +1,4 @@
-/// Where drrl keeps what in a checkpoint, but for what `DynamicRank` keeps, whose entries name their places themselves.
+/// Where drrl keeps what in a checkpoint, but for what `LowRank` keeps, whose entries name their places themselves.
 /// `docs/checkpoint.md` describes each entry.
 public enum CheckpointLayout {
     /// JSON text: the configuration of the run.

@@ -1,6 +1,6 @@
-import DynamicRank
+import LowRank
+import Model
 import Options
-import Transformer
 
 extension RankOptions {
     /// From the command line.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import DynamicRank
+import LowRank
 import Options
 
 /// How attention runs, as both programs ask it; `RankOptions.init(_:headWidth:context:)` resolves it.

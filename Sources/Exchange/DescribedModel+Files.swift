@@ -1,5 +1,5 @@
 import JSON
-import Transformer
+import Model
 
 extension DescribedModel {
     /// The name of the file that describes a model.

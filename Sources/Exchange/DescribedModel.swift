@@ -1,5 +1,5 @@
+import Model
 import Options
-import Transformer
 
 /// What a `config.json` says of a model: its family and sizes, checked, and no more than this program can run.
 public enum DescribedModel: Equatable, Sendable {

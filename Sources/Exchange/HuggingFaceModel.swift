@@ -1,7 +1,7 @@
 import Corpus
 import Kernels
+import Model
 import Options
-import Transformer
 
 /// A model in a directory that Hugging Face's `save_pretrained` wrote: opened, and checked before a weight is read.
 public struct HuggingFaceModel: Sendable {

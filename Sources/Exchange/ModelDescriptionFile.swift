@@ -1,5 +1,5 @@
 import Foundation
-import Transformer
+import Model
 
 /// A model's `config.json`, by transformers' names.
 public struct ModelDescriptionFile: Sendable {

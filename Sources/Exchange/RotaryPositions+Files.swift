@@ -1,5 +1,5 @@
 import JSON
-import Transformer
+import Model
 
 extension RotaryPositions {
     private static let defaultBase = 10_000.0

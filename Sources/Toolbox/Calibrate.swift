@@ -1,12 +1,12 @@
 import Checkpoint
 import CommandLine
 import Communicator
-import DynamicRank
 import Files
 import Foundation
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// Collective: `drrl calibrate`. Each rank holds the whole model and takes a share of the windows; the report is the same on

@@ -1,9 +1,9 @@
 import ArgumentParser
 import CommandLine
 import Communicator
-import DynamicRank
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// The command line of `drrl calibrate`.

@@ -2,11 +2,11 @@ import Checkpoint
 import CommandLine
 import Communicator
 import Corpus
-import DynamicRank
 import Foundation
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// A checkpoint's model in memory that is looked at in full, forward and backward, on some windows of a text.

@@ -1,11 +1,11 @@
 import CommandLine
 import Communicator
 import Corpus
-import DynamicRank
 import Foundation
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// Collective: `drrl compare`. Each rank holds the whole model and takes a share of the windows; the report is the same on

@@ -1,7 +1,7 @@
 import Corpus
-import DynamicRank
 import Foundation
 import JSON
+import LowRank
 import Worker
 
 /// What `drrl compare` found; as JSON under these names.

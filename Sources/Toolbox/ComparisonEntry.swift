@@ -1,4 +1,4 @@
-import DynamicRank
+import LowRank
 
 /// What `--strategies` and `--reference` name: one row of the table or several.
 struct ComparisonEntry: Hashable {

@@ -1,7 +1,7 @@
 import CommandLine
-import DynamicRank
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// What a comparison runs, resolved from the command line and the checkpoint's configuration.

@@ -1,7 +1,7 @@
 import Communicator
-import DynamicRank
 import Foundation
-import Transformer
+import LowRank
+import Model
 import Worker
 
 /// The rows in the table of one context, and how each attends.

@@ -1,5 +1,5 @@
-import DynamicRank
 import Foundation
+import LowRank
 
 extension Comparison {
     /// A Markdown table for each context, with a few lines on what was run; aligned, so that it can be read as it is.

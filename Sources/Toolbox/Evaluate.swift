@@ -1,12 +1,12 @@
 import CommandLine
 import Communicator
-import DynamicRank
 import Files
 import Foundation
 import JSON
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// Collective: `drrl evaluate`. Each rank holds the whole model and takes a share of the windows; the report is the same

@@ -4,7 +4,7 @@ import Corpus
 import Exchange
 import Files
 import Kernels
-import Transformer
+import Model
 import Worker
 
 /// The command line of `drrl export`.

@@ -4,7 +4,7 @@ import Communicator
 import Corpus
 import Exchange
 import Kernels
-import Transformer
+import Model
 import Worker
 
 /// The command line of `drrl import`.

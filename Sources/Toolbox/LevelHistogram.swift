@@ -1,5 +1,5 @@
-import DynamicRank
-import Transformer
+import LowRank
+import Model
 
 /// How many segments of each layer attended at each level.
 public struct LevelHistogram: Equatable, Sendable {

@@ -1,7 +1,7 @@
 import Communicator
-import DynamicRank
 import Kernels
-import Transformer
+import LowRank
+import Model
 import Worker
 
 // N layers, D width, K levels; W windows, R rows looked at of a window at most.

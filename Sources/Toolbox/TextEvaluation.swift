@@ -1,7 +1,7 @@
 import CommandLine
-import DynamicRank
 import Foundation
 import JSON
+import LowRank
 
 /// What `drrl evaluate` found; as JSON under these names.
 public struct TextEvaluation: Codable, Equatable, Sendable {

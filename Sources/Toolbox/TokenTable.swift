@@ -1,8 +1,8 @@
 import Corpus
 import Files
 import Foundation
+import Model
 import Options
-import Transformer
 
 /// `--per-token`: a CSV line for each predicted token, with the level at which each layer attended to predict it.
 ///

@@ -1,7 +1,7 @@
 import CommandLine
 import Communicator
+import Model
 import Options
-import Transformer
 import Worker
 
 /// `drrl` from start to end on one rank.

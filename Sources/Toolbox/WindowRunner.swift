@@ -1,8 +1,8 @@
 import Communicator
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// What one strategy did on a windowed text; the same on every rank but for `record`.

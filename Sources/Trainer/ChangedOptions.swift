@@ -1,8 +1,8 @@
 import CommandLine
-import DynamicRank
 import Foundation
+import LowRank
+import Model
 import Options
-import Transformer
 import Worker
 
 /// What a run that goes on does otherwise than the run that it goes on from, a line each.

@@ -1,8 +1,8 @@
 import ArgumentParser
 import CommandLine
 import Corpus
-import DynamicRank
 import Files
+import LowRank
 import Options
 import Runs
 

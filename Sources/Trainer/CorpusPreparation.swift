@@ -3,9 +3,9 @@ import CommandLine
 import Communicator
 import Corpus
 import Files
+import Model
 import Options
 import Runs
-import Transformer
 import Worker
 
 /// Files of a run directory that are made beside what has their names, and take it once a run is known to start: a start

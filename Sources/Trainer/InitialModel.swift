@@ -3,8 +3,8 @@ import Corpus
 import Exchange
 import Files
 import Kernels
+import Model
 import Options
-import Transformer
 import Worker
 
 /// The model that a run starts from: a checkpoint, or a directory that Hugging Face wrote.

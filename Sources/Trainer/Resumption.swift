@@ -2,9 +2,9 @@ import Checkpoint
 import Communicator
 import Corpus
 import Files
+import Model
 import Options
 import Runs
-import Transformer
 import Worker
 
 /// What a run goes on from: a checkpoint that all ranks have opened; the same on every rank.

@@ -1,10 +1,10 @@
 import CommandLine
-import DynamicRank
 import Files
 import Kernels
+import LowRank
+import Model
 import Options
 import Runs
-import Transformer
 import Worker
 
 /// Every option of a run, resolved: command line over file over default. Each is a property, by the name of its declaration

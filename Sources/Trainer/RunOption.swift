@@ -1,7 +1,7 @@
 import CommandLine
 import Foundation
+import Model
 import Options
-import Transformer
 import Worker
 
 /// An option of a run, declared once (`RunOptions`): its name, help and limits are a `NamedOption`'s; beside them stand its

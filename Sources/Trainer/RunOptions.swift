@@ -1,8 +1,8 @@
 import CommandLine
 import Corpus
 import Kernels
+import Model
 import Options
-import Transformer
 
 /// The options of `drrl-train`, each said once, in the order of `run.yaml`; those of attention are `AttentionOptions`.
 ///

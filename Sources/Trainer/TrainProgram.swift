@@ -2,11 +2,11 @@ import Checkpoint
 import CommandLine
 import Communicator
 import Corpus
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
 import Runs
-import Transformer
 import Worker
 
 /// `drrl-train` from start to end on one rank.

@@ -2,8 +2,8 @@ import Checkpoint
 import CommandLine
 import Communicator
 import Kernels
+import Model
 import Runs
-import Transformer
 import Worker
 
 /// The loop: step → evaluate → log → checkpoint, until the steps are done or a signal asks to stop.

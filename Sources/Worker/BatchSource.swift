@@ -1,6 +1,6 @@
 import Corpus
 import Kernels
-import Transformer
+import Model
 
 /// Where training samples come from: windows of a shard, in an order that only the seed decides.
 public struct BatchSource: Sendable {

@@ -1,6 +1,6 @@
 import Communicator
 import Kernels
-import Transformer
+import Model
 
 #if canImport(Glibc)
 import Glibc

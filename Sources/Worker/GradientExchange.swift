@@ -1,6 +1,6 @@
 import Communicator
 import Kernels
-import Transformer
+import Model
 
 // R replicas, M rows of a micro-batch, D width, V entries of the vocabulary.
 

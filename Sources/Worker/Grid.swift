@@ -1,8 +1,8 @@
 import Communicator
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 
 /// The communicators of one rank: made once, passed to whoever talks to other ranks.
 ///

@@ -1,7 +1,7 @@
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 
 /// How much memory a rank's share of a run takes: its large arrays.
 public struct MemoryEstimate: Sendable {

@@ -1,7 +1,7 @@
 import Foundation
 import Kernels
+import Model
 import Options
-import Transformer
 
 /// How much memory the system lets this process have.
 public enum MemoryLimits {

@@ -1,11 +1,11 @@
 import Checkpoint
 import Communicator
 import Corpus
-import DynamicRank
 import HDF5
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 
 /// A checkpoint opened by all ranks together: rank 0 alone reads the file, and every rank knows what it holds.
 ///

@@ -1,6 +1,6 @@
 import Checkpoint
 import Kernels
-import Transformer
+import Model
 
 /// One array over a model's parameters, weights or a moment, as a checkpoint keeps it: float32, an entry a parameter.
 public struct ParameterArray: Sendable {

@@ -1,6 +1,6 @@
 import Communicator
 import Kernels
-import Transformer
+import Model
 
 /// Gradients of a stage that are complete for the step.
 enum GradientPart {

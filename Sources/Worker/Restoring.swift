@@ -1,8 +1,8 @@
 import Communicator
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 
 extension Worker {
     /// Collective: takes up the run that a checkpoint holds, from whatever grid.

@@ -1,9 +1,9 @@
 import Checkpoint
 import Communicator
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 
 /// What levels lose, as `drrl calibrate` leaves it in a checkpoint: `/lowrank/measured_levels`, [K, 2] int64, and
 /// `/lowrank/measured_losses`, [N, K] float64. Their number is the file's to say.

@@ -1,7 +1,7 @@
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 
 /// What a checkpoint's `/config` holds: enough to know whether a run can go on from it.
 public struct SavedRun: Codable, Equatable, Sendable {

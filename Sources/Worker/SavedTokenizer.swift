@@ -1,7 +1,7 @@
 import Checkpoint
 import Corpus
+import Model
 import Options
-import Transformer
 
 /// The tokenizer's files as a checkpoint carries them.
 public struct SavedTokenizer: Sendable {

@@ -1,8 +1,8 @@
 import Checkpoint
 import Communicator
-import DynamicRank
 import HDF5
 import Kernels
+import LowRank
 
 extension Worker {
     /// All that a checkpoint keeps of the run in arrays, in the order in which they are written.

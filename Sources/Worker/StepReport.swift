@@ -1,5 +1,5 @@
-import DynamicRank
 import Kernels
+import LowRank
 import Runs
 
 extension MetricValues {

@@ -1,7 +1,7 @@
 import Checkpoint
-import DynamicRank
 import HDF5
 import Kernels
+import LowRank
 
 extension Worker {
     /// Collective: adds a row for step `number` to rank 0's trace, where levels are named and a row is due.

@@ -1,4 +1,4 @@
-import Transformer
+import Model
 
 /// What decides a training step, besides the model and the data.
 public struct TrainingOptions: Codable, Equatable, Sendable {

@@ -1,6 +1,6 @@
 import Corpus
 import Kernels
-import Transformer
+import Model
 
 /// A text's tokens in windows: what every evaluation runs through, the trainer's and the toolbox's.
 public struct WindowedText: Sendable {

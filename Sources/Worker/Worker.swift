@@ -1,9 +1,9 @@
 import Communicator
 import Corpus
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Options
-import Transformer
 
 /// One MPI rank at work: its replica's share of the batch through its stage's share of the layers.
 public final class Worker {

@@ -1,8 +1,8 @@
 import Exchange
 import Foundation
+import Model
 import TestSupport
 import Testing
-import Transformer
 
 /// What `config.json` is taken for, and what is refused by key.
 @Suite struct ConfigurationTests {

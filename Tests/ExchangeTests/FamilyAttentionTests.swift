@@ -1,7 +1,7 @@
 import Foundation
 import Kernels
+import Model
 import Testing
-import Transformer
 
 /// Attention of models with rotary positions and shared heads, at levels and by kernels that stand in for softmax.
 @Suite struct FamilyAttentionTests {

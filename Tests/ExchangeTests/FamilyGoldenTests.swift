@@ -1,8 +1,8 @@
 import Exchange
 import Foundation
 import Kernels
+import Model
 import Testing
-import Transformer
 
 /// Small random models of every family against transformers: `Golden/families` has their weights and what they give.
 @Suite struct FamilyGoldenTests {

@@ -2,7 +2,7 @@ import Checkpoint
 import Communicator
 import Corpus
 import Kernels
-import Transformer
+import Model
 import Worker
 
 // Started as `persistent-probe FILE` under mpirun with an even number of ranks: saves arrays on a grid of two stages and

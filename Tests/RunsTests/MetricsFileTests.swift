@@ -1,9 +1,9 @@
 import Foundation
+import Model
 import Options
 import Runs
 import TestSupport
 import Testing
-import Transformer
 import Worker
 
 @Suite struct MetricsFileTests {

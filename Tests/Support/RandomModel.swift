@@ -2,7 +2,7 @@ import Corpus
 import Exchange
 import Files
 import Kernels
-import Transformer
+import Model
 
 /// A small random model of the Llama family, with a tokenizer, as a directory that Hugging Face would have written.
 public struct RandomModel: Sendable {

@@ -1,8 +1,8 @@
-import DynamicRank
 import Kernels
+import LowRank
+import Model
 import Testing
 import Toolbox
-import Transformer
 
 @Suite struct LevelHistogramTests {
     private static let levels = [(1, 1), (2, 1), (2, 4)].map { Level(scoreRank: $0.0, valueRank: $0.1) }

@@ -1,5 +1,5 @@
-import DynamicRank
 import Foundation
+import LowRank
 import TestSupport
 import Testing
 import Trainer

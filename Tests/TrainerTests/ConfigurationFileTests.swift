@@ -1,10 +1,10 @@
 import CommandLine
 import Foundation
+import Model
 import Options
 import TestSupport
 import Testing
 import Trainer
-import Transformer
 
 @Suite struct ConfigurationFileTests {
     let scratch: Scratch

@@ -1,9 +1,9 @@
 import CommandLine
 import Foundation
+import Model
 import Options
 import Testing
 import Trainer
-import Transformer
 
 @Suite struct RunConfigurationTests {
     @Test func defaults() throws {

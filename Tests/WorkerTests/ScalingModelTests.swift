@@ -1,7 +1,7 @@
 import Foundation
+import Model
 import TestSupport
 import Testing
-import Transformer
 import Worker
 
 /// benchmarks/scaling predicts steps of this trainer: its own tests pass, and it plans as the trainer does. The tests of what

@@ -1,6 +1,6 @@
+import Model
 import Options
 import Testing
-import Transformer
 import Worker
 
 @Suite struct TopologyTests {

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Model
 import Options
-import Transformer
 
 /// Whose attention is timed.
 struct AttentionBenchmarkOptions: ParsableCommand {

@@ -1,6 +1,6 @@
-import DynamicRank
 import Kernels
-import Transformer
+import LowRank
+import Model
 import Worker
 
 // L tokens of one sequence, H heads; r, rv the ranks of the level.

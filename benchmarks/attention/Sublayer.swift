@@ -1,5 +1,5 @@
 import Kernels
-import Transformer
+import Model
 
 // L tokens of one sequence, D width, H heads of width d.
 

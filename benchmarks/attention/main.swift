@@ -3,10 +3,10 @@
 //
 //     echo 4096 8:32 | swift run -c release attention-benchmark --threads 2
 import ArgumentParser
-import DynamicRank
 import Foundation
 import Kernels
-import Transformer
+import LowRank
+import Model
 
 /// What a line of input asks for.
 func answer(_ line: String, _ options: AttentionBenchmarkOptions, _ team: Team) throws -> AttentionTimes {

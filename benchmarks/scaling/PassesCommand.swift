@@ -1,9 +1,9 @@
 import ArgumentParser
 import BenchmarkSupport
 import Communicator
-import DynamicRank
 import Kernels
-import Transformer
+import LowRank
+import Model
 import Worker
 
 /// Times each part of a micro-batch's passes and of an update on one rank, or on several at once that share a machine.

@@ -2,7 +2,7 @@ import ArgumentParser
 import BenchmarkSupport
 import Communicator
 import Kernels
-import Transformer
+import Model
 import Worker
 
 /// Times whole training steps on a grid of replicas × stages.

@@ -1,7 +1,7 @@
 import ArgumentParser
-import DynamicRank
+import LowRank
+import Model
 import Options
-import Transformer
 
 /// The shape of the model that a benchmark runs on random tokens.
 public struct ModelOptions: ParsableArguments {

@@ -2,8 +2,8 @@ import ArgumentParser
 import BenchmarkSupport
 import Checkpoint
 import Kernels
+import Model
 import Options
-import Transformer
 import Worker
 
 extension Precision: ExpressibleByArgument {}

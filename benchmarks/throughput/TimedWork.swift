@@ -1,7 +1,7 @@
 import BenchmarkSupport
 import Kernels
+import Model
 import Options
-import Transformer
 import Worker
 
 /// What one piece of work took, and gave.

@@ -6,8 +6,8 @@ import BenchmarkSupport
 import Communicator
 import Foundation
 import Kernels
+import Model
 import Options
-import Transformer
 import Worker
 
 /// Collective: the same report on all ranks but for `peak_rss`, which rank 0 has.

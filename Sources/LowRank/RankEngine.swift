@@ -1,0 +1,285 @@
+import Kernels
+import LinearAlgebra
+import Model
+
+/// Attention below full rank on one stage, from step to step: Grams of what its heads see, bases that follow them, and
+/// the choice of levels.
+///
+/// A step uses the bases that earlier steps left, and gathers Grams for later ones. Until there are bases attention is full.
+public final class RankEngine {
+    /// How Grams and bases are kept.
+    public struct UpkeepOptions: Sendable {
+        /// Every how many rows of an activation one enters the Grams.
+        public var sampleEvery = 16
+        /// What remains of the Grams after a step.
+        public var decay = 0.95
+        /// Steps between looks at the bases.
+        public var trackEvery = 8
+        /// How evaluation passes refine bases, where `RankOptions.basis` asks for it.
+        public var refinement = Refinement()
+
+        public init() {}
+    }
+
+    public let options: RankOptions
+    /// What upkeep of the bases did at the end of the last step, on this rank.
+    public private(set) var upkeep = Upkeep()
+    /// Times what goes on beside attention itself: Grams, bases and their folding, policy and guard.
+    public let overhead: Stopwatch
+    /// What the policy learnt in the last step; nil where no policy decides.
+    public private(set) var policyReport: PolicyReport?
+    /// The policy and what trains it, where it decides.
+    public let agent: PolicyAgent?
+    /// Mean score rank and value rank over the segments of the pass last made, all layers of the stage; d where full.
+    public var meanRanks: (score: Double, value: Double) { tally.meanRanks }
+    /// What the pass last made decided, among zeros for the layers of other stages.
+    public var traceSums: TraceSums { tally.ofAllLayers }
+    /// Whether the strategy names levels, which a trace then holds.
+    public var namesLevels: Bool { !folded.isEmpty }
+
+    /// What levels lose in the model, where it is known.
+    public var calibrated: CalibratedLosses?
+
+    let configuration: ModelConfiguration
+    let layers: Range<Int>
+    private let seed: UInt64
+    let team: Team
+    private let upkeeping: UpkeepOptions
+    let tracker: BasisTracker
+    let resident: ResidentBases
+    let gathered: GramSet
+    let attention: [AttentionBasis]
+    let folded: [FoldedAttention]
+    private let tally: TraceTally
+    let now: @Sendable () -> Double
+
+    /// For the layers of one stage; `now` gives seconds for `upkeep`, and `sequences` are those of the largest micro-batch
+    /// that a policy learns from.
+    ///
+    /// - Parameter resident: Grams and bases of these layers to start with, whose memory it takes; none unless given.
+    /// - Throws: `LevelError` where the levels are not nested or exceed the head width, fixed ones are neither one nor one a
+    ///   layer, or segments are empty.
+    public init(
+        _ configuration: ModelConfiguration, layers: Range<Int>, options: RankOptions, seed: UInt64, team: Team,
+        upkeeping: UpkeepOptions = UpkeepOptions(), sequences: Int = 1, resident: ResidentBases? = nil,
+        now: @escaping @Sendable () -> Double
+    ) throws(LevelError) {
+        let d = configuration.headWidth, G = configuration.keyValueHeads
+        try options.check(configuration)
+        self.configuration = configuration
+        self.layers = layers
+        self.options = options
+        self.seed = seed
+        self.team = team
+        self.upkeeping = upkeeping
+        self.now = now
+        overhead = Stopwatch(now)
+        tracker = BasisTracker(
+            levels: options.levels, options: TrackingOptions(centresKeys: true, values: options.values))
+        agent = options.strategy?.makeAgent(
+            AgentRank(options: options, configuration: configuration, seed: seed, sequences: sequences, team: team))
+        tally = TraceTally(configuration, layers: layers, options: options)
+        self.resident = resident ?? ResidentBases(configuration, layers: layers)
+        gathered = GramSet(layers: layers.count, heads: G, headWidth: d)
+        let attention = layers.map { _ in AttentionBasis.identity(heads: G, headWidth: d) }
+        self.attention = attention
+        folded = !options.namesLevels
+            ? [] : zip(layers, attention).map {
+                FoldedAttention(
+                    configuration, levels: options.packedLevels(ofLayer: $0, headWidth: d), basis: $1,
+                    precision: team.precision)
+            }
+        useBases()
+    }
+
+    var grams: GramSet { resident.grams }
+    var bases: BasisSet { resident.bases }
+
+    /// Whether attention runs below full rank: there are bases, and the strategy wants them.
+    public var isReducing: Bool { !folded.isEmpty && resident.areMade }
+
+    /// The pass of training step `step` of `stage`, which also gathers Grams; a policy draws its levels and learns.
+    public func trainingPass(step: Int, of stage: TransformerStage) -> LowRankPass {
+        pass(step: step, of: stage, isTraining: true)
+    }
+
+    /// A pass that gathers nothing; a policy takes the level that it finds likeliest.
+    public func evaluationPass(of stage: TransformerStage) -> LowRankPass {
+        pass(step: 0, of: stage, isTraining: false)
+    }
+
+    private func pass(step: Int, of stage: TransformerStage, isTraining: Bool) -> LowRankPass {
+        tally.reset()
+        let spectra = spectra
+        let choose = overhead.time { isReducing ? chooser(spectra, step: step, of: stage, isTraining: isTraining) : nil }
+        return LowRankPass(
+            layers: folded, observe: isTraining ? observer(step: step) : nil, refine: isTraining ? nil : refinement,
+            timing: { [overhead] work in overhead.time(work) }
+        ) { [tally, layers, overhead] input, batch in
+            guard let decisions = overhead.time({ choose?(input, batch) }) else { return nil }
+            tally.add(
+                decisions.levels, logProbabilities: decisions.logProbabilities, layer: input.layer, batch: batch,
+                perturbation: spectra[input.layer - layers.lowerBound].relativePerturbation)
+            guard let measure = decisions.measureRewards else { return ChosenLevels(decisions.levels) }
+            return ChosenLevels(decisions.levels) { output in
+                let rewards = overhead.time { measure(output) }
+                tally.add(rewards: rewards, layer: input.layer, batch: batch)
+            }
+        }
+    }
+
+    private var refinement: LowRankPass.Refinement? {
+        guard options.basis == .online, isReducing else { return nil }
+        let online = OnlineBases(
+            refinement: upkeeping.refinement, segment: options.segment, resident: grams, firstLayer: layers.lowerBound,
+            team: team)
+        return { [overhead] input in overhead.time { online.epochs(input) } }
+    }
+
+    /// By layer of the stage, as the bases stand.
+    private var spectra: [LayerSpectra] { attention.indices.map { LayerSpectra(bases.layer($0)) } }
+
+    /// What names the levels of a pass; nil where none is named.
+    private func chooser(
+        _ spectra: [LayerSpectra], step: Int, of stage: TransformerStage, isTraining: Bool
+    ) -> LevelChooser? {
+        let rows = max(1, options.segment / upkeeping.sampleEvery), shape = configuration.layer.attention
+        let upkeep = 2 * rows * configuration.width * shape.columns + UpkeepFLOPs.gram(rows: rows, shape)
+        return options.strategy?.chooser(for: LevelPass(
+            options: options, spectra: spectra, firstLayer: layers.lowerBound, seed: seed, step: step,
+            isTraining: isTraining, agent: agent, rewardModel: { self.rewardModel($0, spectra, step: step) },
+            layerFacts: { self.layerFacts(spectra, stage) }, upkeepFLOPs: upkeep, configuration: configuration,
+            calibrated: calibrated, team: team))
+    }
+
+    /// Whether the strategy knows what it needs to name levels in sequences of `length`.
+    ///
+    /// - Throws: `LevelError` where it does not.
+    public func requireLevels(length: Int) throws(LevelError) {
+        try options.strategy?.check(calibrated, configuration, options, length: length)
+    }
+
+    /// The dearest level of the list with which all layers execute at most `share` of full attention's scores and values; nil
+    /// where none does.
+    public func dearestLevel(within share: Double, length: Int) -> Level? {
+        let budget = configuration.budgetFLOPs(share: share, length: length)
+        return options.levels.last { configuration.forwardFLOPs(at: $0, options, length: length) <= budget }
+    }
+
+    /// The largest share of energy to keep (Eq. 15) with which the energy rule executes at most `share` of full attention's
+    /// scores and values; nil where its cheapest levels take more. On an engine of all layers.
+    public func energyShare(within share: Double, length: Int) -> Double? {
+        let costs = options.levels.map { configuration.forwardFLOPs(at: $0, options, length: length) }
+        let budget = configuration.budgetFLOPs(share: share, length: length) * Double(layers.count), spectra = spectra
+        func fits(_ kept: Double) -> Bool {
+            spectra.reduce(0) { $0 + costs[$1.smallest(of: options.levels, reaching: kept)] } <= budget
+        }
+        guard fits(0) else { return nil }
+        var low = 0.0, high = 1.0
+        for _ in 0..<60 {
+            let middle = (low + high) / 2
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    private func layerFacts(_ spectra: [LayerSpectra], _ stage: TransformerStage) -> [LayerFacts] {
+        LayerFacts.ofLayers(
+            layers.map { stage.attentionMap(layer: $0).weight }, configuration.layer.attention,
+            depths: layers.map { (Double($0) + 0.5) / Double(configuration.layers) },
+            shares: spectra.map { options.levels.map($0.energyRatios) }, on: team)
+    }
+
+    private func rewardModel(_ weights: RewardWeights, _ spectra: [LayerSpectra], step: Int) -> RewardModel {
+        RewardModel(
+            configuration: configuration, options: options, weights: weights,
+            layers: zip(attention, spectra).map { basis, spectra in
+                RewardModel.Layer(
+                    meter: RewardMeter(
+                        configuration.layer.attention, width: configuration.width, basis: basis, team: team.solo),
+                    perturbations: options.levels.map(spectra.relativePerturbation))
+            },
+            firstLayer: layers.lowerBound,
+            generator: Philox(key: seed).derived(number: UInt64(step), purpose: RandomPurpose.rewardRows))
+    }
+
+    /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
+    private func observer(step: Int) -> LowRankPass.Observer {
+        let every = upkeeping.sampleEvery, first = layers.lowerBound
+        let gather: LowRankPass.Observer = { [gathered, team] input, batch in
+            let D = input.x.columns, offset = step % min(every, batch.length)
+            let each = (batch.length - offset + every - 1) / every, rows = batch.sequences * each
+            let x = Matrix(Buffer(uninitialized: rows * D), rows: rows, columns: D)
+            for sequence in 0..<batch.sequences {
+                let own = (sequence * batch.length + offset)..<((sequence + 1) * batch.length)
+                x.rows((sequence * each)..<((sequence + 1) * each)).copy(from: input.x.rows(own).strided(by: every))
+            }
+            let qkv = input.projected(x, sequences: batch.sequences, from: offset, step: every, as: .upkeep, on: team)
+            gathered.accumulate(qkv, rows: rows, layer: input.layer - first, input.shape, on: team)
+            team.flops.add(UpkeepFLOPs.gram(rows: rows, input.shape), .upkeep)
+        }
+        return { [overhead] input, batch in overhead.time { gather(input, batch) } }
+    }
+
+    /// Collective: ends training step `step`. Grams move on by what all replicas of the stage gathered and, every few steps,
+    /// bases. A policy learns from what all ranks decided.
+    ///
+    /// - Throws: what `peers` throw, and `LAPACKError`.
+    public func endStep(_ step: Int, with peers: some Peers) throws {
+        try overhead.time { try advance(step, with: peers) }
+    }
+
+    /// Whether training step `step` ends with a look at the bases; the same on every rank.
+    public func looksAtBases(inStep step: Int) -> Bool { step == 1 || step % upkeeping.trackEvery == 0 }
+
+    private func advance(_ step: Int, with peers: some Peers) throws {
+        policyReport = try agent?.learn(with: peers)
+        upkeep = Upkeep()
+        try peers.sumOverReplicas(gathered.values)
+        grams.average(adding: gathered, decay: upkeeping.decay)
+        gathered.values.fill(0)
+        guard looksAtBases(inStep: step) else { return }
+        try track(with: peers)
+        team.flops.add(upkeep.checkFLOPs + upkeep.iterationFLOPs + upkeep.decompositionFLOPs, .upkeep)
+        useBases()
+    }
+
+    /// All replicas have the same Grams; each brings its share of the bases up to date for all.
+    private func track(with peers: some Peers) throws {
+        let count = bases.layers * bases.heads, size = bases.values.count / count
+        let own = (count * peers.replica / peers.replicas)..<(count * (peers.replica + 1) / peers.replicas)
+        upkeep = try tracker.update(bases, own, to: grams, on: team, now: now)
+        guard peers.replicas > 1 else { return }
+        bases.values[0..<(own.lowerBound * size)].fill(0)
+        bases.values[(own.upperBound * size)..<bases.values.count].fill(0)
+        try peers.sumOverReplicas(bases.values)
+    }
+
+    private func useBases() {
+        let d = configuration.headWidth
+        for (i, own) in attention.enumerated() {
+            for (h, head) in bases.layer(i).enumerated() where !head.isEmpty {
+                for (from, to) in [
+                    (head.query, own.query), (head.key, own.key), (head.value, own.value), (head.output, own.output),
+                ] {
+                    for j in 0..<(d * d) { to[h * d * d + j] = Float(from.values[j]) }
+                }
+                for j in 0..<d { own.keyMean[h * d + j] = Float(head.keyMean[j]) }
+            }
+        }
+    }
+}
+
+/// Grams and bases are what a checkpoint keeps of the engine itself.
+extension RankEngine: Persistent {
+    public var noun: String { resident.noun }
+    public var mayBeAbsent: Bool { resident.mayBeAbsent }
+    public var entries: [PersistentEntry] { resident.entries }
+    public func adopt() {
+        resident.adopt()
+        useBases()
+    }
+
+    /// All that a checkpoint keeps of attention below full rank: Grams and bases, and the policy where one decides.
+    public var parts: [any Persistent] { [self] + (agent.map { [$0] } ?? []) }
+}

@@ -1,0 +1,143 @@
+import Kernels
+import Model
+import Options
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+// N layers, S segments, K levels.
+
+/// A level for each token and layer: that of least forecast loss + price × FLOPs (`LossForecast`), the price being the one at
+/// which the tokens that the forecast learnt from keep within a budget. The forecast's own FLOPs count against it.
+public struct ForecastLevels: Strategy {
+    public static let name = "forecast"
+    public static let listRefusal: String? = "chooses among the levels that drrl calibrate has measured"
+    public static let options = [AllocatedLevelsByLayer.shareGroup]
+
+    /// Of full attention's scores and values.
+    public let share: Double
+
+    public init(within share: Double) { self.share = share }
+
+    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
+        share = try given.value(of: AllocatedLevelsByLayer.share)
+    }
+
+    public var values: [(option: any AnyOption, text: String?)] { [(AllocatedLevelsByLayer.share, "\(share)")] }
+    public var settings: [String: Double] { ["flops_budget": share] }
+    public func summary(segment: Int) -> String { "forecast within \(share) of scores and values" }
+
+    public func check(_ list: [Level], _ configuration: ModelConfiguration) throws(LevelError) {}
+
+    public func check(
+        _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
+    ) throws(LevelError) {
+        let known = try CalibratedLosses.required(known, by: Self.name, configuration, options)
+        guard let forecast = known.forecast else {
+            throw LevelError(
+                description: "\(option: "attention") forecast needs a forecast of what levels lose at a token, which this checkpoint "
+                    + "does not hold; calibrate it again")
+        }
+        let costs = known.levels.segmentCosts(configuration, options, length: length)
+        try known.levels.require(
+            share, costs, besides: configuration.share(ofForecast: forecast, length: length), configuration, length: length)
+    }
+
+    public func chooser(for pass: LevelPass) -> LevelChooser {
+        let options = pass.options, configuration = pass.configuration, known = pass.calibrated, team = pass.team
+        let prices = ByLength<LevelPrices>()
+        return { [share] input, batch in
+            guard let known, let forecast = known.forecast else { preconditionFailure("no forecast to name levels by") }
+            let L = batch.length, K = known.levels.levels.count, means = known.levels.nats[input.layer]
+            let prices = prices.value(ofLength: L) {
+                LevelPrices(known.levels, forecast, share: share, configuration, options, length: L)
+            }
+            let factors = forecast.factors(input.x, layer: input.layer, on: team)
+            var levels: [Level] = []
+            levels.reserveCapacity(batch.rows)
+            for row in 0..<batch.rows {
+                let best = prices.cheapest(
+                    means, factors[(row * K)..<((row + 1) * K)], segment: row % L / options.segment)
+                levels.append(known.levels.levels[best])
+            }
+            return Decisions(levels: SegmentLevels(
+                segment: options.segment, segments: L, levels: levels, exact: options.exact, grain: 1))
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey { case share = "flops_budget" }
+}
+
+extension AttentionMode where Self == ForecastLevels {
+    public static func forecast(_ share: Double) -> ForecastLevels { ForecastLevels(within: share) }
+}
+
+extension ModelConfiguration {
+    /// What a forecast executes, as a share of full attention's scores and values.
+    package func share(ofForecast forecast: LossForecast, length: Int) -> Double {
+        shareOfScoresAndValues(
+            budgetFLOPs(share: 0, length: length) + Double(forecast.flops * length), length: length)
+    }
+}
+
+/// What each level costs a token, by its segment, in nats: FLOPs times the price of one.
+package struct LevelPrices: Sendable {
+    /// [S][K].
+    private let costs: [[Double]]
+
+    /// The price is the least at which the forecasts' samples, in every segment alike, keep within `share` with the
+    /// forecasts themselves.
+    package init(
+        _ losses: LevelLosses, _ forecast: LossForecast, share: Double, _ configuration: ModelConfiguration,
+        _ options: RankOptions, length: Int
+    ) {
+        let segments = losses.segmentCosts(configuration, options, length: length), N = losses.nats.count
+        // Of one token of a segment.
+        let tokens = segments.indices.map { min(options.segment, length - $0 * options.segment) }
+        let each = zip(segments, tokens).map { costs, tokens in costs.map { $0 / Double(tokens) } }
+        let within = share - configuration.share(ofForecast: forecast, length: length)
+        let budget = configuration.budgetFLOPs(share: within, length: length)
+        let K = losses.levels.count
+        func executed(_ price: Double) -> Double {
+            let priced = LevelPrices(costs: each.map { $0.map { $0 * price } })
+            var total = 0.0
+            for layer in 0..<N {
+                let z = forecast.layers[layer].sampled
+                for sample in 0..<LossForecast.samples {
+                    let factors = Buffer((0..<K).map { LossForecast.factor(z[sample * K + $0]) })
+                    for (segment, tokens) in tokens.enumerated() {
+                        let best = priced.cheapest(losses.nats[layer], factors, segment: segment)
+                        total += each[segment][best] * Double(tokens)
+                    }
+                }
+            }
+            return total / Double(N * LossForecast.samples)
+        }
+        // Prices between nothing and so much that only FLOPs count, by halving their ratio.
+        var (low, high) = (1e-24, 1.0)
+        for _ in 0..<40 {
+            let middle = (low * high).squareRoot()
+            if executed(middle) <= budget { high = middle } else { low = middle }
+        }
+        costs = each.map { $0.map { $0 * high } }
+    }
+
+    private init(costs: [[Double]]) { self.costs = costs }
+
+    /// The level of least loss and price together; the first of equals.
+    ///
+    /// - Parameters:
+    ///   - means: [K] nats, the layer's.
+    ///   - factors: [K] what multiplies them at the token.
+    package func cheapest(_ means: [Double], _ factors: Buffer<Float>, segment: Int) -> Int {
+        let costs = costs[segment]
+        var best = 0, least = Double.infinity
+        for k in means.indices {
+            let total = means[k] * Double(factors[k]) + costs[k]
+            if total < least { (best, least) = (k, total) }
+        }
+        return best
+    }
+}
