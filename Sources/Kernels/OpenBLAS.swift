@@ -34,9 +34,7 @@ public enum OpenBLASCore {
         guard getenv(variable) == nil, let core = better(than: name, widest: .widest) else { return }
         setenv(variable, core, 1)
         // Where the system refuses, the program goes on as it is: slower, and right.
-        _ = CommandLine.unsafeArgv.withMemoryRebound(to: UnsafeMutablePointer<CChar>?.self, capacity: 1) {
-            execv("/proc/self/exe", $0)
-        }
+        _ = execv("/proc/self/exe", CommandLine.unsafeArgv)
         unsetenv(variable)
     }
 }

@@ -16,7 +16,9 @@ func compare(
     _ options: CompareOptions, _ arguments: [String], on world: borrowing Communicator
 ) throws -> Comparison {
     let saved = try OpenCheckpoint(path: options.common.checkpoint, world: world)
-    let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run) }
+    let model = saved.run.model
+    let holdsForecast = saved.holds(LossForecast(layers: model.layers, width: model.width, levels: 1))
+    let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run, holdsForecast: holdsForecast) }
     let text = try EvaluationText(
         path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
     let calibrate = options.own.values[ComparisonOptions.calibrate]

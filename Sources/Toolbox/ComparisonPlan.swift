@@ -27,8 +27,9 @@ struct ComparisonPlan {
     /// Shares of full attention's scores and values that rows are to keep within.
     let budgets: [Double]
 
+    /// - Parameter holdsForecast: whether the checkpoint says what a token's own input tells of losses.
     /// - Throws: `ConfigurationError` for a number, context, level or strategy that cannot be.
-    init(_ options: CompareOptions, _ saved: SavedRun) throws(ConfigurationError) {
+    init(_ options: CompareOptions, _ saved: SavedRun, holdsForecast: Bool) throws(ConfigurationError) {
         typealias Own = ComparisonOptions
         let given = options.own.values
         repeats = try given.value(of: Own.repeats)
@@ -51,7 +52,8 @@ struct ComparisonPlan {
         var contexts: [Context] = []
         for context in try Self.contexts(given[Own.contexts], most: saved.model.context) {
             contexts.append(
-                try Context(context, stride: stride, asked, saved, named: named, reference: reference))
+                try Context(
+                    context, stride: stride, asked, saved, holdsForecast: holdsForecast, named: named, reference: reference))
         }
         self.contexts = contexts
     }
@@ -105,7 +107,8 @@ struct ComparisonPlan {
 extension ComparisonPlan.Context {
     /// - Throws: `ConfigurationError` for a stride, level or strategy that cannot be.
     fileprivate init(
-        _ context: Int, stride: Int?, _ asked: AttentionOptions, _ saved: SavedRun, named: [ComparisonEntry]?, reference: ComparisonEntry?
+        _ context: Int, stride: Int?, _ asked: AttentionOptions, _ saved: SavedRun, holdsForecast: Bool, named: [ComparisonEntry]?,
+        reference: ComparisonEntry?
     ) throws(ConfigurationError) {
         func plan(_ mode: any AttentionMode.Type) throws(ConfigurationError) -> EvaluationPlan {
             typealias Own = AttentionOptions
@@ -139,7 +142,9 @@ extension ComparisonPlan.Context {
         // Asked for by name, it is refused by name.
         func isThere(_ entry: ComparisonEntry) -> Bool {
             if named?.contains(entry) == true { return true }
-            if entry.type == AllocatedLevelsByLayer.self || entry.type == ForecastLevels.self { return isCalibrated && shared.exact != nil }
+            let isCalibrated = isCalibrated && shared.exact != nil
+            if entry.type == AllocatedLevelsByLayer.self { return isCalibrated }
+            if entry.type == ForecastLevels.self { return isCalibrated && holdsForecast }
             return saved.model.layer.rotation == nil || !entry.measuresReward
         }
         for entry in ComparisonEntry.all
