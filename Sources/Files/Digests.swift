@@ -25,28 +25,18 @@ public func sha256(_ bytes: [UInt8]) -> String { sha256([bytes]) }
 ///     hash.update(bytes)
 ///     print(hash.digest.hexadecimal)
 public struct XXH64: ~Copyable {
-    private let state: OpaquePointer
+    private var state = drrl_xxh64_state()
 
     /// The digest of no bytes yet.
-    public init() {
-        guard let state = XXH64_createState(), XXH64_reset(state, 0) == XXH_OK else {
-            fatalError("no memory for the state of a digest")
-        }
-        self.state = state
-    }
-
-    deinit { XXH64_freeState(state) }
+    public init() { drrl_xxh64_reset(&state) }
 
     /// Takes the bytes that follow.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        // It refuses nothing but the null pointer of no bytes.
-        guard let start = bytes.baseAddress else { return }
-        let status = XXH64_update(state, start, bytes.count)
-        precondition(status == XXH_OK, "XXH64_update: \(status)")
+        drrl_xxh64_update(&state, bytes.baseAddress, bytes.count)
     }
 
     /// The digest of everything taken so far.
-    public var digest: UInt64 { XXH64_digest(state) }
+    public var digest: UInt64 { withUnsafePointer(to: state) { drrl_xxh64_digest($0) } }
 
     /// The digest of `bytes`.
     public static func digest(of bytes: UnsafeRawBufferPointer) -> UInt64 {
