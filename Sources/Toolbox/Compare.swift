@@ -16,9 +16,7 @@ func compare(
     _ options: CompareOptions, _ arguments: [String], on world: borrowing Communicator
 ) throws -> Comparison {
     let saved = try OpenCheckpoint(path: options.common.checkpoint, world: world)
-    let model = saved.run.model
-    let holdsForecast = saved.holds(LossForecast(layers: model.layers, width: model.width, levels: 1))
-    let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run, holdsForecast: holdsForecast) }
+    let plan = try agreed(on: world) { try ComparisonPlan(options, saved.run, holdsForecast: saved.holdsForecast) }
     let text = try EvaluationText(
         path: options.common.text, tokenizer: saved.tokenizer, specialText: options.common.specialText, world: world)
     let calibrate = options.own.values[ComparisonOptions.calibrate]

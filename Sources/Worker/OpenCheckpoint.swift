@@ -65,6 +65,9 @@ public struct OpenCheckpoint: ~Copyable {
     /// Whether it holds something of a part; the same on every rank.
     public func holds(_ part: some Persistent) -> Bool { part.entries.contains { paths.contains($0.path) } }
 
+    /// Whether it says what a token's own input tells of losses; the same on every rank.
+    public var holdsForecast: Bool { paths.contains(LossForecast.samplesPath) }
+
     /// Collective: fills the memory of a part with what the checkpoint holds, on every rank that has such memory, and lets it
     /// take that up. A part that may be absent and is stays as it is.
     ///
@@ -113,11 +116,11 @@ public struct OpenCheckpoint: ~Copyable {
         }
         let all: [LevelLosses] = try world.shared(found.map { [$0] } ?? [])
         guard let levels = all.first else { return nil }
+        guard holdsForecast else { return CalibratedLosses(levels: levels, forecast: nil) }
         let forecast = LossForecast(
             layers: run.model.layers, width: run.model.width, levels: levels.levels.count)
-        let isForecast = holds(forecast)
         try load(forecast, on: world)
-        return CalibratedLosses(levels: levels, forecast: isForecast ? forecast : nil)
+        return CalibratedLosses(levels: levels, forecast: forecast)
     }
 
     /// Collective: which text the run read.

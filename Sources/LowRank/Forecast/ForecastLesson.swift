@@ -50,7 +50,6 @@ extension LossForecast {
         let x = scale.applied(to: Matrix(lesson.inputs, rows: R, columns: D))
         let B = min(Self.batch, R), steps = Self.epochs * (R / B)
         let generator = Philox(key: seed).derived(number: UInt64(layer), purpose: RandomPurpose.forecastOrder)
-        let rows = Matrix(Buffer(uninitialized: B * D), rows: B, columns: D)
         let dz = Buffer<Float>(uninitialized: B * K)
         let optimizer = AdamW(beta2: 0.999, weightDecay: 1)
         var step = 0
@@ -59,9 +58,7 @@ extension LossForecast {
             let order = (0..<R).map { (key: generator.uniform(UInt32($0), UInt32(epoch)), row: $0) }
                 .sorted { ($0.key, $0.row) < ($1.key, $1.row) }.map(\.row)
             for first in stride(from: 0, through: R - B, by: B) {
-                for i in 0..<B {
-                    rows.rows(i..<(i + 1)).copy(from: x.rows(order[first + i]..<(order[first + i] + 1)))
-                }
+                let rows = Self.gathered(order[first..<(first + B)], of: x)
                 let pass = own.forward(rows, on: team)
                 for i in 0..<B {
                     for k in 0..<K {
@@ -83,13 +80,17 @@ extension LossForecast {
 
     /// Keeps the forecasts of rows evenly spread over the lesson's.
     private func sample(_ lesson: ForecastLesson, layer: Int, on team: Team) {
-        let count = Self.samples, inputs = Matrix(lesson.inputs, rows: lesson.rows, columns: width)
-        let chosen = Matrix(Buffer(uninitialized: count * width), rows: count, columns: width)
-        for i in 0..<count {
-            let row = i * lesson.rows / count
-            chosen.rows(i..<(i + 1)).copy(from: inputs.rows(row..<(row + 1)))
-        }
+        let chosen = Self.gathered(
+            (0..<Self.samples).map { $0 * lesson.rows / Self.samples },
+            of: Matrix(lesson.inputs, rows: lesson.rows, columns: width))
         layers[layer].sampled.copy(from: layers[layer].forward(chosen, on: team).z)
+    }
+
+    /// Some rows of x, one after the other.
+    private static func gathered(_ rows: some Collection<Int>, of x: Matrix) -> Matrix {
+        let own = Matrix(Buffer(uninitialized: rows.count * x.columns), rows: rows.count, columns: x.columns)
+        for (i, row) in rows.enumerated() { own.rows(i..<(i + 1)).copy(from: x.rows(row..<(row + 1))) }
+        return own
     }
 
     /// Brings each column of inputs to mean 0 and deviation 1.

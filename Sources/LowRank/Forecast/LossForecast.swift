@@ -124,6 +124,9 @@ extension LossForecast: Persistent {
     public var noun: String { "a weight of the forecast of losses" }
     public var mayBeAbsent: Bool { true }
 
+    /// Where a checkpoint that holds a forecast has its samples.
+    public static let samplesPath = "/forecast/samples"
+
     /// `input_weight` [N, D, I], `input_bias` [N, I], `output_weight` [N, I, K], `output_bias` [N, K] and `samples`
     /// [N, samples, K].
     public var entries: [PersistentEntry] {
@@ -134,7 +137,7 @@ extension LossForecast: Persistent {
                 layers.map { $0.arena.values[parameter.range] })
         }
         return parameters + [
-            PersistentEntry("/forecast/samples", [layers.count, Self.samples, levels], layers.map(\.sampled))
+            PersistentEntry(Self.samplesPath, [layers.count, Self.samples, levels], layers.map(\.sampled))
         ]
     }
 }

@@ -1,35 +1,17 @@
 import Kernels
 import Model
 import Options
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 // N layers, S segments, K levels.
 
 /// A level for each token and layer: that of least forecast loss + price × FLOPs (`LossForecast`), the price being the one at
 /// which the tokens that the forecast learnt from keep within a budget. The forecast's own FLOPs count against it.
-public struct ForecastLevels: Strategy {
+public struct ForecastLevels: WithinBudget {
     public static let name = "forecast"
-    public static let listRefusal: String? = "chooses among the levels that drrl calibrate has measured"
-    public static let options = [AllocatedLevelsByLayer.shareGroup]
 
-    /// Of full attention's scores and values.
     public let share: Double
 
     public init(within share: Double) { self.share = share }
-
-    public init(_ given: OptionValues, for shape: OptionContext) throws(ConfigurationError) {
-        share = try given.value(of: AllocatedLevelsByLayer.share)
-    }
-
-    public var values: [(option: any AnyOption, text: String?)] { [(AllocatedLevelsByLayer.share, "\(share)")] }
-    public var settings: [String: Double] { ["flops_budget": share] }
-    public func summary(segment: Int) -> String { "forecast within \(share) of scores and values" }
-
-    public func check(_ list: [Level], _ configuration: ModelConfiguration) throws(LevelError) {}
 
     public func check(
         _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
@@ -99,14 +81,18 @@ package struct LevelPrices: Sendable {
         let each = zip(segments, tokens).map { costs, tokens in costs.map { $0 / Double(tokens) } }
         let within = share - configuration.share(ofForecast: forecast, length: length)
         let budget = configuration.budgetFLOPs(share: within, length: length)
+        // Of each layer's samples: [N][samples], [K] each.
         let K = losses.levels.count
+        let factors = forecast.layers.map { layer in
+            (0..<LossForecast.samples).map { sample in
+                Buffer((0..<K).map { LossForecast.factor(layer.sampled[sample * K + $0]) })
+            }
+        }
         func executed(_ price: Double) -> Double {
             let priced = LevelPrices(costs: each.map { $0.map { $0 * price } })
             var total = 0.0
             for layer in 0..<N {
-                let z = forecast.layers[layer].sampled
-                for sample in 0..<LossForecast.samples {
-                    let factors = Buffer((0..<K).map { LossForecast.factor(z[sample * K + $0]) })
+                for factors in factors[layer] {
                     for (segment, tokens) in tokens.enumerated() {
                         let best = priced.cheapest(losses.nats[layer], factors, segment: segment)
                         total += each[segment][best] * Double(tokens)
