@@ -2,7 +2,7 @@ import Files
 import HDF5
 
 /// Why a checkpoint could not be written or read. The description is one line that names the file and what to do.
-public enum CheckpointError: Error, Equatable, Sendable {
+public enum CheckpointError: FileErrorHolder, Equatable, Sendable {
     /// A file that could not be read or written.
     case file(FileError)
     /// The file system of `path` has too little room for a checkpoint of `needed` bytes.
@@ -64,17 +64,6 @@ extension CheckpointError: CustomStringConvertible {
             "\(path): \(name): \(reason)"
         case .hdf5(let error):
             "\(error)"
-        }
-    }
-}
-
-extension CheckpointError {
-    /// Runs `body`; what it was refused becomes `file`.
-    static func naming<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(CheckpointError) -> Result {
-        do {
-            return try body()
-        } catch {
-            throw .file(error)
         }
     }
 }

@@ -2,7 +2,7 @@ import Files
 import Options
 
 /// What can be wrong with text, tokenizers and shards. The description is one line.
-public enum CorpusError: Error, Equatable, CustomStringConvertible {
+public enum CorpusError: FileErrorHolder, Equatable, CustomStringConvertible {
     /// A file that could not be read or written.
     case file(FileError)
     /// A text without a single word.
@@ -64,17 +64,6 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
             "a context of \(context) tokens has nothing to predict; ask for 1 or more"
         case .sampleCount(let count):
             "an order over \(count) samples; there must be 1 or more"
-        }
-    }
-}
-
-extension CorpusError {
-    /// Runs `body`; what it was refused becomes `file`.
-    static func naming<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(CorpusError) -> Result {
-        do {
-            return try body()
-        } catch {
-            throw .file(error)
         }
     }
 }

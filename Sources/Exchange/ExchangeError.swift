@@ -3,7 +3,7 @@ import JSON
 
 /// Why a file made by another program, or for one, could not be read or written. The description is one line that
 /// names the file, what is wrong, where, and what to do.
-public enum ExchangeError: Error, Equatable, Sendable {
+public enum ExchangeError: FileErrorHolder, Equatable, Sendable {
     /// The system refused to read or write.
     case file(FileError)
     /// A file that breaks the rules of its format; `place` says where in it, such as a tensor.

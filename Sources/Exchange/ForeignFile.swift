@@ -11,24 +11,15 @@ struct ForeignFile: ~Copyable, Sendable {
     var path: String { file.path }
 
     init(_ path: String) throws(ExchangeError) {
-        let opened = try Self.naming { () throws(FileError) in try OpenFile.regular(path) }
-        size = try Self.naming { () throws(FileError) in try opened.size() }
+        let opened = try ExchangeError.naming { () throws(FileError) in try OpenFile.regular(path) }
+        size = try ExchangeError.naming { () throws(FileError) in try opened.size() }
         file = opened
-    }
-
-    /// Runs `body`; what it was refused becomes `file`.
-    private static func naming<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(ExchangeError) -> Result {
-        do {
-            return try body()
-        } catch {
-            throw .file(error)
-        }
     }
 
     /// Fills `buffer` with the file's bytes from `offset` on.
     func read<Element>(into buffer: Buffer<Element>, at offset: Int) throws(ExchangeError) {
         try buffer.withBytes { bytes throws(ExchangeError) in
-            let count = try Self.naming { () throws(FileError) in try file.read(into: bytes, at: offset) }
+            let count = try ExchangeError.naming { () throws(FileError) in try file.read(into: bytes, at: offset) }
             guard count == bytes.count else {
                 throw .malformed(path: path, place: nil, problem: "it became shorter while it was read")
             }

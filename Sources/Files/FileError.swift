@@ -86,3 +86,20 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 }
+
+/// An error of many kinds, one of which is that a file could not be read or written.
+public protocol FileErrorHolder: Error {
+    /// That kind.
+    static func file(_ error: FileError) -> Self
+}
+
+extension FileErrorHolder {
+    /// Runs `body`; what it was refused becomes `file`.
+    package static func naming<Result: ~Copyable>(_ body: () throws(FileError) -> Result) throws(Self) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw .file(error)
+        }
+    }
+}

@@ -1,3 +1,4 @@
+import CommandLine
 import Foundation
 import LowRank
 
@@ -39,7 +40,7 @@ extension Comparison.Table {
             + "segments of \(segment) tokens, levels \(levels.joined(separator: ",")) in \(basis.rawValue) bases, energy \(energy)"
         if let reference_flops {
             text += "\nheld against \(reference), "
-                + String(format: "%.3f GFLOPs: nearest, per-layer, histogram", reference_flops / 1e9)
+                + "\(fixed(reference_flops / 1e9, 3)) GFLOPs: nearest, per-layer, histogram"
         }
         if let search {
             text += "\nper-layer is \(search.levels.joined(separator: ",")), found in \(search.measured) runs of "
@@ -52,7 +53,7 @@ extension Comparison.Table {
 
 extension Comparison.Row {
     fileprivate var cells: [String] {
-        func number(_ x: Double?, _ digits: Int) -> String { x.map { String(format: "%.\(digits)f", $0) } ?? "–" }
+        func number(_ x: Double?, _ digits: Int) -> String { x.map { fixed($0, digits) } ?? "–" }
         return [
             names.joined(separator: " = "), number(token_perplexity.finite, 4), number(perplexity_ratio.finite, 5),
             number(log_ratio_standard_error, 5), number(flops.total / 1e9, 3), number(flops_ratio, 4),

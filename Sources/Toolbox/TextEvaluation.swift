@@ -34,9 +34,9 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
 
     /// A few lines for a person; `summary` says how it attended.
     func lines(_ summary: String) -> String {
-        func number(_ x: Double?, _ digits: Int) -> String { x.map { String(format: "%.\(digits)f", $0) } ?? "beyond all numbers" }
-        func giga(_ x: Double) -> String { String(format: "%.3f G", x / 1e9) }
-        let share = flops.full_attention > 0 ? String(format: "%.1f%%", 100 * flops.total / flops.full_attention) : "–"
+        func number(_ x: Double?, _ digits: Int) -> String { x.map { fixed($0, digits) } ?? "beyond all numbers" }
+        func giga(_ x: Double) -> String { fixed(x / 1e9, 3) + " G" }
+        let share = flops.full_attention > 0 ? fixed(100 * flops.total / flops.full_attention, 1) + "%" : "–"
         var lines = [
             "checkpoint  \(checkpoint), step \(step), tokenizer \(tokenizer_hash.prefix(12))",
             "text        \(text), \(text_hash.prefix(12)): \(tokens) tokens, \(words) words, \(bytes) bytes",
@@ -49,7 +49,7 @@ public struct TextEvaluation: Codable, Equatable, Sendable {
             "perplexity  \(number(token_perplexity.finite, 4)) a token, \(number(word_perplexity.finite, 3)) a word; "
                 + "\(number(bits_per_byte, 5)) bits a byte",
             "FLOPs       \(giga(flops.total)) in attention, \(share) of full attention's \(giga(flops.full_attention)); "
-                + String(format: "%.1f%%", 100 * flops.score_value_share) + " of its scores and values",
+                + fixed(100 * flops.score_value_share, 1) + "%" + " of its scores and values",
             "            projections \(giga(flops.projections)), scores \(giga(flops.scores)), "
                 + "values \(giga(flops.values)), upkeep \(giga(flops.upkeep)), policy and guard "
                 + "\(giga(flops.policy + flops.guard)); "
