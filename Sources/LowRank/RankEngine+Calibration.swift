@@ -33,10 +33,14 @@ extension RankEngine {
 
     /// A pass in which one layer attends at a level and the others in full.
     public func pass(ofLayer layer: Int, at level: Level) -> LowRankPass {
-        LowRankPass(layers: folded) { [options] input, batch in
-            guard input.layer == layer else { return nil }
-            return ChosenLevels(options.decisions(for: batch) { _, _ in level }.levels)
-        }
+        pass { [options] own, batch in own == layer ? options.decisions(for: batch) { _, _ in level }.levels : nil }
+    }
+
+    /// A pass at levels that are given, by layer of the model and micro-batch; in full where there are none.
+    public func pass(
+        at levels: @escaping @Sendable (_ layer: Int, _ batch: MicroBatch) -> SegmentLevels?
+    ) -> LowRankPass {
+        LowRankPass(layers: folded) { input, batch in levels(input.layer, batch).map { ChosenLevels($0) } }
     }
 
     /// The bases of a layer of this stage, as attention multiplies by them.

@@ -78,18 +78,36 @@ public final class TransformerStage: Sendable {
         _ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil, lowRank: LowRankPass? = nil
     ) {
         precondition(batch.rows <= activations.capacity, "a micro-batch of \(batch.rows) rows")
-        if placement.isFirst {
-            let x = input(of: activations)
-            embeddingForward(
-                batch, tokenTable: tokenTable(parameters.values), positionTable: positionTable(parameters.values),
-                into: x, on: team)
-            dropout?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
-        }
-        for (i, block) in blocks.enumerated() {
-            activations.attention[i] = block.forward(
+        if placement.isFirst { embed(batch, activations, dropout: dropout) }
+        forward(batch, activations, layers: placement.layers, dropout: dropout, lowRank: lowRank)
+    }
+
+    /// First stage: the embedding of the tokens, where the first layer reads it.
+    public func embed(_ batch: MicroBatch, _ activations: Activations, dropout: Dropout? = nil) {
+        let x = input(of: activations)
+        embeddingForward(
+            batch, tokenTable: tokenTable(parameters.values), positionTable: positionTable(parameters.values),
+            into: x, on: team)
+        dropout?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
+    }
+
+    /// Runs some of the stage's layers, the first of them on what `stream(before:of:)` holds.
+    public func forward(
+        _ batch: MicroBatch, _ activations: Activations, layers: Range<Int>, dropout: Dropout? = nil,
+        lowRank: LowRankPass? = nil
+    ) {
+        for layer in layers {
+            let i = layer - placement.layers.lowerBound
+            activations.attention[i] = blocks[i].forward(
                 activations.layers[i], into: activations.output(ofLayer: i), batch: batch, dropout: dropout,
                 lowRank: lowRank, place: i)
         }
+    }
+
+    /// The residual stream that a layer of this stage reads, [M, D]; in inference all layers share it, so that it holds what
+    /// the layer run last has left.
+    public func stream(before layer: Int, of activations: Activations) -> Buffer<Float> {
+        activations.layers[layer - placement.layers.lowerBound].input
     }
 
     private func block(ofLayer layer: Int) -> Block { blocks[layer - placement.layers.lowerBound] }
@@ -163,6 +181,47 @@ public final class TransformerStage: Sendable {
         lastHead.map.product(
             x, into: Matrix(logits, rows: batch.rows, columns: configuration.vocabularySize), on: team)
         return logits
+    }
+
+    /// Last stage: Kullback and Leibler's divergence of the model's prediction at each row from that of another pass, in nats;
+    /// logits exist for a tile of rows at a time.
+    ///
+    /// - Parameters:
+    ///   - others: residual streams after the last layer, [M, D] each: of the predictions q.
+    ///   - output: the stream of the other pass, [M, D]: of the prediction p.
+    ///   - divergences: [M] each, Σ p ln (p / q).
+    public func divergences(
+        of others: [Buffer<Float>], from output: Buffer<Float>, into divergences: [Buffer<Double>]
+    ) {
+        let D = configuration.width, V = configuration.vocabularySize, M = output.count / D
+        let statistics = Norm.Statistics(configuration.layer.norm, rows: M)
+        lastNorm.forward(output, into: normed, statistics, rows: M, on: team)
+        let scratch = Buffer<Float>(uninitialized: M * D)
+        var logits: Buffer<Float>?
+        lastHead.tiles(Matrix(normed, rows: M, columns: D), on: team) { first, tile in
+            // The first tile is the largest.
+            let own = logits ?? Buffer(uninitialized: tile.rows * V)
+            logits = own
+            let rows = first..<(first + tile.rows), other = Matrix(own, rows: tile.rows, columns: V)
+            for (stream, divergences) in zip(others, divergences) {
+                lastNorm.forward(
+                    stream[(rows.lowerBound * D)..<(rows.upperBound * D)], into: scratch, statistics, rows: rows.count, on: team)
+                lastHead.map.product(Matrix(scratch, rows: rows.count, columns: D), into: other, on: team)
+                divergence(of: other, from: tile, into: divergences[rows], on: team)
+            }
+        }
+    }
+
+    /// Last stage: the likeliest next token at some rows, the first of equals.
+    public func likeliest(atRows rows: [Int], _ batch: MicroBatch, _ activations: Activations) -> [Int32] {
+        let x = normalised(batch, activations), D = configuration.width, V = configuration.vocabularySize
+        let asked = Matrix(Buffer(uninitialized: rows.count * D), rows: rows.count, columns: D)
+        for (i, row) in rows.enumerated() { asked.rows(i..<(i + 1)).copy(from: x.rows(row..<(row + 1))) }
+        let logits = Buffer<Float>(uninitialized: rows.count * V)
+        lastHead.map.product(asked, into: Matrix(logits, rows: rows.count, columns: V), on: team)
+        return rows.indices.map { i in
+            Int32((0..<V).reduce(0) { logits[i * V + $1] > logits[i * V + $0] ? $1 : $0 })
+        }
     }
 
     /// Adds this micro-batch's gradients and turns `streamGradient` into the gradient of the stage's input.

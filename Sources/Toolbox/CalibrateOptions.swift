@@ -101,11 +101,11 @@ struct CalibrationPlan {
         exactWindows = try given.value(of: Own.exactWindows)
         seed = try given.value(of: Own.seed) ?? saved.training.seed
         try EvaluationPlan.check(threads: options.common.threads)
-        let measured = try given[Own.levels].map { (text) throws(ConfigurationError) in try Self.levels(text, "--levels", d) }
+        let measured = try given[Own.levels].map { (text) throws(ConfigurationError) in try Level.distinct(text, "--levels", d) }
             ?? Self.grid(d)
         levels = measured
         exactLevels = try given[Own.exact].map { (text) throws(ConfigurationError) in
-            try Self.levels(text, "--exact", d)
+            try Level.distinct(text, "--exact", d)
         } ?? []
         if let unknown = exactLevels.first(where: { !measured.contains($0) }) {
             throw ConfigurationError("--exact \(unknown) is not among the levels measured; add it to --levels")
@@ -124,8 +124,13 @@ struct CalibrationPlan {
         let columns = Set([8, 16, 24, 32, 48, 64].map { max(1, $0 * d / 64) }).sorted()
         return columns.flatMap { score in columns.map { Level(scoreRank: score, valueRank: $0) } }
     }
+}
 
-    private static func levels(_ text: String, _ option: String, _ d: Int) throws(ConfigurationError) -> [Level] {
+extension Level {
+    /// Levels in any order, each once, as `option` was given them.
+    ///
+    /// - Throws: `ConfigurationError` for what is no level of heads `d` wide, or is there twice.
+    static func distinct(_ text: String, _ option: String, _ d: Int) throws(ConfigurationError) -> [Level] {
         var levels: [Level] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let level: Level

@@ -136,18 +136,10 @@ final class Calibration {
         let layers = model.layers, count = min(plan.exactWindows, windows)
         let own = Topology.share(of: count, part: world.rank, of: world.size)
         let sums = Buffer<Double>(count: plan.exactLevels.count * layers, repeating: 0)
-        let each = Buffer<Double>(uninitialized: plan.context)
+        let measuring = LayerDivergences(stage: stage, activations: activations, pass: engine.pass(ofLayer:at:))
         for window in own {
-            let batch = batch(window)
-            stage.forward(batch, activations)
-            let full = stage.logits(batch, activations), V = model.vocabularySize
-            for (i, level) in plan.exactLevels.enumerated() {
-                for layer in 0..<layers {
-                    stage.forward(batch, activations, lowRank: engine.pass(ofLayer: layer, at: level))
-                    let logits = stage.logits(batch, activations)
-                    divergence(of: logits, from: full, vocabulary: V, into: each, on: team)
-                    sums[i * layers + layer] += each.array.reduce(0, +)
-                }
+            measuring.measure(batch(window), levels: plan.exactLevels, where: { _ in true }) { layer, divergences in
+                for (i, own) in divergences.enumerated() { sums[i * layers + layer] += own.array.reduce(0, +) }
             }
         }
         try world.allreduce(sums, .sum)

@@ -57,6 +57,21 @@ func compare(
                 if round == 0 { runs.append(run) }
             }
         }
+        let needles = try plan.needles.map {
+            try NeedleWindows.shared(
+                $0.windows, own, pairs: $0.pairs, from: measured, runner.saved.tokenizer, seed: runner.saved.run.training.seed,
+                on: world)
+        }
+        let recalls = try engines.map { engine in
+            try needles.map {
+                say("context \(own.context): recall in \($0.windows.count) windows, \(engine.options.name)")
+                return try runner.recall($0, engine, on: world)
+            }
+        }
+        let ceilings = try plan.oracle.flatMap { oracle in
+            try CeilingSearch(runner, own, oracle, budgets: plan.budgets, say: say)
+                .ceilings(measured, rows: Array(zip(rows, engines)), chosen.options(EnergyRule(keeping: 1)), on: world)
+        }
         let energy = own.modes[ComparisonEntry(type: EnergyRule.self)] as? EnergyRule
         tables.append(Comparison.Table(
             context: own.context, stride: own.stride, segment: own.segment,
@@ -68,8 +83,8 @@ func compare(
             rows: rows.indices.map {
                 Comparison.Row(
                     rows[$0], runs[$0], seconds: seconds[$0], full: runs[0], fullSeconds: seconds[0],
-                    windows: texts.0.windows)
-            }))
+                    windows: texts.0.windows, recall: recalls[$0])
+            }, ceilings: ceilings))
     }
     return Comparison(
         arguments: arguments, checkpoint: options.common.checkpoint, step: runner.saved.step, text: options.common.text,

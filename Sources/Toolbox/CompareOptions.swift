@@ -27,7 +27,7 @@ struct ComparisonOptions: ListedOptions {
         "calibrate", "file", "Text on which levels by layer are found",
         otherwise: "the first tenth of --text, which is then not measured")
     static let contexts = NamedOption<String>(
-        "contexts", "n,…", "Tokens a window, a table for each", otherwise: "the model's context, which is the most")
+        "contexts", "n,…", "Tokens a window, a table for each", otherwise: "the model's context")
     static let stride = NamedOption<Int>(
         "stride", "n", "Tokens that a window predicts, its last; the first window predicts all",
         otherwise: "the context, no overlap")
@@ -43,11 +43,27 @@ struct ComparisonOptions: ListedOptions {
         "budgets", "share,…",
         "Shares of full attention's scores and values: for each, rows forecast and allocated within it (where drrl calibrate has looked), "
             + "the dearest fixed level and the energy rule's largest share.")
+    static let oracleWindows = NamedOption<Int>(
+        "oracle-windows", "n",
+        "For each of --budgets also ceilings by segment and token, from what each level truly loses in each layer on the first n "
+            + "windows; 0 for none. It takes a forward pass for every two layers, level and window",
+        otherwise: "\(usualOracleWindows)", .within(0...Int.max))
+    static let usualOracleWindows = 1
+    static let oracleLevels = NamedOption<String>(
+        "oracle-levels", "s:v,…", "Levels that the ceilings choose from, besides full attention",
+        otherwise: "those that allocated takes most, eight at most")
+    static let needles = NamedOption<Int>(
+        "needles", "n",
+        "Also n windows of the text in which pairs of a word and a number are planted far back and asked for at the end: a column "
+            + "for how many are recalled.", .positive)
+    static let needlePairs = DefaultedOption<Int>(
+        "needle-pairs", "n", "Pairs of a window of --needles", default: 6, .within(1...NeedleWindows.mostPairs))
     static let repeats = DefaultedOption<Int>(
         "repeats", "n", "Rounds, in each of which all strategies run in turn", default: 3, .positive)
 
     static let listed: [any AnyOption] = [
-        calibrate, contexts, stride, windows, strategies, reference, budgets, repeats,
+        calibrate, contexts, stride, windows, strategies, reference, budgets, oracleWindows, oracleLevels, needles, needlePairs,
+        repeats,
     ]
     var values = OptionValues()
 }

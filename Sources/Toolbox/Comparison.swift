@@ -29,6 +29,8 @@ public struct Comparison: Codable, Equatable, Sendable {
         /// Mean over the predicted tokens, by layer, and over the layers; d where no level is named.
         public var score_rank, value_rank: [Double]
         public var mean_score_rank, mean_value_rank: Double
+        /// Where `--needles` asks.
+        public var recall: Recall?
     }
 
     /// How levels by layer were found: on the calibration windows, within the reference's FLOPs.
@@ -66,6 +68,8 @@ public struct Comparison: Codable, Equatable, Sendable {
         public var reference_histogram: [[Double]]?
         public var search: Search?
         public var rows: [Row]
+        /// What no strategy can be expected to reach, where `--budgets` asks for it.
+        public var ceilings: Ceilings?
     }
 
     public var arguments: [String]
@@ -89,7 +93,7 @@ extension Comparison.Row {
     /// A row beside full attention's: `runs` and `full` have the seconds of each round.
     init(
         _ row: ComparedOptions, _ run: WindowRun, seconds: [Double], full: WindowRun, fullSeconds: [Double],
-        windows: EvaluationWindows
+        windows: EvaluationWindows, recall: Comparison.Recall?
     ) {
         let tokens = (0..<windows.count).map { windows.predicted(by: $0).count }
         let difference = PairedDifference(run.windowNLL, full.windowNLL, tokens: tokens)
@@ -104,7 +108,7 @@ extension Comparison.Row {
             median_seconds: median(seconds), seconds_ratio: median(zip(seconds, fullSeconds).map { $0 / $1 }),
             overhead_seconds: run.overheadSeconds,
             score_rank: run.scoreRank, value_rank: run.valueRank, mean_score_rank: mean(run.scoreRank),
-            mean_value_rank: mean(run.valueRank))
+            mean_value_rank: mean(run.valueRank), recall: recall)
     }
 }
 

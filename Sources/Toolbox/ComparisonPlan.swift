@@ -26,6 +26,20 @@ struct ComparisonPlan {
     let windows: Int?
     /// Shares of full attention's scores and values that rows are to keep within.
     let budgets: [Double]
+    /// Windows in which recall is measured, and pairs of each; nil for none.
+    let needles: (windows: Int, pairs: Int)?
+    /// How ceilings are found; nil for none.
+    let oracle: Oracle?
+
+    /// What ceilings by exact divergence are measured on.
+    struct Oracle {
+        /// Most windows.
+        let windows: Int
+        /// Nil for those that `allocated` takes.
+        let levels: [Level]?
+        /// Whether it was asked for by an option, so that what stands in its way is said.
+        let isAsked: Bool
+    }
 
     /// - Parameter holdsForecast: whether the checkpoint says what a token's own input tells of losses.
     /// - Throws: `ConfigurationError` for a number, context, level or strategy that cannot be.
@@ -35,6 +49,9 @@ struct ComparisonPlan {
         repeats = try given.value(of: Own.repeats)
         windows = try given.value(of: Own.windows)
         budgets = try given[Own.budgets].map { (text) throws(ConfigurationError) in try Self.budgets(text) } ?? []
+        let pairs = try given.value(of: Own.needlePairs)
+        needles = try given.value(of: Own.needles).map { ($0, pairs) }
+        oracle = try Self.oracle(given, budgets, headWidth: saved.model.headWidth)
         try EvaluationPlan.check(threads: options.common.threads)
         let asked = options.attention
         let ofEvaluate = [AttentionOptions.attention] + FixedLevels.options.flatMap(\.options)
@@ -50,12 +67,28 @@ struct ComparisonPlan {
         }
         let stride = try given.value(of: Own.stride)
         var contexts: [Context] = []
-        for context in try Self.contexts(given[Own.contexts], most: saved.model.context) {
+        for context in try Self.contexts(given[Own.contexts], saved.model) {
             contexts.append(
                 try Context(
                     context, stride: stride, asked, saved, holdsForecast: holdsForecast, named: named, reference: reference))
         }
         self.contexts = contexts
+    }
+
+    private static func oracle(
+        _ given: OptionValues, _ budgets: [Double], headWidth d: Int
+    ) throws(ConfigurationError) -> Oracle? {
+        typealias Own = ComparisonOptions
+        let windows = try given.value(of: Own.oracleWindows)
+        let levels = try given[Own.oracleLevels].map { (text) throws(ConfigurationError) in
+            try Level.distinct(text, "--oracle-levels", d)
+        }
+        let isAsked = levels != nil || windows.map { $0 > 0 } ?? false
+        guard !budgets.isEmpty || !isAsked else {
+            throw ConfigurationError("--oracle-windows and --oracle-levels find ceilings within --budgets; give some")
+        }
+        let most = windows ?? Own.usualOracleWindows
+        return budgets.isEmpty || most == 0 ? nil : Oracle(windows: most, levels: levels, isAsked: isAsked)
     }
 
     private static func budgets(_ text: String) throws(ConfigurationError) -> [Double] {
@@ -70,8 +103,9 @@ struct ComparisonPlan {
         return budgets
     }
 
-    private static func contexts(_ text: String?, most: Int) throws(ConfigurationError) -> [Int] {
-        guard let text else { return [most] }
+    private static func contexts(_ text: String?, _ model: ModelConfiguration) throws(ConfigurationError) -> [Int] {
+        guard let text else { return [model.context] }
+        let most = model.longestContext
         var contexts: [Int] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             guard let context = Int(part) else {

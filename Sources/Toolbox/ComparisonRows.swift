@@ -109,7 +109,8 @@ final class ComparisonRows {
         return found.rows.map { ($0.names, $0.strategy) }
     }
 
-    private func options(_ mode: some AttentionMode) -> RankOptions {
+    /// How a mode attends in this table.
+    func options(_ mode: some AttentionMode) -> RankOptions {
         var options = RankOptions(mode: mode, levels: mode.levels(from: plan.levels), segment: plan.segment)
         if let strategy = options.strategy {
             (options.basis, options.values) = (plan.basis, plan.values)

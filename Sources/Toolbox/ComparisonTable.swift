@@ -20,22 +20,10 @@ extension Comparison {
 
 extension Comparison.Table {
     private static let columns = [
-        "strategy", "perplexity", "/ full", "± s.e.", "attention GFLOPs", "/ full", "scores, values / full", "seconds", "/ full", "score:value rank",
+        "strategy", "perplexity", "/ full", "± s.e.", "attention GFLOPs", "/ full", "scores, values / full", "seconds", "/ full", "score:value rank", "recall",
     ]
 
     fileprivate var markdown: String {
-        let cells = [Self.columns] + rows.map(\.cells)
-        let widths = Self.columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
-        func line(_ cells: [String]) -> String {
-            let padded = zip(cells, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + space : space + cell.0
-            }
-            return "| " + padded.joined(separator: " | ") + " |"
-        }
-        let rule = widths.enumerated().map { column, width in
-            column == 0 ? ":" + String(repeating: "-", count: width + 1) : String(repeating: "-", count: width + 1) + ":"
-        }
         var text = "context \(context), stride \(stride): \(windows) windows, \(predicted_tokens) predicted tokens; "
             + "segments of \(segment) tokens, levels \(levels.joined(separator: ",")) in \(basis.rawValue) bases, energy \(energy)"
         if let reference_flops {
@@ -46,21 +34,64 @@ extension Comparison.Table {
             text += "\nper-layer is \(search.levels.joined(separator: ",")), found in \(search.measured) runs of "
                 + "\(calibration_windows) windows"
         }
-        return ([text, "", line(cells[0]), "|" + rule.joined(separator: "|") + "|"] + cells.dropFirst().map(line))
-            .joined(separator: "\n")
+        let recalled = rows.contains { $0.recall != nil }, cells = [Self.columns] + rows.map(\.cells)
+        return text + "\n\n" + table(recalled ? cells : cells.map { $0.dropLast() }) + (ceilings.map { "\n\n" + $0.markdown } ?? "")
+    }
+}
+
+/// Rows of Markdown, the first of them the heading; columns are as wide as their widest cell, the first one flush left.
+private func table(_ cells: [[String]]) -> String {
+    let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+    func line(_ cells: [String]) -> String {
+        let padded = zip(cells, widths).enumerated().map { column, cell in
+            let space = String(repeating: " ", count: cell.1 - cell.0.count)
+            return column == 0 ? cell.0 + space : space + cell.0
+        }
+        return "| " + padded.joined(separator: " | ") + " |"
+    }
+    let rule = widths.enumerated().map { column, width in
+        column == 0 ? ":" + String(repeating: "-", count: width + 1) : String(repeating: "-", count: width + 1) + ":"
+    }
+    return ([line(cells[0]), "|" + rule.joined(separator: "|") + "|"] + cells.dropFirst().map(line))
+        .joined(separator: "\n")
+}
+
+/// A number of so many digits; a dash for none.
+private func number(_ x: Double?, _ digits: Int) -> String { x.map { fixed($0, digits) } ?? "–" }
+
+extension Comparison.Ceilings {
+    private static let columns = [
+        "strategy", "perplexity", "/ full", "scores, values / full", "divergence by layer, nats / 1000",
+    ]
+
+    fileprivate var markdown: String {
+        let text = "ceilings on \(windows) window\(windows == 1 ? "" : "s"), \(predicted_tokens) predicted tokens: levels "
+            + "\(levels.joined(separator: ",")) and full attention, chosen by what each truly loses in each layer alone "
+            + "(\(fixed(seconds, 0)) s)"
+        let lines = closed.map {
+            "\n\($0.row) within \($0.budget) goes \(fixed(100 * $0.share, 1))% of the way from allocated to the token oracle"
+        }
+        return text + lines.joined() + "\n\n"
+            + table([Self.columns] + rows.map { row in
+                [
+                    row.names.joined(separator: " = ") + (row.is_ceiling ? " (ceiling)" : ""),
+                    number(row.token_perplexity.finite, 4), number(row.perplexity_ratio.finite, 5),
+                    number(row.flops.score_value_share, 4), number(row.divergence.map { 1000 * $0 }, 3),
+                ]
+            })
     }
 }
 
 extension Comparison.Row {
     fileprivate var cells: [String] {
-        func number(_ x: Double?, _ digits: Int) -> String { x.map { fixed($0, digits) } ?? "–" }
-        return [
+        [
             names.joined(separator: " = "), number(token_perplexity.finite, 4), number(perplexity_ratio.finite, 5),
             number(log_ratio_standard_error, 5), number(flops.total / 1e9, 3), number(flops_ratio, 4),
             number(flops.score_value_share, 4),
             number(median_seconds, 3), number(seconds_ratio, 3),
             AttentionRegistry.mode(named: attention) is any SoftmaxApproximation.Type
                 ? "–" : "\(number(mean_score_rank, 1)):\(number(mean_value_rank, 1))",
+            recall.map { "\(fixed($0.share, 3)) (\($0.recalled)/\($0.questions))" } ?? "–",
         ]
     }
 }

@@ -29,13 +29,13 @@ struct WindowRun {
 final class WindowRunner {
     let saved: OpenCheckpoint
     let model: ModelConfiguration
-    private let team: Team
+    let team: Team
     /// The model under each kind of attention that was asked for, the first by softmax; all share its weights.
     private var stages: [(kind: AttentionKind, stage: TransformerStage)]
-    private let activations: Activations
+    let activations: Activations
     private let bases: ResidentBases?
     /// What `drrl calibrate` found of losses.
-    private let calibrated: CalibratedLosses?
+    let calibrated: CalibratedLosses?
 
     /// Collective: for windows of at most `rows` tokens. Bases are read where `reducing` names what needs them, and
     /// those of values found anew where `valueBasis` names what they keep best.
@@ -108,7 +108,7 @@ final class WindowRunner {
         return engine
     }
 
-    private func stage(for options: RankOptions) -> TransformerStage {
+    func stage(for options: RankOptions) -> TransformerStage {
         let kind = options.attentionKind(seed: saved.run.training.seed)
         if let known = stages.first(where: { $0.kind == kind }) { return known.stage }
         let first = stages[0].stage
@@ -121,9 +121,12 @@ final class WindowRunner {
 
     /// Collective: each rank runs its share of the windows.
     ///
+    /// - Parameter levels: in place of those that the engine's strategy names, which reads in the same bases.
     /// - Throws: `AgreedError` where the loss is not finite, and `MPIError`.
-    func run(_ text: WindowedText, _ engine: RankEngine, on world: borrowing Communicator) throws -> WindowRun {
-        let windows = text.windows, layers = model.layers, levels = engine.options.levels
+    func run(
+        _ text: WindowedText, _ engine: RankEngine, at levels: OracleLevels? = nil, on world: borrowing Communicator
+    ) throws -> WindowRun {
+        let windows = text.windows, layers = model.layers
         let share = Topology.share(of: windows.count, part: world.rank, of: world.size)
         try agreed(on: world) {
             do {
@@ -132,7 +135,7 @@ final class WindowRunner {
                 throw ConfigurationError("\(saved.path): \(error)")
             }
         }
-        let own = predict(text, part: world.rank, of: world.size, engine)
+        let own = predict(text, part: world.rank, of: world.size, engine, at: levels)
         let parts = [
             AttentionFLOPs.counts(team.flops), [Double(own.foldingFLOPs)], own.record.rankSums(layers: layers), own.histogram.counts.flatMap(\.self),
             (0..<windows.count).map { share.contains($0) ? own.windowNLL[$0 - share.lowerBound] : 0 },
@@ -163,13 +166,13 @@ final class WindowRunner {
             foldingFLOPs: folding, seconds: seconds, overheadSeconds: overheadSeconds,
             scoreRank: (0..<layers).map { means[2 * $0] },
             valueRank: (0..<layers).map { means[2 * $0 + 1] },
-            histogram: LevelHistogram(levels: levels, counts: counts), record: own.record)
+            histogram: LevelHistogram(levels: engine.options.levels, counts: counts), record: own.record)
     }
 
     /// Runs a part's share of the windows, each alone and padded to one context: a token's numbers then depend on what comes
     /// before it in its window and on nothing else, bit for bit, whatever the rank or the number of windows.
     private func predict(
-        _ text: WindowedText, part: Int, of parts: Int, _ engine: RankEngine
+        _ text: WindowedText, part: Int, of parts: Int, _ engine: RankEngine, at levels: OracleLevels?
     ) -> (record: TokenRecord, windowNLL: [Double], histogram: LevelHistogram, foldingFLOPs: Int, seconds: Double) {
         let windows = text.windows, d = Int32(model.headWidth)
         let nll = Buffer<Double>(uninitialized: windows.context)
@@ -179,7 +182,9 @@ final class WindowRunner {
         team.flops.reset()
         _ = engine.overhead.take()
         var start = monotonicSeconds()
-        let lowRank = engine.evaluationPass(of: stage)
+        let lowRank = levels.map { levels in
+            engine.pass { layer, batch in levels.levels(window: Int(batch.samples[0]), layer: layer) }
+        } ?? engine.evaluationPass(of: stage)
         // Counted apart: it is done once, however many windows follow.
         if engine.isReducing, !Topology.share(of: windows.count, part: part, of: parts).isEmpty { stage.fold(lowRank) }
         var seconds = monotonicSeconds() - start

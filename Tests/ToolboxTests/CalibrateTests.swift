@@ -2,6 +2,7 @@ import Corpus
 import Foundation
 import TestSupport
 import Testing
+import Toolbox
 
 /// `drrl calibrate`, and what can be done with the checkpoint that it writes.
 @Suite(.serialized) struct CalibrateTests {
@@ -127,6 +128,58 @@ import Testing
         #expect(compared.succeeded, "\(compared)")
         for row in ["forecast within 1.5", "allocated within 0.8", "fixed within 0.8", "energy within 0.8", "allocated within 1.5"] {
             #expect(compared.output.contains(row), "\(row)")
+        }
+    }
+
+    /// Ceilings lose less than what they are held against, by what they chose and by what came of it.
+    @Test func budgetsHaveCeilings() async throws {
+        let model = try await Model(rotary: true)
+        #expect(try await model.calibrate(["--windows", "4"]).succeeded)
+        func compare(_ options: [String], ranks: Int? = nil) async throws -> Outcome {
+            try await drrl(
+                ["compare", "--checkpoint", model.scratch.path + "/calibrated.h5", "--text", model.text, "--threads", "1",
+                 "--windows", "3", "--repeats", "1", "--strategies", "full,random"] + options, ranks: ranks)
+        }
+        func ceilings(_ options: [String], ranks: Int? = nil) async throws -> Comparison.Ceilings {
+            let outcome = try await compare(options + ["--json"], ranks: ranks)
+            #expect(outcome.succeeded, "\(outcome)")
+            let table = try JSONDecoder().decode(Comparison.self, from: Data(outcome.output.utf8)).contexts.first
+            return try #require(table?.ceilings)
+        }
+        // What is within a budget of so small a model goes to folding, which no level is charged for.
+        let options = ["--budgets", "0.8,1.2", "--oracle-windows", "2"], found = try await ceilings(options)
+        #expect(found.windows == 2 && found.levels.count <= 8 && found.predicted_tokens == 128)
+        func row(_ name: String, _ all: Comparison.Ceilings = found) throws -> Comparison.Ceilings.Row {
+            try #require(all.rows.first { $0.names.contains(name) }, "no row \(name)")
+        }
+        let full = try row("full")
+        #expect(full.divergence == 0 && full.perplexity_ratio.value == 1 && !full.is_ceiling)
+        for budget in ["0.8", "1.2"] {
+            let token = try row("token oracle within \(budget)"), segment = try row("segment oracle within \(budget)")
+            let allocated = try row("allocated within \(budget)")
+            #expect(token.is_ceiling && segment.is_ceiling && !allocated.is_ceiling)
+            let sums = try [token, segment, allocated].map { try #require($0.divergence) }
+            #expect(sums[0] <= sums[1] && sums[1] <= sums[2], "\(sums)")
+            #expect(token.flops.scores + token.flops.values <= allocated.flops.scores + allocated.flops.values + 1e-3 * full.flops.total)
+        }
+        #expect(try #require(row("token oracle within 0.8").divergence) < #require(row("allocated within 0.8").divergence))
+        if MPIRun.isInstalled {
+            let both = try await ceilings(options, ranks: 2)
+            for own in found.rows {
+                let other = try row(own.names[0], both)
+                #expect(relativeDifference(other.nll, own.nll) < 1e-6 && other.names == own.names)
+            }
+        }
+        let table = try await compare(["--budgets", "0.8", "--oracle-levels", "3:3,6:6"])
+        #expect(table.output.contains("token oracle within 0.8 (ceiling)") && table.output.contains("levels 3:3,6:6 and full"))
+        #expect(!(try await compare(["--budgets", "0.8", "--oracle-windows", "0"])).output.contains("ceiling"))
+        for (options, words) in [
+            (["--oracle-windows", "1"], "--budgets"), (["--budgets", "0.8", "--oracle-levels", "3:99"], "--oracle-levels 3:99"),
+            (["--budgets", "1.8", "--oracle-windows", "1", "--exact-recent", "off"], "far keys"),
+        ] {
+            let refused = try await compare(options)
+            #expect(refused.status == 2 && refused.errors.contains(words), "\(refused)")
+            #expect(refused.errors.split(separator: "\n").count == 1, "\(refused)")
         }
     }
 

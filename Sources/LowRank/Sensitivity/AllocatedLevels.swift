@@ -20,8 +20,11 @@ public struct AllocatedLevels: Equatable, Sendable {
     ///   - losses: [N][K], of each layer and level; they need not fall as levels rise.
     ///   - costs: [N][K], FLOPs of each layer at each level.
     ///   - budget: FLOPs for all layers.
+    ///   - others: choices that the one found is to lose no more than, where they are within the budget.
     /// - Throws: `LevelError` where a loss or cost is not a finite number, or the cheapest levels exceed the budget.
-    public init(losses: [[Double]], costs: [[Double]], budget: Double) throws(LevelError) {
+    public init(
+        losses: [[Double]], costs: [[Double]], budget: Double, noWorseThan others: [[Int]] = []
+    ) throws(LevelError) {
         let K = losses.first?.count ?? 0
         precondition(K >= 1 && losses.count == costs.count && (losses + costs).allSatisfy { $0.count == K })
         for (layer, row) in zip(losses, costs).enumerated() {
@@ -38,10 +41,10 @@ public struct AllocatedLevels: Equatable, Sendable {
                 description: "the cheapest level of every layer takes \(least) FLOPs, above the budget of \(budget); "
                     + "raise the budget or give cheaper levels")
         }
-        let uniform = (0..<K).map { Array(repeating: $0, count: losses.count) }.filter { problem.cost($0) <= budget }
-            .min { problem.loss($0) < problem.loss($1) }
+        let uniform = (0..<K).map { Array(repeating: $0, count: losses.count) }
+        let other = (uniform + others).filter { problem.cost($0) <= budget }.min { problem.loss($0) < problem.loss($1) }
         var best = problem.improved(problem.climbed(from: cheapest, hulls))
-        if let levels = uniform.map(problem.improved), problem.loss(levels) < problem.loss(best) { best = levels }
+        if let levels = other.map(problem.improved), problem.loss(levels) < problem.loss(best) { best = levels }
         (levels, loss, flops) = (best, problem.loss(best), problem.cost(best))
     }
 

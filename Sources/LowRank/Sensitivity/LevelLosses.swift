@@ -67,13 +67,20 @@ public struct LevelLosses: Codable, Equatable, Sendable {
 
     /// What a layer executes forward at each level, by segment of a sequence of `length`: [S][K].
     package func segmentCosts(_ configuration: ModelConfiguration, _ options: RankOptions, length: Int) -> [[Double]] {
-        (0..<options.segments(of: length)).map { segment in
-            levels.map {
-                Double(configuration.segmentFLOPs(
-                    level: $0, largest: $0, segment: segment, segmentLength: options.segment, length: length,
-                    exact: options.exact))
-            }
+        configuration.segmentCosts(of: levels, options, length: length)
+    }
+
+    /// The levels that `allocated` takes within `shares`, those that most segments of layers have first; where a share cannot be
+    /// kept, it takes none.
+    package func used(
+        within shares: [Double], _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
+    ) -> [Level] {
+        var uses = Array(repeating: 0, count: levels.count)
+        for share in shares {
+            let found = try? allocated(share: share, configuration, options, length: length)
+            for level in (found ?? []).joined() { uses[levels.firstIndex(of: level) ?? 0] += 1 }
         }
+        return uses.indices.filter { uses[$0] > 0 }.sorted { (uses[$1], $0) < (uses[$0], $1) }.map { levels[$0] }
     }
 
     /// - Parameter besides: what else is executed of the budget, as a share.
@@ -92,6 +99,17 @@ public struct LevelLosses: Codable, Equatable, Sendable {
 }
 
 extension ModelConfiguration {
+    /// What a layer executes forward at each level, by segment of a sequence of `length`: [S][K].
+    package func segmentCosts(of levels: [Level], _ options: RankOptions, length: Int) -> [[Double]] {
+        (0..<options.segments(of: length)).map { segment in
+            levels.map {
+                Double(segmentFLOPs(
+                    level: $0, largest: $0, segment: segment, segmentLength: options.segment, length: length,
+                    exact: options.exact))
+            }
+        }
+    }
+
     /// What one layer executes forward on one sequence of `length` with every segment at `level`.
     func forwardFLOPs(at level: Level, _ options: RankOptions, length: Int) -> Double {
         (0..<options.segments(of: length)).reduce(0.0) {

@@ -90,7 +90,7 @@ public struct Head: Sendable {
     }
 
     /// Gives `body` the logits of a tile of rows at a time, and the first row's number.
-    private func tiles(_ x: Matrix, on team: Team, _ body: (_ first: Int, _ logits: Matrix) -> Void) {
+    func tiles(_ x: Matrix, on team: Team, _ body: (_ first: Int, _ logits: Matrix) -> Void) {
         guard x.rows > 0 else { return }
         // Tiles of about the same height: a low last one would cost nearly as much as a high one.
         let count = (x.rows + mostRows - 1) / mostRows, height = min(mostRows, ((x.rows + count - 1) / count + 15) / 16 * 16)
@@ -105,12 +105,12 @@ public struct Head: Sendable {
 
 /// Kullback and Leibler's divergence Σ p ln (p / q) of the softmax of each row of `other` from that of `logits`, in nats;
 /// both [M, V], divergence: [M].
-public func divergence(
-    of other: Buffer<Float>, from logits: Buffer<Float>, vocabulary V: Int, into divergence: Buffer<Double>, on team: Team
-) {
-    let rows = divergence.count
-    precondition(logits.count >= rows * V && other.count >= rows * V, "logits of \(rows) rows")
-    team.split(rows) { own in
+public func divergence(of other: Matrix, from logits: Matrix, into divergence: Buffer<Double>, on team: Team) {
+    let V = logits.columns
+    precondition(
+        other.rows == logits.rows && other.columns == V && divergence.count == logits.rows && other.stride == V
+            && logits.stride == V, "divergences of \(other.rows)×\(other.columns) logits from \(logits.rows)×\(V)")
+    team.split(logits.rows) { own in
         drrl_divergence(
             divergence.pointer + own.lowerBound, logits.pointer + own.lowerBound * V, other.pointer + own.lowerBound * V,
             own.count, V)
