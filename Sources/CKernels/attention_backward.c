@@ -10,7 +10,8 @@ typedef struct {
     float *queries;                   // [ROWS, key_width]
     float *query_sums;                // [BLOCK, key_width]: their gradient, a block at a time
     float *dout;                      // [ROWS, value_width]
-    float *p, *ds, *kept;             // [ROWS, KEYS]
+    float *p, *kept;                  // [ROWS, KEYS]
+    float *ds;                        // [ROWS + BLOCK, KEYS]: a group's last block may reach beyond its rows
     long key_width, value_width;
 } backward_state;
 
@@ -28,15 +29,15 @@ static backward_state layout(float *work, const drrl_attention_keys *t) {
         .query_sums = take(&work, BLOCK * key_width),
         .dout = take(&work, ROWS * value_width),
         .p = take(&work, ROWS * KEYS),
-        .ds = take(&work, ROWS * KEYS),
         .kept = take(&work, ROWS * KEYS),
+        .ds = take(&work, (ROWS + BLOCK) * KEYS),
         .key_width = key_width,
         .value_width = value_width,
     };
 }
 
 long drrl_attention_backward_work(long width) {
-    return KEYS * (2 * width + 3 * padded(width)) + (2 * ROWS + BLOCK) * padded(width) + 3 * ROWS * KEYS;
+    return KEYS * (2 * width + 3 * padded(width)) + (2 * ROWS + BLOCK) * padded(width) + (3 * ROWS + BLOCK) * KEYS;
 }
 
 void drrl_attention_backward_begin(float *work, const drrl_attention_keys *t, const float *k, long ld_k, const float *v,
@@ -64,11 +65,25 @@ DRRL_INLINE long keys_seen(const drrl_attention_keys *t, const drrl_attention_gr
     return end < t->count ? end : t->count;
 }
 
+// Where row i of the tile stands.
+DRRL_INLINE long row_of(const drrl_attention_gradient_tile *q, long i) { return q->order ? q->order[i] : i; }
+
+// The tile's rows of x, and zeros up to whole blocks.
+DRRL_INLINE void copy_rows(float *y, long ld, const drrl_attention_gradient_tile *q, const float *x, long ld_x,
+                           long columns) {
+    if (!q->order) {
+        copy_padded(y, ld, blocked(q->rows), x, ld_x, q->rows, columns);
+        return;
+    }
+    for (long i = 0; i < q->rows; i++) copy_padded(y + i * ld, ld, 1, x + q->order[i] * ld_x, ld_x, 1, columns);
+    memset(y + q->rows * ld, 0, (size_t)((blocked(q->rows) - q->rows) * ld) * sizeof(float));
+}
+
 // Probabilities of a block of rows from row `b` of the tile, after dropout, and the gradients of their scores.
 DRRL_INLINE void backward_block(const drrl_attention_keys *t, const drrl_attention_gradient_tile *q,
                                 const backward_state *state, long b, const int rows, const int vectors) {
     const long count = block_rows(q, b), columns = keys_seen(t, q, b), before = q->first + b + 1 - t->first;
-    float *p = state->p + b * KEYS, *ds = state->ds + b * KEYS;
+    float *p = state->p + b * KEYS, *ds = state->ds + (q->before + b) * KEYS;
     long c = 0;
     for (; c < columns; c += PANEL) {
         score_panel(p + c, KEYS, state->queries + b * state->key_width, state->key_width,
@@ -81,7 +96,8 @@ DRRL_INLINE void backward_block(const drrl_attention_keys *t, const drrl_attenti
     for (long i = 0; i < count; i++) {
         float *pi = p + i * KEYS, *di = ds + i * KEYS;
         const float *kept = state->kept + (b + i) * KEYS;
-        const v16 shift = splat(q->lse[b + i] * LOG2E), mean = splat(q->delta[b + i]);
+        const long row = row_of(q, b + i);
+        const v16 shift = splat(q->lse[row] * LOG2E), mean = splat(q->delta[row]);
         if (q->dropout)
             for (long j = 0; j < c; j += LANES) {
                 v16 probability = exp2_16(load(pi + j) - shift), factor = load(kept + j);
@@ -106,12 +122,18 @@ DRRL_INLINE void drrl_attention_backward_body(float *work, const drrl_attention_
                                               const int vectors) {
     const backward_state state = layout(work, t);
     const long key_width = padded(q->score_rank), value_width = padded(q->value_rank);
-    copy_padded(state.queries, state.key_width, blocked(q->rows), q->queries, q->query_stride, q->rows, q->score_rank);
-    copy_padded(state.dout, state.value_width, blocked(q->rows), q->dout, q->dout_stride, q->rows, q->value_rank);
+    const float *ds = state.ds + q->before * KEYS;
+    copy_rows(state.queries, state.key_width, q, q->queries, q->query_stride, q->score_rank);
+    copy_rows(state.dout, state.value_width, q, q->dout, q->dout_stride, q->value_rank);
     if (q->dropout) {
         for (long i = 0; i < q->rows * KEYS; i++) state.kept[i] = 1;
-        drrl_dropout(state.kept, KEYS, q->rows, t->count, q->dropout->key, q->dropout->sample, q->first, t->first,
-                     q->dropout->rate);
+        if (!q->order)
+            drrl_dropout(state.kept, KEYS, q->rows, t->count, q->dropout->key, q->dropout->sample, q->first, t->first,
+                         q->dropout->rate);
+        else
+            for (long i = 0; i < q->rows; i++)
+                drrl_dropout(state.kept + i * KEYS, KEYS, 1, t->count, q->dropout->key, q->dropout->sample,
+                             q->first + q->order[i], t->first, q->dropout->rate);
     }
     for (long b = first_block(t, q); b < q->rows; b += BLOCK) backward_block(t, q, &state, b, rows, vectors);
     for (long c = 0; c < t->count; c += BLOCK) {
@@ -119,7 +141,7 @@ DRRL_INLINE void drrl_attention_backward_body(float *work, const drrl_attention_
         if (i >= q->rows) break;
         accumulate(state.value_sums + c * state.value_width, state.value_width, state.p + i * KEYS + c, 1, KEYS,
                    state.dout + i * state.value_width, state.value_width, q->rows - i, value_width, rows, vectors);
-        accumulate(state.key_sums + c * state.key_width, state.key_width, state.ds + i * KEYS + c, 1, KEYS,
+        accumulate(state.key_sums + c * state.key_width, state.key_width, ds + i * KEYS + c, 1, KEYS,
                    state.queries + i * state.key_width, state.key_width, q->rows - i, key_width, rows, vectors);
     }
 }
@@ -134,13 +156,13 @@ DRRL_INLINE void drrl_attention_backward_queries_body(float *dq, long ld, float 
     const long rank = q->score_rank, width = padded(rank);
     const size_t bytes = (size_t)rank * sizeof(float);
     if (t->first == 0)
-        for (long i = 0; i < q->rows; i++) memset(dq + i * ld, 0, (size_t)q->query_columns * sizeof(float));
+        for (long i = 0; i < q->rows; i++) memset(dq + row_of(q, i) * ld, 0, (size_t)q->query_columns * sizeof(float));
     for (long b = first_block(t, q); b < q->rows; b += BLOCK) {
         const long count = block_rows(q, b), columns = keys_seen(t, q, b);
-        for (long i = 0; i < count; i++) memcpy(state.query_sums + i * width, dq + (b + i) * ld, bytes);
-        accumulate(state.query_sums, width, state.ds + b * KEYS, KEYS, 1, state.keys, state.key_width, columns, width,
+        for (long i = 0; i < count; i++) memcpy(state.query_sums + i * width, dq + row_of(q, b + i) * ld, bytes);
+        accumulate(state.query_sums, width, state.ds + (q->before + b) * KEYS, KEYS, 1, state.keys, state.key_width, columns, width,
                    rows, vectors);
-        for (long i = 0; i < count; i++) memcpy(dq + (b + i) * ld, state.query_sums + i * width, bytes);
+        for (long i = 0; i < count; i++) memcpy(dq + row_of(q, b + i) * ld, state.query_sums + i * width, bytes);
     }
 }
 

@@ -9,6 +9,8 @@ import Model
 public final class RankEngine {
     /// How Grams and bases are kept.
     public struct UpkeepOptions: Sendable {
+        /// Whether they move at all.
+        public var bases = BasisUpkeep.tracked
         /// Every how many rows of an activation one enters the Grams.
         public var sampleEvery = 16
         /// What remains of the Grams after a step.
@@ -95,12 +97,18 @@ public final class RankEngine {
     var grams: GramSet { resident.grams }
     var bases: BasisSet { resident.bases }
 
-    /// Whether attention runs below full rank: there are bases, and the strategy wants them.
-    public var isReducing: Bool { !folded.isEmpty && resident.areMade }
+    /// Whether there are bases; no run has any before its first step, but one that starts from a calibrated checkpoint.
+    public var hasBases: Bool { resident.areMade }
 
-    /// The pass of training step `step` of `stage`, which also gathers Grams; a policy draws its levels and learns.
-    public func trainingPass(step: Int, of stage: TransformerStage) -> LowRankPass {
-        pass(step: step, of: stage, isTraining: true)
+    /// Whether attention runs below full rank: there are bases, and the strategy wants them.
+    public var isReducing: Bool { !folded.isEmpty && hasBases }
+
+    /// The pass of training step `step` of `stage`, which also gathers Grams where bases are tracked; a policy draws its levels
+    /// and learns.
+    ///
+    /// - Parameter lossScale: what the loss is multiplied with in the backward pass.
+    public func trainingPass(step: Int, of stage: TransformerStage, lossScale: Float = 1) -> LowRankPass {
+        pass(step: step, of: stage, isTraining: true, lossScale: lossScale)
     }
 
     /// A pass that gathers nothing; a policy takes the level that it finds likeliest.
@@ -108,13 +116,16 @@ public final class RankEngine {
         pass(step: 0, of: stage, isTraining: false)
     }
 
-    private func pass(step: Int, of stage: TransformerStage, isTraining: Bool) -> LowRankPass {
+    private func pass(
+        step: Int, of stage: TransformerStage, isTraining: Bool, lossScale: Float = 1
+    ) -> LowRankPass {
         tally.reset()
-        let spectra = spectra
+        let spectra = spectra, isGathering = isTraining && upkeeping.bases == .tracked
         let choose = overhead.time { isReducing ? chooser(spectra, step: step, of: stage, isTraining: isTraining) : nil }
         return LowRankPass(
-            layers: folded, observe: isTraining ? observer(step: step) : nil, refine: isTraining ? nil : refinement,
-            timing: { [overhead] work in overhead.time(work) }
+            layers: folded, observe: isGathering ? observer(step: step) : nil,
+            observeGradient: isGathering && weighsLoss ? gradientObserver(step: step, lossScale: lossScale) : nil,
+            refine: isTraining ? nil : refinement, timing: { [overhead] work in overhead.time(work) }
         ) { [tally, layers, overhead] input, batch in
             guard let decisions = overhead.time({ choose?(input, batch) }) else { return nil }
             tally.add(
@@ -203,22 +214,37 @@ public final class RankEngine {
             generator: Philox(key: seed).derived(number: UInt64(step), purpose: RandomPurpose.rewardRows))
     }
 
+    /// Whether value bases go on weighing what the loss weighs: Grams of gradients are there, from calibration, and must move
+    /// on with those of values.
+    private var weighsLoss: Bool { options.values == .loss && resident.knowLoss }
+
     /// Adds the Grams of every `sampleEvery`-th position of each sequence: its queries, keys and values at full width.
     private func observer(step: Int) -> LowRankPass.Observer {
-        let every = upkeeping.sampleEvery, first = layers.lowerBound
-        let gather: LowRankPass.Observer = { [gathered, team] input, batch in
-            let D = input.x.columns, offset = step % min(every, batch.length)
-            let each = (batch.length - offset + every - 1) / every, rows = batch.sequences * each
-            let x = Matrix(Buffer(uninitialized: rows * D), rows: rows, columns: D)
-            for sequence in 0..<batch.sequences {
-                let own = (sequence * batch.length + offset)..<((sequence + 1) * batch.length)
-                x.rows((sequence * each)..<((sequence + 1) * each)).copy(from: input.x.rows(own).strided(by: every))
+        let first = layers.lowerBound, sample = RowSample(every: upkeeping.sampleEvery, step: step)
+        return { [gathered, team, overhead] input, batch in
+            overhead.time {
+                let x = sample.rows(of: input.x, batch), shape = input.shape
+                let qkv = input.projected(
+                    x, sequences: batch.sequences, from: sample.first(batch), step: sample.every, as: .upkeep, on: team)
+                gathered.accumulate(qkv, rows: x.rows, layer: input.layer - first, shape, on: team)
+                team.flops.add(UpkeepFLOPs.gram(rows: x.rows, shape), .upkeep)
             }
-            let qkv = input.projected(x, sequences: batch.sequences, from: offset, step: every, as: .upkeep, on: team)
-            gathered.accumulate(qkv, rows: rows, layer: input.layer - first, input.shape, on: team)
-            team.flops.add(UpkeepFLOPs.gram(rows: rows, input.shape), .upkeep)
         }
-        return { [overhead] input, batch in overhead.time { gather(input, batch) } }
+    }
+
+    /// Adds the Grams of the gradients of the heads' outputs at the same positions.
+    private func gradientObserver(step: Int, lossScale: Float) -> LowRankPass.GradientObserver {
+        let first = layers.lowerBound, sample = RowSample(every: upkeeping.sampleEvery, step: step)
+        return { [gathered, team, overhead] branch, batch in
+            overhead.time {
+                let dbranch = sample.rows(of: branch.gradient, batch), shape = branch.shape
+                let dout = branch.ofOutputs(dbranch, as: .upkeep, on: team)
+                gathered.accumulate(
+                    outputGradients: dout, times: 1 / Double(lossScale), rows: dbranch.rows, layer: branch.layer - first,
+                    shape, on: team)
+                team.flops.add(UpkeepFLOPs.outputGram(rows: dbranch.rows, shape), .upkeep)
+            }
+        }
     }
 
     /// Collective: ends training step `step`. Grams move on by what all replicas of the stage gathered and, every few steps,
@@ -230,11 +256,14 @@ public final class RankEngine {
     }
 
     /// Whether training step `step` ends with a look at the bases; the same on every rank.
-    public func looksAtBases(inStep step: Int) -> Bool { step == 1 || step % upkeeping.trackEvery == 0 }
+    public func looksAtBases(inStep step: Int) -> Bool {
+        upkeeping.bases == .tracked && (step == 1 || step % upkeeping.trackEvery == 0)
+    }
 
     private func advance(_ step: Int, with peers: some Peers) throws {
         policyReport = try agent?.learn(with: peers)
         upkeep = Upkeep()
+        guard upkeeping.bases == .tracked else { return }
         try peers.sumOverReplicas(gathered.values)
         grams.average(adding: gathered, decay: upkeeping.decay)
         gathered.values.fill(0)
@@ -280,6 +309,9 @@ extension RankEngine: Persistent {
         useBases()
     }
 
-    /// All that a checkpoint keeps of attention below full rank: Grams and bases, and the policy where one decides.
-    public var parts: [any Persistent] { [self] + (agent.map { [$0] } ?? []) }
+    /// All that a checkpoint keeps of attention below full rank in arrays: Grams and bases, the policy where one decides, and
+    /// the forecast of what levels lose where there is one.
+    public var parts: [any Persistent] {
+        [self] + (agent.map { [$0] } ?? []) + (calibrated?.forecast.map { [$0] } ?? [])
+    }
 }

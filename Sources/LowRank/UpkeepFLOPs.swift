@@ -13,6 +13,10 @@ public enum UpkeepFLOPs {
     public static func gram(rows: Int, _ shape: AttentionShape) -> Int {
         valueGram(rows: rows, heads: shape.heads + 2 * shape.keyValueHeads, headWidth: shape.headWidth)
     }
+    /// The Gram of the gradients of the heads' outputs.
+    static func outputGram(rows: Int, _ shape: AttentionShape) -> Int {
+        valueGram(rows: rows, heads: shape.heads, headWidth: shape.headWidth)
+    }
     /// Gv alone.
     public static func valueGram(rows: Int, heads: Int, headWidth d: Int) -> Int { heads * rows * d * (d + 1) }
     /// Cholesky factor of order d: d³/3 + d²/2 + d/6.

@@ -69,10 +69,11 @@ struct Block: Sendable {
     ///
     /// - Parameters:
     ///   - attention: what `forward` returned.
+    ///   - lowRank: whoever watches the gradients of attention, or nil.
     ///   - observer: sees what full attention gave and its gradient.
     func backward(
         _ saved: Activations.Layer, dx: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
-        attention: any AttentionSublayer, observer: AttentionObserver? = nil
+        attention: any AttentionSublayer, lowRank: LowRankPass? = nil, observer: AttentionObserver? = nil
     ) {
         let s = scratch, M = batch.rows, x = matrix(s.narrow, batch)
         feedForward.hiddenGradient(
@@ -85,6 +86,7 @@ struct Block: Sendable {
         // The feed-forward's scratch is free again.
         let heads = M * maps.shape.width, dnormed = s.wide[heads..<(heads + M * width)]
         let dbranch = branchGradient(dx, batch, dropout, .attentionProjection)
+        lowRank?.observeGradient?(BranchGradient(layer: layer, gradient: dbranch, maps: maps), batch)
         norm1.again(saved.input, into: s.narrow, saved.norm1, rows: M, on: team)
         attention.backward(
             dbranch, x: x, saved.attention,

@@ -238,7 +238,7 @@ public final class TransformerStage: Sendable {
         for (i, block) in blocks.enumerated().reversed() {
             block.backward(
                 activations.layers[i], dx: streamGradient, batch: batch, dropout: dropout,
-                attention: activations.attention[i] ?? block.attention, observer: observer)
+                attention: activations.attention[i] ?? block.attention, lowRank: lowRank, observer: observer)
             try finished(block.layer)
         }
         if placement.isFirst {

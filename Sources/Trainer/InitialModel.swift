@@ -3,6 +3,7 @@ import Corpus
 import Exchange
 import Files
 import Kernels
+import LowRank
 import Model
 import Options
 import Worker
@@ -11,6 +12,8 @@ import Worker
 struct InitialModel: ~Copyable {
     /// Its shape, on every rank; nil where a run starts from weights that are drawn.
     let configuration: ModelConfiguration?
+    /// What `drrl calibrate` found of it, on every rank; nil where it has not looked.
+    let calibration: Calibration?
     /// On rank 0.
     let tokenizer: ByteLevelBPE?
     /// On rank 0, where it is one.
@@ -23,7 +26,7 @@ struct InitialModel: ~Copyable {
     /// - Throws: `AgreedError` on every rank for what is no model that can be trained, and `MPIError`.
     init(path: String, world: borrowing Communicator) throws {
         guard !path.isEmpty else {
-            (configuration, tokenizer, directory) = (nil, nil, nil)
+            (configuration, calibration, tokenizer, directory) = (nil, nil, nil, nil)
             checkpoint = nil
             return
         }
@@ -37,7 +40,8 @@ struct InitialModel: ~Copyable {
         })
         guard isDirectory else {
             let opened = try OpenCheckpoint(path: path, world: world)
-            (configuration, tokenizer, directory) = (opened.run.model, opened.tokenizer, nil)
+            let found = try Calibration(of: opened, on: world)
+            (configuration, calibration, tokenizer, directory) = (opened.run.model, found, opened.tokenizer, nil)
             checkpoint = consume opened
             return
         }
@@ -47,8 +51,20 @@ struct InitialModel: ~Copyable {
             return (model, try model.tokenizer())
         }
         configuration = try world.shared(model?.configuration)
+        calibration = nil
         (tokenizer, directory) = (own, model)
         checkpoint = nil
+    }
+
+    /// Collective: gives a worker what calibration found, where it has looked.
+    ///
+    /// - Throws: `AgreedError` on every rank where it cannot be read, and `MPIError`.
+    func calibrate(_ worker: Worker) throws {
+        guard let calibration else { return }
+        switch checkpoint {
+        case .none: return
+        case .some(let checkpoint): try worker.takeCalibration(calibration.losses, from: checkpoint)
+        }
     }
 
     /// On rank 0: a parameter's values.

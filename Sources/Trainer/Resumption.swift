@@ -13,6 +13,8 @@ struct ResumePoint: ~Copyable {
     let checkpoint: OpenCheckpoint?
     /// On rank 0, the checkpoint's.
     let tokenizer: ByteLevelBPE?
+    /// What levels lose in its model, where it says so.
+    let calibration: Calibration?
     /// Whether it lies in the run's own directory.
     let isOfThisRun: Bool
 
@@ -27,6 +29,7 @@ struct ResumePoint: ~Copyable {
         guard !path.isEmpty else {
             checkpoint = nil
             tokenizer = nil
+            calibration = nil
             isOfThisRun = true
             return
         }
@@ -36,7 +39,9 @@ struct ResumePoint: ~Copyable {
             guard run.tokenizer == nil else { return }
             try opened.run.requireSameModel(run.model(vocabularySize: run.vocabularySize), path: path)
         }
+        let found = try Calibration(of: opened, on: world)
         tokenizer = opened.tokenizer
+        calibration = found
         checkpoint = consume opened
         isOfThisRun = SystemFile.areSame(SystemFile.directory(of: path), directory.path)
     }

@@ -70,16 +70,20 @@ public struct RunConfiguration: Sendable, Equatable {
         return path
     }
 
-    /// - Parameter initialShape: the shape of the model that `--init` names, where it is given.
+    /// - Parameters:
+    ///   - initialShape: the shape of the model that `--init` names, where it is given.
+    ///   - calibration: what `drrl calibrate` found of that model, where it has looked.
     /// - Throws: `ConfigurationError` for a value that cannot be, or values that cannot be together.
-    init(_ options: TrainOptions, initialShape: ModelConfiguration? = nil) throws(ConfigurationError) {
+    init(
+        _ options: TrainOptions, initialShape: ModelConfiguration? = nil, calibration: Calibration? = nil
+    ) throws(ConfigurationError) {
         let given = options.values
         for own in RunOptions.list where given[own.option] != nil {
             for (other, reason) in own.exclusions where given.names.contains(other) {
                 throw ConfigurationError("--\(own.option.name) and --\(other) exclude each other: \(reason)")
             }
         }
-        let values = try RunValues(given, initialShape: initialShape)
+        let values = try RunValues(given, initialShape: initialShape, isCalibrated: calibration != nil)
         self.values = values
         // Levels depend on the head width.
         let shape = try values.model(vocabularySize: values.vocabularySize)
@@ -88,7 +92,9 @@ public struct RunConfiguration: Sendable, Equatable {
                 "--context is \(values.context), and the model of --init has learnt positions for \(initialShape.context); "
                     + "use --context \(initialShape.context)")
         }
-        ranks = try RankOptions(given, headWidth: shape.headWidth, context: values.context)
+        ranks = try RankOptions(
+            calibration?.filling(given, context: values.context) ?? given, headWidth: shape.headWidth,
+            context: values.context)
         try check()
     }
 
@@ -129,7 +135,7 @@ public struct RunConfiguration: Sendable, Equatable {
         return TrainingOptions(
             batch: values.batch, microBatch: values.microBatch ?? (values.layerShards > 1 ? 1 : share),
             learningRate: learningRate, optimizer: AdamW(weightDecay: values.weightDecay), clip: values.clip,
-            seed: values.seed, freezesModel: values.freezesModel)
+            seed: values.seed, freezesModel: values.freezesModel, bases: values.bases)
     }
 
     /// The options that make this run again, those of attention before those of a policy's start; where the run lies and how

@@ -150,11 +150,13 @@ public struct RunValues: Equatable, Sendable {
     private var values: OptionValues
     /// The shape of the model that the run starts from; nil where it starts from weights that are drawn.
     let initialShape: ModelConfiguration?
+    /// Whether `drrl calibrate` has looked at that model.
+    let isCalibrated: Bool
 
     /// Checks each value that was given, by itself.
     ///
     /// - Throws: `ConfigurationError` for one that cannot be.
-    init(_ given: OptionValues, initialShape: ModelConfiguration?) throws(ConfigurationError) {
+    init(_ given: OptionValues, initialShape: ModelConfiguration?, isCalibrated: Bool) throws(ConfigurationError) {
         for own in RunOptions.list {
             guard let text = given[own.option] else { continue }
             try own.option.check(text)
@@ -162,6 +164,7 @@ public struct RunValues: Equatable, Sendable {
         }
         values = given.restricted(to: RunOptions.list.map { $0.option })
         self.initialShape = initialShape
+        self.isCalibrated = isCalibrated
         // Two runs are the same where all values are, given or not.
         for own in RunOptions.list { values[own.option] = own.text(self) }
     }

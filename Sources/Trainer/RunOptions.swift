@@ -1,6 +1,7 @@
 import CommandLine
 import Corpus
 import Kernels
+import LowRank
 import Model
 import Options
 
@@ -88,6 +89,12 @@ public struct RunOptions: Sendable {
         "Of the linear maps' products: float32, or bf16: factors are rounded, sums are not", default: .float32
     ).kept { $0.precision ?? .float32 }
 
+    public let bases: RunOption<BasisUpkeep, BasisUpkeep> = .init(
+        .training, "bases", "upkeep",
+        "What training does with the bases of attention below full rank: tracked, they follow what it sees; or fixed",
+        otherwise: "tracked; fixed where --init names a model that drrl calibrate has looked at"
+    ) { $0.isCalibrated ? .fixed : .tracked }.kept { $0.training.bases }.written { $0.isCalibrated || $0.bases == .fixed }
+
     public let layerShards: RunOption<Int, Int> = .init(
         .grid, "layer-shards", "p", "Stages that share the layers; replicas = ranks / shards", default: 1,
         .within(1...(1 << 12)))
@@ -130,6 +137,8 @@ private let many = 1_000_000_000
 private let vocabularySizes = ByteLevelBPE.smallestVocabulary...ByteLevelBPE.largestVocabulary
 private let notNegative = Limit<Float>("it must be at least 0") { $0 >= 0 && $0.isFinite }
 private let ofAModel = "the model has its own shape and tokenizer"
+
+extension BasisUpkeep: OptionWord {}
 
 extension RunConfiguration.Resume: OptionValue {
     public init?(optionText: String) {

@@ -28,8 +28,11 @@ public enum TrainProgram {
             else { return 0 }
             let path = try agreed(on: session.world) { try RunConfiguration.initialModel(of: options) ?? "" }
             try SameOnAllRanks.require([("init", path)], on: session.world)
-            let initial = try InitialModel(path: path, world: session.world), shape = initial.configuration
-            let run = try agreed(on: session.world) { try RunConfiguration(options, initialShape: shape) }
+            let initial = try InitialModel(path: path, world: session.world)
+            let shape = initial.configuration, calibration = initial.calibration
+            let run = try agreed(on: session.world) {
+                try RunConfiguration(options, initialShape: shape, calibration: calibration)
+            }
             try SameOnAllRanks.require(run.shared, on: session.world)
             return try train(run, from: initial, session)?.exitCode ?? 0
         }
@@ -68,8 +71,6 @@ public enum TrainProgram {
             let model = try run.model(vocabularySize: run.vocabularySize)
             _ = try StagePlacement.split(model, stages: run.layerShards)
             try run.ranks.check(model)
-            // What levels lose is a calibrated checkpoint's to say; training does not carry it yet.
-            try run.ranks.strategy?.check(nil, model, run.ranks, length: model.context)
             guard isRoot else { return }
             try directory.create()
             lock = try RunLock(directory)
@@ -84,6 +85,12 @@ public enum TrainProgram {
         // Until the run is known to start, what it makes stands beside what is there.
         let staged = StagedFiles()
         let point = try ResumePoint(run, in: directory, world: session.world, say: say)
+        let calibration = point.checkpoint == nil ? initial.calibration : point.calibration
+        try agreed(on: session.world) {
+            let model = try run.model(vocabularySize: run.vocabularySize)
+            try run.ranks.strategy?.check(calibration?.losses, model, run.ranks, length: model.context)
+            try calibration?.check(run)
+        }
         let corpus = try PreparedCorpus.prepare(
             run, directory, saved: point.tokenizer ?? initial.tokenizer, staged: staged, world: session.world, say: say)
         let model = try agreed(on: session.world) {
@@ -115,6 +122,11 @@ public enum TrainProgram {
         say("run        \(run.runDirectory): checkpoints, metrics.jsonl, run.yaml, tokenizer, tokens")
 
         try takeUp(run, worker, corpus, point, initial, say)
+        try grid.agree {
+            guard run.bases == .fixed, !worker.ranks.hasBases else { return }
+            throw ConfigurationError(
+                "--bases fixed: this run has no bases to keep; start it with --init from a checkpoint that drrl calibrate wrote")
+        }
         guard worker.step < run.steps else {
             say("done       step \(worker.step) of \(run.steps) was reached before; raise --steps to go on")
             return nil
@@ -152,7 +164,8 @@ public enum TrainProgram {
         case .none:
             guard let name = run.initial else { return }
             try worker.takeWeights { try initial.read($0, into: $1) }
-            say("init       weights of \(name)")
+            try initial.calibrate(worker)
+            say("init       weights of \(name)" + (initial.calibration == nil ? "" : ", its bases and what levels lose in them"))
             return
         case .some(let checkpoint):
             restored = try worker.restore(

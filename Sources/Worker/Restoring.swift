@@ -26,6 +26,7 @@ extension Worker {
             }
             if let lack = checkpoint.lack(ofPolicyFor: ranks), !startsPolicy { throw lack }
         }
+        ranks.calibrated = try checkpoint.calibratedLosses(on: grid.world)
         let saved = try checkpoint.trace(like: trace, on: grid.world), isNew = checkpoint.lack(ofPolicyFor: ranks) != nil
         for part in parts where !(isNew && part is PolicyAgent) { try checkpoint.load(part, on: grid.world) }
         stage.parameters.gradients.fill(0)
@@ -34,7 +35,7 @@ extension Worker {
         return RestoredRun(run: record.run, corpus: record.corpus, traceNote: takeUp(saved))
     }
 
-    /// Collective: takes weights in place of the initial ones; moments, bases and the data cursor stay as at a start.
+    /// Collective: takes weights in place of the initial ones; moments and the data cursor stay as at a start.
     ///
     /// - Parameter read: on rank 0, gives a parameter's values; not called elsewhere.
     /// - Throws: `AgreedError` on every rank where a parameter cannot be read or is not finite, and `MPIError`.
@@ -48,6 +49,18 @@ extension Worker {
                 }
             }
         }
+    }
+
+    /// Collective: takes Grams, bases and what levels were found to lose from a calibrated checkpoint, so that the first step
+    /// runs at levels.
+    ///
+    /// - Parameters:
+    ///   - known: what the checkpoint says of losses.
+    ///   - checkpoint: of a model of the same shape.
+    /// - Throws: `AgreedError` on every rank for an entry that is missing or of another shape, and `MPIError`.
+    public func takeCalibration(_ known: CalibratedLosses, from checkpoint: borrowing OpenCheckpoint) throws {
+        try checkpoint.load(ranks, on: grid.world)
+        ranks.calibrated = known
     }
 
     /// Goes on with the trace of a checkpoint, or says why it cannot.

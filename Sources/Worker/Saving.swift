@@ -34,6 +34,7 @@ extension Worker {
                     corpus: corpus, cursor: Int64(cursor), seed: options.seed, tokenizerHash: tokenizer.hash),
                 tokenizer)
             try opened.write(trace)
+            if let known = ranks.calibrated { try opened.write(known.levels) }
             writer = consume opened
         }
         let failure = try grid.store(parts, in: &writer)

@@ -1,3 +1,4 @@
+import LowRank
 import Model
 
 /// What decides a training step, besides the model and the data.
@@ -18,11 +19,15 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     public var freezesModel: Bool { frozen ?? false }
     /// Absent in checkpoints of before there was a choice.
     private var frozen: Bool?
+    /// Whether bases follow what training sees.
+    public var bases: BasisUpkeep { basisUpkeep ?? .tracked }
+    /// Absent where they do, as in checkpoints of before there was a choice.
+    private var basisUpkeep: BasisUpkeep?
 
     /// Options of training, all but the model's shape.
     public init(
         batch: Int, microBatch: Int, learningRate: LearningRate, optimizer: AdamW, clip: Float, seed: UInt64,
-        freezesModel: Bool = false
+        freezesModel: Bool = false, bases: BasisUpkeep = .tracked
     ) {
         self.batch = batch
         self.microBatch = microBatch
@@ -31,6 +36,7 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
         self.clip = clip
         self.seed = seed
         frozen = freezesModel
+        basisUpkeep = bases == .tracked ? nil : bases
     }
 }
 

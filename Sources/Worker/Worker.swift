@@ -64,9 +64,11 @@ public final class Worker {
         let largest = min(options.microBatch, (options.batch + topology.replicas - 1) / topology.replicas)
         exchange = GradientExchange(
             grid: grid, arena: stage.parameters, configuration: configuration, rows: largest * configuration.context)
+        var upkeeping = RankEngine.UpkeepOptions()
+        upkeeping.bases = options.bases
         self.ranks = try RankEngine(
             configuration, layers: placement.layers, options: ranks, seed: options.seed, team: team,
-            sequences: sequences, now: monotonicSeconds)
+            upkeeping: upkeeping, sequences: sequences, now: monotonicSeconds)
         self.traceEvery = traceEvery
         trace = RankTrace(layers: configuration.layers, segments: ranks.segments(of: configuration.context))
     }
@@ -81,7 +83,7 @@ public final class Worker {
         let number = step + 1
         team.flops.reset()
         _ = ranks.overhead.take()
-        let lowRank = ranks.trainingPass(step: number, of: stage)
+        let lowRank = ranks.trainingPass(step: number, of: stage, lossScale: lossScale)
         do {
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
             try ranks.endStep(number, with: grid)
@@ -108,10 +110,9 @@ public final class Worker {
     private func learn(_ lowRank: LowRankPass, step number: Int) throws -> MetricValues {
         let dropout = configuration.dropout > 0
             ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
-        let targets = options.batch * configuration.context
         let batches = microBatches()
         let nll = try pipeline.train(
-            batches, dropout: dropout, lowRank: lowRank, scale: 1 / Float(targets), keepsTokenRows: exchange.keepsTokenRows
+            batches, dropout: dropout, lowRank: lowRank, scale: lossScale, keepsTokenRows: exchange.keepsTokenRows
         ) { part in
             switch part {
             case .head: try exchange.startHead()
@@ -135,6 +136,9 @@ public final class Worker {
             gradientScale: Float(clip), on: team)
         return metrics
     }
+
+    /// What the sum of the loss over targets is multiplied with: it makes a mean over the batch.
+    private var lossScale: Float { 1 / Float(options.batch * configuration.context) }
 
     /// One rank's part of the mean loss: the last stage of each replica has its sequences'.
     private func lossPart(_ nll: Double) -> MetricValues {

@@ -177,11 +177,15 @@ typedef struct {
     long query_columns;          // of dq, at least score_rank
     long first, rows;
     const drrl_attention_dropout *dropout; // or NULL
+    // Which rows from `queries` on these are, where they are not one after the other: then all keys come before any of them.
+    const int32_t *order;
+    long before; // rows of earlier groups of the same rows, whose score gradients `queries` is still to read
 } drrl_attention_gradient_tile;
 // Elements of `work` for heads of `width`.
 long drrl_attention_backward_work(long width);
 // A tile of keys at a time: `begin`; then for each tile of rows that sees one of the keys, gradients of its scores go
-// into the sums of dk and dv, and `queries` adds to dq (for the first tile of keys: writes dq); `end` writes the sums.
+// into the sums of dk and dv, and `queries` adds to dq (for the first tile of keys: writes dq); `end` writes the sums. Groups
+// of at most DRRL_ATTENTION_GRADIENT_ROWS rows in all may each go through `backward` before the first goes through `queries`.
 void drrl_attention_backward_begin(float *work, const drrl_attention_keys *keys, const float *k, long ld_k,
                                    const float *v, long ld_v);
 void drrl_attention_backward(drrl_instruction_set set, float *work, const drrl_attention_keys *keys,

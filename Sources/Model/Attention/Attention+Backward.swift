@@ -11,9 +11,9 @@ extension Attention {
     ) {
         let L = batch.length, H = heads, count = batch.sequences * H
         precondition(lse.count >= batch.rows * H && delta.count >= batch.rows * H)
-        precondition(levels.grain == levels.segment, "a backward pass through levels by \(levels.grain) tokens")
         let tiles = levels.tiles(length: L, most: Int(DRRL_ATTENTION_GRADIENT_ROWS))
         let keyTiles = levels.keyTiles(length: L, most: Int(DRRL_ATTENTION_GRADIENT_KEYS))
+        let far = (0..<batch.sequences).flatMap { b in tiles.map { FarRows(levels, sequence: b, rows: $0) } }
         team.tasks(count * tiles.count) { task, _ in
             let head = task / tiles.count, rows = tiles[task % tiles.count]
             let b = head / H, h = head % H, row = b * L + rows.lowerBound
@@ -21,14 +21,16 @@ extension Attention {
             drrl_row_dot(
                 delta.pointer + head * L + rows.lowerBound, out.pointer(row: row, head: h, rank: rv), out.rowStride,
                 dout.pointer(row: row, head: h, rank: rv), dout.rowStride, rows.count, rv)
-            countProducts(of: rows, keyTiles, levels, sequence: b, on: team)
+            countProducts(
+                of: rows, keyTiles, far[b * tiles.count + task % tiles.count],
+                packed: levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth), on: team)
         }
         let keyed = batch.sequences * shape.keyValueHeads
         // A tile's query gradient is a sum over tiles of keys: in their order, whichever threads compute them.
         let turns = (0..<(count * tiles.count)).map { _ in Turn() }
         let pass = BackwardPass(
             operands: operands, lse: lse, dout: dout, gradients: gradients, delta: delta, levels: levels,
-            tiles: tiles, batch: batch, dropout: dropout, layer: layer)
+            tiles: tiles, far: far, batch: batch, dropout: dropout, layer: layer)
         team.tasks(keyed * keyTiles.count) { task, thread in
             // As many heads of keys at a time as there are threads, so that none waits while heads last.
             let done = task / (team.threads * keyTiles.count) * team.threads, among = min(team.threads, keyed - done)
@@ -47,20 +49,20 @@ extension Attention {
 
     /// Counts a tile of rows: scores and the gradients of probabilities and queries; then those of keys and values.
     private func countProducts(
-        of rows: Range<Int>, _ keyTiles: [Range<Int>], _ levels: SegmentLevels, sequence b: Int, on team: Team
+        of rows: Range<Int>, _ keyTiles: [Range<Int>], _ far: FarRows, packed: AttentionLevel, on team: Team
     ) {
-        let far = levels.far(of: rows)
-        func add(_ elements: Int, _ byKey: Int, _ level: AttentionLevel) {
-            team.flops.product(2 * elements + byKey, 1, level.scoreRank, .scores)
-            team.flops.product(elements + byKey, 1, level.valueRank, .values)
+        func add(_ elements: Int, _ byKey: Int, _ scoreRank: Int, _ valueRank: Int) {
+            team.flops.product(2 * elements + byKey, 1, scoreRank, .scores)
+            team.flops.product(elements + byKey, 1, valueRank, .values)
         }
-        let farScores = rows.count * far.count
-        let nearByKey = keyTiles.lazy.filter { !far.contains($0.lowerBound) }
+        let nearByKey = keyTiles.lazy.filter { !far.keys.contains($0.lowerBound) }
             .reduce(0) { $0 + Self.scoresByKey(of: rows, keys: $1) }
         add(
-            Self.scores(of: rows) - farScores, nearByKey,
-            levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth))
-        add(farScores, farScores, levels[sequence: b, row: rows.lowerBound])
+            Self.scores(of: rows) - rows.count * far.keys.count, nearByKey, packed.scoreRank, packed.valueRank)
+        for group in far.groups {
+            let scores = group.count * far.keys.count
+            add(scores, scores, group.score_rank, group.value_rank)
+        }
         team.flops.exponentials(Self.visible(rows))
     }
 
@@ -73,6 +75,8 @@ extension Attention {
         let delta: Buffer<Float>
         let levels: SegmentLevels
         let tiles: [Range<Int>]
+        /// By sequence and tile.
+        let far: [FarRows]
         let batch: MicroBatch
         let dropout: Dropout?
         let layer: Int
@@ -97,22 +101,23 @@ extension Attention {
                 for (i, rows) in pass.tiles.enumerated() where rows.upperBound > keys.lowerBound {
                     let packed = pass.levels.packed(sequence: b, row: rows.lowerBound, headWidth: headWidth)
                     let (r, rv) = (packed.scoreRank, packed.valueRank), head = b * heads + query
-                    let first = b * L + rows.lowerBound
-                    let level = pass.levels.far(of: rows).contains(keys.lowerBound)
-                        ? pass.levels[sequence: b, row: rows.lowerBound] : packed
+                    let first = b * L + rows.lowerBound, far = pass.far[b * pass.tiles.count + i]
                     var tile = drrl_attention_gradient_tile(
                         queries: operands.queries.pointer(row: first, head: query, rank: r),
                         query_stride: operands.queries.rowStride,
                         dout: pass.dout.pointer(row: first, head: query, rank: rv), dout_stride: pass.dout.rowStride,
                         lse: pass.lse.pointer + head * L + rows.lowerBound,
-                        delta: pass.delta.pointer + head * L + rows.lowerBound, score_rank: level.scoreRank,
-                        value_rank: level.valueRank, query_columns: r, first: rows.lowerBound, rows: rows.count,
-                        dropout: dropout)
-                    drrl_attention_backward(instructions.selector, work, &open, &tile)
+                        delta: pass.delta.pointer + head * L + rows.lowerBound, score_rank: r, value_rank: rv,
+                        query_columns: r, first: rows.lowerBound, rows: rows.count, dropout: dropout, order: nil, before: 0)
+                    far.forEachGroup(&tile, seeing: keys) {
+                        drrl_attention_backward(instructions.selector, work, &open, &$0)
+                    }
+                    let dq = gradients.queries.pointer(row: first, head: query, rank: r)
                     inTurn(head, i) {
-                        drrl_attention_backward_queries(
-                            instructions.selector, gradients.queries.pointer(row: first, head: query, rank: r),
-                            gradients.queries.rowStride, work, &open, &tile)
+                        far.forEachGroup(&tile, seeing: keys) {
+                            drrl_attention_backward_queries(
+                                instructions.selector, dq, gradients.queries.rowStride, work, &open, &$0)
+                        }
                     }
                 }
             }

@@ -102,34 +102,6 @@ public struct Attention: Sendable {
         }
     }
 
-    /// The far keys of a tile of rows, and the rows by the level at which they see them.
-    private struct FarRows: Sendable {
-        let keys: Range<Int>
-        /// None where no key is far.
-        let groups: [drrl_attention_group]
-        private let order: [Int32]
-
-        init(_ levels: SegmentLevels, sequence: Int, rows: Range<Int>) {
-            keys = levels.far(of: rows)
-            let found = keys.isEmpty ? [] : levels.groups(sequence: sequence, rows: rows)
-            groups = found.map {
-                drrl_attention_group(count: $0.rows.count, score_rank: $0.level.scoreRank, value_rank: $0.level.valueRank)
-            }
-            order = found.flatMap(\.rows)
-        }
-
-        /// As the kernel takes them.
-        func withKernels(_ body: (drrl_attention_far) -> Void) {
-            groups.withUnsafeBufferPointer { groups in
-                order.withUnsafeBufferPointer { order in
-                    body(drrl_attention_far(
-                        first: keys.lowerBound, end: keys.upperBound, groups: groups.baseAddress, group_count: groups.count,
-                        order: order.baseAddress))
-                }
-            }
-        }
-    }
-
     /// What drops the probabilities of one head and sequence, for kernels.
     static func withDropout(
         _ dropout: Dropout?, layer: Int, head: Int, sample: UInt64,

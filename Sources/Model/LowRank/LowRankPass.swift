@@ -33,6 +33,27 @@ public struct AttentionInput: Sendable {
     }
 }
 
+/// The gradient of what a layer's attention adds to the residual stream, and the map that made that of the heads' outputs.
+public struct BranchGradient: Sendable {
+    /// The layer's number in the model.
+    public let layer: Int
+    /// [M, D].
+    public let gradient: Matrix
+    let maps: AttentionMaps
+
+    public var shape: AttentionShape { maps.shape }
+
+    /// The gradients of the heads' outputs at some rows of it, at full width: [rows, H d].
+    ///
+    /// - Parameter kind: what the product counts as.
+    public func ofOutputs(_ rows: Matrix, as kind: FlopKind, on team: Team) -> Buffer<Float> {
+        let dout = Buffer<Float>(uninitialized: rows.rows * shape.width)
+        maps.output.outputs(0..<rows.columns, as: kind).inputGradient(
+            rows, into: Matrix(dout, rows: rows.rows, columns: shape.width), on: team)
+        return dout
+    }
+}
+
 /// The levels of a layer and micro-batch, and who wants to know what came of them.
 public struct ChosenLevels: Sendable {
     public let levels: SegmentLevels
@@ -54,6 +75,8 @@ public struct LowRankPass: Sendable {
     public typealias Choice = @Sendable (AttentionInput, MicroBatch) -> ChosenLevels?
     /// Sees each layer's attention input in the forward pass; for statistics that later steps use.
     public typealias Observer = @Sendable (AttentionInput, MicroBatch) -> Void
+    /// Sees the gradient of each layer's attention in the backward pass; for the same.
+    public typealias GradientObserver = @Sendable (BranchGradient, MicroBatch) -> Void
     /// Runs work of upkeep, and may time it.
     public typealias Timing = @Sendable (_ work: () -> Void) -> Void
 
@@ -61,6 +84,7 @@ public struct LowRankPass: Sendable {
     package let layers: [FoldedAttention]
     package let levels: Choice
     package let observe: Observer?
+    let observeGradient: GradientObserver?
     /// In inference; nil where the bases of `layers` hold for all rows.
     let refine: Refinement?
     private let timing: Timing
@@ -74,11 +98,12 @@ public struct LowRankPass: Sendable {
 
     /// - Parameter timing: runs the folding of bases into weights.
     public init(
-        layers: [FoldedAttention], observe: Observer? = nil, refine: Refinement? = nil,
-        timing: @escaping Timing = { $0() }, levels: @escaping Choice
+        layers: [FoldedAttention], observe: Observer? = nil, observeGradient: GradientObserver? = nil,
+        refine: Refinement? = nil, timing: @escaping Timing = { $0() }, levels: @escaping Choice
     ) {
         self.layers = layers
         self.observe = observe
+        self.observeGradient = observeGradient
         self.refine = refine
         self.timing = timing
         self.levels = levels
