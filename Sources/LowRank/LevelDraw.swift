@@ -15,6 +15,12 @@ struct LevelDraw: Sendable {
         generator.uniform(UInt32(segment), UInt32(layer), sample.low, sample.high)
     }
 
+    /// The layers of a model in an order that is drawn for a segment of a sample.
+    func order(of layers: Int, sample: UInt64, segment: Int) -> [Int] {
+        let drawn = (0..<layers).map { self(sample: sample, layer: $0, segment: segment) }
+        return (0..<layers).sorted { (drawn[$0], $0) < (drawn[$1], $1) }
+    }
+
     /// The index that `draw` means where each has its share of the sum; the last share above 0 where rounding leaves some.
     static func index(of draw: Double, among shares: [Double]) -> Int {
         var left = draw * shares.reduce(0, +)

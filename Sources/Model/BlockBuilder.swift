@@ -5,8 +5,11 @@ struct BlockBuilder {
     private let shape: LayerShape
     private let layout: ParameterLayout
     private let values: Buffer<Float>
-    /// The values themselves where nobody asks for gradients, so that there is no second array.
+    /// The values themselves where nothing learns, so that there is no second array.
     private let gradients: Buffer<Float>
+    private let learns: Bool
+    /// [2, D] where norms of a backward pass put gradients that nobody reads; empty where somebody does.
+    private let unread: Buffer<Float>
     private let team: Team
     private let softmax: Attention
     private let scratch: BlockScratch
@@ -17,16 +20,19 @@ struct BlockBuilder {
     /// - Parameters:
     ///   - context: positions that are rotated, where positions rotate.
     ///   - rows: of the largest micro-batch.
+    ///   - learns: whether the arena has gradients.
     ///   - kernel: in place of softmax where no level is named.
     init(
         _ shape: LayerShape, in arena: ParameterArena, context: Int, rows: Int, team: Team, forTraining: Bool,
-        kernel: (any KernelisedAttention)? = nil
+        learns: Bool, kernel: (any KernelisedAttention)? = nil
     ) {
         let own = shape.attention, copied = kernel != nil && own.group > 1 ? rows * 3 * own.width : 0
         self.shape = shape
         layout = arena.layout
         values = arena.values
-        gradients = forTraining ? arena.gradients : arena.values
+        gradients = learns ? arena.gradients : arena.values
+        self.learns = learns
+        unread = Buffer(count: forTraining && !learns ? 2 * shape.width : 0, repeating: 0)
         self.team = team
         self.kernel = kernel
         softmax = Attention(own, team: team)
@@ -66,7 +72,7 @@ struct BlockBuilder {
         func matrix(_ values: Buffer<Float>) -> Matrix { layout.matrix(role, in: values).transposed }
         return Linear(
             weight: matrix(values), bias: nil, weightGradient: matrix(gradients), biasGradient: nil,
-            kind: .head, precision: team.precision)
+            kind: .head, precision: team.precision, learns: learns)
     }
 
     private func map(_ weight: ParameterRole, _ bias: ParameterRole, _ layer: Int, _ kind: FlopKind) -> Linear {
@@ -79,7 +85,7 @@ struct BlockBuilder {
         }
         return Linear(
             weight: matrix(values), bias: vector(values), weightGradient: matrix(gradients),
-            biasGradient: vector(gradients), kind: kind, precision: team.precision)
+            biasGradient: vector(gradients), kind: kind, precision: team.precision, learns: learns)
     }
 
     private func norm(_ gain: ParameterRole, _ bias: ParameterRole, _ layer: Int?) -> Norm {
@@ -87,9 +93,11 @@ struct BlockBuilder {
         func vector(_ role: ParameterRole, _ values: Buffer<Float>) -> Buffer<Float> {
             layout.vector(role, layer: layer, in: values)
         }
+        let half = unread.count / 2
         return Norm(
-            kind: shape.norm, gain: vector(gain, values), gainGradient: vector(gain, gradients),
+            kind: shape.norm, gain: vector(gain, values),
+            gainGradient: learns ? vector(gain, gradients) : unread[0..<half],
             bias: hasBias ? vector(bias, values) : nil,
-            biasGradient: hasBias ? vector(bias, gradients) : nil)
+            biasGradient: !hasBias ? nil : learns ? vector(bias, gradients) : unread[half..<(2 * half)])
     }
 }

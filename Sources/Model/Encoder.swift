@@ -45,7 +45,7 @@ public final class Encoder: Sendable {
     /// Its parameters are those of `arena` with the roles of layers and of a final norm.
     public init(_ shape: EncoderShape, in arena: ParameterArena, rows: Int, team: Team) {
         let layer = shape.layer
-        let builder = BlockBuilder(layer, in: arena, context: 0, rows: rows, team: team, forTraining: true)
+        let builder = BlockBuilder(layer, in: arena, context: 0, rows: rows, team: team, forTraining: true, learns: true)
         self.shape = shape
         self.team = team
         capacity = rows

@@ -29,6 +29,8 @@ public final class TransformerStage: Sendable {
     private let finalNorm: Norm?
     private let head: Head?
     private let forTraining: Bool
+    /// Whether backward passes add to gradients of parameters.
+    private let learns: Bool
     /// [M, D] output of the final norm.
     private let normed: Buffer<Float>
     /// [M, D] its gradient.
@@ -37,24 +39,29 @@ public final class TransformerStage: Sendable {
     /// Memory for micro-batches of at most `rows` = B × length rows. Parameters are zero until initialised or loaded.
     ///
     /// - Parameters:
+    ///   - forTraining: whether there are backward passes.
+    ///   - learns: whether these add to gradients of parameters; else there are no such gradients, nor moments, and backward
+    ///     passes are for the gradients of what layers read.
     ///   - kind: how layers attend in passes that name no level for them.
     ///   - other: a stage of the same configuration and placement whose parameters it shares.
     public init(
         _ configuration: ModelConfiguration, placement: StagePlacement, rows: Int, team: Team, forTraining: Bool = true,
-        attention kind: AttentionKind = .softmax, sharing other: TransformerStage? = nil
+        learns: Bool = true, attention kind: AttentionKind = .softmax, sharing other: TransformerStage? = nil
     ) {
+        let learns = forTraining && learns
         precondition(other.map { $0.configuration == configuration && $0.placement == placement } ?? true)
         self.configuration = configuration
         self.placement = placement
         self.team = team
         self.forTraining = forTraining
+        self.learns = learns
         capacity = rows
         let layout = ParameterLayout(configuration, placement)
-        let arena = other?.parameters ?? ParameterArena(layout, forTraining: forTraining)
+        let arena = other?.parameters ?? ParameterArena(layout, forTraining: learns)
         parameters = arena
         let builder = BlockBuilder(
             configuration.layer, in: arena, context: configuration.context, rows: rows, team: team,
-            forTraining: forTraining,
+            forTraining: forTraining, learns: learns,
             kernel: kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining))
         blocks = placement.layers.map(builder.block)
         finalNorm = placement.isLast ? builder.finalNorm : nil
@@ -139,6 +146,7 @@ public final class TransformerStage: Sendable {
     /// Turns a layer's gradients of folded weights into those of the weights; once a step, when `backward` has finished
     /// with the layer for the last time.
     public func unfold(_ lowRank: LowRankPass, layer: Int) {
+        precondition(learns, "gradients of folded weights, where weights have none")
         lowRank.unfold(layer - placement.layers.lowerBound, block(ofLayer: layer).maps, on: team)
     }
 
@@ -244,10 +252,10 @@ public final class TransformerStage: Sendable {
         if placement.isFirst {
             dropout?.apply(
                 to: streamGradient, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
-            if let table = positionTable(parameters.gradients) {
+            if learns, let table = positionTable(parameters.gradients) {
                 positionEmbeddingBackward(batch, dx: streamGradient, positionTable: table, on: team)
             }
-            if !keepsTokenRows {
+            if learns, !keepsTokenRows {
                 tokenEmbeddingBackward(
                     batch.tokens[0..<batch.rows], dx: streamGradient, tokenTable: tokenTable(parameters.gradients), on: team)
             }

@@ -44,7 +44,7 @@ final class Calibration {
         let team = Team(threads: threads)
         team.claimOpenBLASBuffers()
         self.team = team
-        stage = TransformerStage(model, placement: .whole(model), rows: plan.context, team: team)
+        stage = TransformerStage(model, placement: .whole(model), rows: plan.context, team: team, learns: false)
         try saved.load(ParameterArray.weights(of: stage), on: world)
         activations = stage.makeActivations()
         engine = try agreed(on: world) {
@@ -71,8 +71,6 @@ final class Calibration {
             let batch = batch(window)
             stage.forward(batch, activations)
             let drawn = batch.replacing(targets: stage.drawTargets(batch, activations, draw))
-            // Nobody asks for the weights' gradients, which must stay finite all the same.
-            stage.parameters.gradients.fill(0)
             _ = stage.loss(drawn, activations, scale: 1)
             stage.backward(drawn, activations, observer: observer)
         }

@@ -41,8 +41,8 @@ struct ComparisonOptions: ListedOptions {
             + ComparisonEntry.names(ComparisonEntry.references), otherwise: "policy where there is one, else energy")
     static let budgets = NamedOption<String>(
         "budgets", "share,…",
-        "Shares of full attention's scores and values: for each, rows forecast and allocated within it (where drrl calibrate has looked), "
-            + "the dearest fixed level and the energy rule's largest share.")
+        "Shares of full attention's scores and values: for each, rows forecast, allocated and random, which is allocated with layers "
+            + "exchanged, within it (where drrl calibrate has looked), the dearest fixed level and the energy rule's largest share.")
     static let oracleWindows = NamedOption<Int>(
         "oracle-windows", "n",
         "For each of --budgets also ceilings by segment and token, from what each level truly loses in each layer on the first n "

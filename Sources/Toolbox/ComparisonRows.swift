@@ -64,12 +64,16 @@ final class ComparisonRows {
     ) throws -> [(name: String, mode: any AttentionMode)] {
         let energy = try runner.engine(options(EnergyRule(keeping: 1)), on: world)
         var modes: [(name: String, mode: any AttentionMode)] = []
-        let calibrated: [any Strategy] = [ForecastLevels(within: share), AllocatedLevelsByLayer(within: share)]
-        for strategy in calibrated {
+        let calibrated: [(name: String, strategy: any Strategy)] = [
+            (ForecastLevels.name, ForecastLevels(within: share)),
+            (AllocatedLevelsByLayer.name, AllocatedLevelsByLayer(within: share)),
+            (RandomLevels.name, ShuffledLevels(within: share)),
+        ]
+        for (name, strategy) in calibrated {
             func canKeep(_ strategy: some Strategy) -> Bool {
                 (try? strategy.check(energy.calibrated, runner.model, options(strategy), length: plan.context)) != nil
             }
-            if canKeep(strategy) { modes.append((type(of: strategy).name, strategy)) }
+            if canKeep(strategy) { modes.append((name, strategy)) }
         }
         if let level = energy.dearestLevel(within: share, length: plan.context) {
             modes.append((FixedLevels.name, FixedLevels([level])))

@@ -64,6 +64,30 @@ import Testing
         }
     }
 
+    /// Each segment of a sample has the levels of `allocated`, each layer's once, whoever runs beside it.
+    @Test func shuffledLevelsAreThoseAllocated() throws {
+        let run = try Self.run(ShuffledLevels(within: 0.8)), samples = (0..<40).map { UInt64($0) << 20 }
+        let allocated = Self.levels(try Self.run(AllocatedLevelsByLayer(within: 0.8)), EngineRun.batch([6], tokens: 9))
+        func pairs(_ found: [SegmentLevels], sequence: Int) -> [[Level]] {
+            (0..<4).map { segment in found.map { $0[sequence: sequence, row: 8 * segment] } }
+        }
+        let own = pairs(allocated, sequence: 0)
+        var exchanged = 0, segments = 0
+        for two in stride(from: 0, to: samples.count, by: 2) {
+            let found = Self.levels(run, EngineRun.batch([samples[two], samples[two + 1]], tokens: 9))
+            for sequence in 0..<2 {
+                for (levels, allocated) in zip(pairs(found, sequence: sequence), own) where allocated[0] != allocated[1] {
+                    #expect(levels == allocated || levels == allocated.reversed())
+                    segments += 1
+                    if levels != allocated { exchanged += 1 }
+                }
+            }
+            let alone = Self.levels(run, EngineRun.batch([samples[two + 1]], tokens: 9))
+            #expect(pairs(alone, sequence: 0) == pairs(found, sequence: 1))
+        }
+        #expect(segments >= 40 && exchanged > segments / 4 && exchanged < 3 * segments / 4, "\(exchanged) of \(segments)")
+    }
+
     /// A token's level is a function of its own input; changing token t moves no logit and no level before it.
     @Test func laterTokensDoNotMatter() throws {
         let run = try Self.run(ForecastLevels(within: 1.7)), batch = EngineRun.batch([6, 1 << 33], tokens: 9)

@@ -58,17 +58,51 @@ import Testing
         #expect(gradients[0] == gradients[1])
     }
 
+    /// Where parameters do not learn, all else of a backward pass is the same to the last bit, weights stay, and each map makes
+    /// two products instead of three.
+    @Test(arguments: [false, true]) func needsNoGradientsOfWeights(rotary: Bool) throws {
+        let shape = TransformerStageTests.shape
+        let configuration = try rotary ? Self.llama() : shape.configuration()
+        let batch = SampleValues.microBatch(
+            sequences: 2, length: 11, vocabulary: configuration.vocabularySize, seed: 3)
+        let weights = ModelWeights.random(configuration, seed: 4), seen = [Seen(), Seen()]
+        let stages = zip([true, false], seen).map { learns, seen in
+            let stage = TransformerStage(
+                configuration, placement: .whole(configuration), rows: batch.rows, team: Team(threads: 2), learns: learns)
+            ModelWeights.load(weights, into: stage.parameters)
+            let before = stage.parameters.values.array, activations = stage.makeActivations()
+            stage.forward(batch, activations)
+            _ = stage.loss(batch, activations, scale: 1)
+            stage.backward(batch, activations, observer: { seen.add($0, configuration.layer.attention) })
+            #expect(stage.parameters.values.array == before)
+            return stage
+        }
+        #expect(seen[0].layers.count == configuration.layers)
+        for (own, other) in zip(seen[0].layers, seen[1].layers) {
+            #expect(own.layer == other.layer && own.outputGradients == other.outputGradients && own.qkv == other.qkv)
+        }
+        #expect(stages[0].streamGradient.array == stages[1].streamGradient.array)
+        #expect(stages[0].parameters.gradients.array.contains { $0 != 0 } && stages[1].parameters.gradients.count == 0)
+        for kind in [FlopKind.projections, .feedForward, .head] {
+            #expect(stages[0].team.flops[kind] > 0 && 2 * stages[0].team.flops[kind] == 3 * stages[1].team.flops[kind])
+        }
+    }
+
+    /// Grouped heads and rotary positions.
+    private static func llama() throws -> ModelConfiguration {
+        try ModelConfiguration(
+            vocabularySize: 19, context: 16, width: 20, heads: 4, layers: 2,
+            family: .llama(
+                LlamaShape(
+                    keyValueHeads: 2, headWidth: 6, feedForwardWidth: 24, normEpsilon: 1e-5,
+                    rotation: RotaryPositions(base: 50), mostPositions: 16, hasInputBias: true, tiesHead: true)))
+    }
+
     /// Grouped heads and rotary positions: the outputs are softmax attention of what was seen, without turning it again, and
     /// a bias of the values moves every output by itself, so its gradient is the sum of theirs.
     @Test func rowsAreTurnedAlready() throws {
-        let H = 4, G = 2, d = 6, L = 11
-        let configuration = try ModelConfiguration(
-            vocabularySize: 19, context: 16, width: 20, heads: H, layers: 2,
-            family: .llama(
-                LlamaShape(
-                    keyValueHeads: G, headWidth: d, feedForwardWidth: 24, normEpsilon: 1e-5,
-                    rotation: RotaryPositions(base: 50), mostPositions: 16, hasInputBias: true, tiesHead: true)))
-        let shape = configuration.layer.attention, seen = Seen()
+        let configuration = try Self.llama(), shape = configuration.layer.attention, seen = Seen()
+        let H = shape.heads, G = shape.keyValueHeads, d = shape.headWidth, L = 11
         let batch = SampleValues.microBatch(sequences: 2, length: L, vocabulary: 19, seed: 3)
         let run = try StageRun(configuration, weights: ModelWeights.random(configuration, seed: 4), rows: batch.rows)
         run.pass(batch, observer: { seen.add($0, shape) })

@@ -142,6 +142,27 @@ struct CompareTests {
         #expect(relativeDifference(try row("fixed 1:2", table).log_ratio_standard_error, error) < 1e-6)
     }
 
+    /// Every row has its recall, whoever shares the windows; where the pairs do not fit, one line says so.
+    @Test func recallIsAColumn() async throws {
+        let model = try await TrainedModel.full()
+        let options = [
+            "--strategies", "random", "--levels", "1:2,4:8", "--segment", "4", "--exact-recent", "0", "--exact-first", "0",
+            "--repeats", "1", "--windows", "3", "--needle-pairs", "1", "--needles", "3",
+        ]
+        let alone = try await model.compare(options)
+        if alone.succeeded {
+            #expect(alone.output.contains("recall") && alone.output.contains("/3)"), "\(alone)")
+            let both = try await model.comparison(options, ranks: 2), one = try await model.comparison(options)
+            #expect(both.contexts.first?.rows.map(\.recall) == one.contexts.first?.rows.map(\.recall))
+            #expect(one.contexts.first?.rows.allSatisfy { $0.recall?.questions == 3 } == true)
+        } else {
+            Issue.record("\(alone)")
+        }
+        let refused = try await model.compare(["--needles", "2", "--repeats", "1", "--windows", "3"])
+        #expect(refused.status == 2 && refused.errors.contains("--needles 2: 6 pairs"), "\(refused)")
+        #expect(refused.errors.split(separator: "\n").count == 1)
+    }
+
     /// Without --calibrate the first windows are set aside, and the rest is what evaluate has there.
     @Test func whatChoosesLevelsIsNotMeasured() async throws {
         let model = try await TrainedModel.full()

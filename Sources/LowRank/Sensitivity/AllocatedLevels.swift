@@ -1,13 +1,16 @@
 // N layers, K levels.
 
-/// A level for each layer, or each segment of each layer, so that what they lose together is small and what they cost together is within a budget.
+/// A level for each layer, each segment of each layer, or each token of it, so that what they lose together is small and what
+/// they cost together is within a budget.
 ///
 /// Each layer's losses over its costs are brought to their lower convex hull, and from the cheapest levels on the step along
 /// a hull that gains most for each FLOP is taken, while it fits. Until the first that does not fit, these are the levels of
 /// least loss + λ · FLOPs (Lagrange), λ being what the last step gained for a FLOP: nothing of their cost or cheaper loses
 /// less. Steps from the dearest levels down are the same ones in reverse and end at the same levels, or a step further
 /// down where losses tie. What is left of the budget then goes to the single change of a layer that gains most, again
-/// and again. One level everywhere, likewise improved, is taken where it loses less. Ties go to the first layer.
+/// and again. One level everywhere, likewise improved, is taken where it loses less; that takes long where levels are many, and
+/// is not tried where what was found is within 1/10,000 of the least that any choice can lose (Lagrange's bound). Ties go to
+/// the first layer.
 public struct AllocatedLevels: Equatable, Sendable {
     /// Each layer's, as an index in the list.
     public let levels: [Int]
@@ -41,10 +44,17 @@ public struct AllocatedLevels: Equatable, Sendable {
                 description: "the cheapest level of every layer takes \(least) FLOPs, above the budget of \(budget); "
                     + "raise the budget or give cheaper levels")
         }
-        let uniform = (0..<K).map { Array(repeating: $0, count: losses.count) }
-        let other = (uniform + others).filter { problem.cost($0) <= budget }.min { problem.loss($0) < problem.loss($1) }
-        var best = problem.improved(problem.climbed(from: cheapest, hulls))
-        if let levels = other.map(problem.improved), problem.loss(levels) < problem.loss(best) { best = levels }
+        func leastLoss(of choices: [[Int]]) -> [Int]? {
+            choices.filter { problem.cost($0) <= budget }.min { problem.loss($0) < problem.loss($1) }
+        }
+        let climbed = problem.climbed(from: cheapest, hulls)
+        var best = problem.improved(climbed.levels)
+        if problem.loss(best) > climbed.bound * (1 + 1e-4),
+            let uniform = leastLoss(of: (0..<K).map { Array(repeating: $0, count: losses.count) }).map(problem.improved),
+            problem.loss(uniform) < problem.loss(best) {
+            best = uniform
+        }
+        if let other = leastLoss(of: others), problem.loss(other) < problem.loss(best) { best = other }
         (levels, loss, flops) = (best, problem.loss(best), problem.cost(best))
     }
 
@@ -58,19 +68,20 @@ public struct AllocatedLevels: Equatable, Sendable {
         /// Every layer's lower convex hull.
         var hulls: [Hull] { zip(losses, costs).map { Hull(losses: $0, costs: $1) } }
 
-        /// `levels` after the steps along hulls that gain most for each FLOP, up to the first that does not fit.
-        func climbed(from levels: [Int], _ hulls: [Hull]) -> [Int] {
+        /// `levels` after the steps along hulls that gain most for each FLOP, up to the first that does not fit; and what would
+        /// be lost if part of that step were taken, to the budget's end, which no choice within the budget is below.
+        func climbed(from levels: [Int], _ hulls: [Hull]) -> (levels: [Int], bound: Double) {
             let steps = hulls.enumerated().flatMap { layer, hull in hull.steps.map { (layer: layer, step: $0) } }
             // Steps of a layer gain ever less, so it takes them in their order.
             let sorted = steps.sorted { ($1.step.gain, $0.layer) < ($0.step.gain, $1.layer) }
             var levels = levels, spent = cost(levels)
             for (layer, step) in sorted {
                 let more = costs[layer][step.level] - costs[layer][levels[layer]]
-                guard spent + more <= budget else { break }
+                guard spent + more <= budget else { return (levels, loss(levels) - step.gain * (budget - spent)) }
                 levels[layer] = step.level
                 spent += more
             }
-            return levels
+            return (levels, loss(levels))
         }
 
         /// `levels` after the single changes that gain most, while one gains and fits.

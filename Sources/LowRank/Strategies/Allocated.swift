@@ -17,16 +17,23 @@ public struct AllocatedLevelsByLayer: WithinBudget {
     }
 
     public func chooser(for pass: LevelPass) -> LevelChooser {
+        let options = pass.options, found = levels(for: pass)
+        return { input, batch in
+            let levels = found(batch.length)
+            return options.decisions(for: batch) { _, segment in levels[input.layer][segment] }
+        }
+    }
+
+    /// Each layer's and segment's level, [N][S], by the length of sequences; found once for each.
+    func levels(for pass: LevelPass) -> @Sendable (_ length: Int) -> [[Level]] {
         let options = pass.options, configuration = pass.configuration, known = pass.calibrated
         let found = ByLength<[[Level]]>()
-        return { [share] input, batch in
-            let levels = found.value(ofLength: batch.length) {
-                guard let known, let levels = try? known.levels.allocated(
-                    share: share, configuration, options, length: batch.length)
-                else { preconditionFailure("levels within \(share) at length \(batch.length), which nobody checked") }
+        return { [share] length in
+            found.value(ofLength: length) {
+                guard let known, let levels = try? known.levels.allocated(share: share, configuration, options, length: length)
+                else { preconditionFailure("levels within \(share) at length \(length), which nobody checked") }
                 return levels
             }
-            return options.decisions(for: batch) { _, segment in levels[input.layer][segment] }
         }
     }
 

@@ -21,15 +21,18 @@ public struct Linear: Sendable {
     let kind: FlopKind
     /// In which they are made.
     let precision: Precision
+    /// Whether `backward` adds to the gradients; where it does not, they are nobody's to write.
+    let learns: Bool
 
     /// - Parameters:
     ///   - weight: [in, out].
     ///   - bias: [out], or nil.
     ///   - weightGradient: Of the weight's shape.
     ///   - biasGradient: [out] where there is a bias.
+    ///   - learns: whether anyone reads the gradients.
     public init(
         weight: Matrix, bias: Buffer<Float>?, weightGradient: Matrix, biasGradient: Buffer<Float>?, kind: FlopKind,
-        precision: Precision = .float32
+        precision: Precision = .float32, learns: Bool = true
     ) {
         precondition(
             bias.map { $0.count == weight.columns } ?? true && biasGradient?.count == bias?.count,
@@ -43,27 +46,28 @@ public struct Linear: Sendable {
         self.biasGradient = biasGradient
         self.kind = kind
         self.precision = precision
+        self.learns = learns
     }
 
     /// The map to some of its outputs, whose products are made in float32 and count as `kind`: for statistics.
     public func outputs(_ range: Range<Int>, as kind: FlopKind) -> Linear {
         Linear(
             weight: weight.columns(range), bias: bias?[range], weightGradient: weightGradient.columns(range),
-            biasGradient: biasGradient?[range], kind: kind)
+            biasGradient: biasGradient?[range], kind: kind, learns: learns)
     }
 
     /// The map to some of its outputs.
     func outputs(_ range: Range<Int>) -> Linear {
         Linear(
             weight: weight.columns(range), bias: bias?[range], weightGradient: weightGradient.columns(range),
-            biasGradient: biasGradient?[range], kind: kind, precision: precision)
+            biasGradient: biasGradient?[range], kind: kind, precision: precision, learns: learns)
     }
 
     /// The map of some of its inputs, without the bias: such parts of all inputs add up to the whole.
     public func inputs(_ range: Range<Int>) -> Linear {
         Linear(
             weight: weight.rows(range), bias: nil, weightGradient: weightGradient.rows(range), biasGradient: nil,
-            kind: kind, precision: precision)
+            kind: kind, precision: precision, learns: learns)
     }
 
     /// y = x W + b.
@@ -85,16 +89,16 @@ public struct Linear: Sendable {
         team.gemm(dy, weight.transposed, into: dx, beta: adding ? 1 : 0, kind, in: precision)
     }
 
-    /// dW += xᵀ dy, db += Σ rows of dy, and dx = dy Wᵀ where it is wanted.
+    /// dW += xᵀ dy and db += Σ rows of dy where the map learns, and dx = dy Wᵀ where it is wanted.
     public func backward(dy: Matrix, x: Matrix, dx: Matrix?, on team: Team) {
-        team.gemm(x.transposed, dy, into: weightGradient, beta: 1, kind, in: precision)
+        if learns { team.gemm(x.transposed, dy, into: weightGradient, beta: 1, kind, in: precision) }
         addBiasGradient(dy, on: team)
         if let dx { inputGradient(dy, into: dx, on: team) }
     }
 
-    /// db += Σ rows of dy, where there is a bias.
+    /// db += Σ rows of dy, where there is a bias that learns.
     public func addBiasGradient(_ dy: Matrix, on team: Team) {
-        guard let biasGradient else { return }
+        guard learns, let biasGradient else { return }
         team.split(dy.columns, grain: 64) { c in
             drrl_column_sum(
                 biasGradient.pointer + c.lowerBound, dy.pointer + c.lowerBound, dy.rows, c.count, dy.stride)
