@@ -86,6 +86,7 @@ public final class Worker {
         let lowRank = ranks.trainingPass(step: number, of: stage, lossScale: lossScale)
         do {
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
+            if let look = ranks.look(inStep: number, isFrozen: options.freezesModel) { try show(look) }
             try ranks.endStep(number, with: grid)
             try recordTrace(number)
             var own = attentionMetrics(number)
@@ -163,6 +164,14 @@ public final class Worker {
         let metrics = try part.reduced(over: grid.world)
         try requireFinite(metrics, ownLoss: own, step: number)
         return metrics
+    }
+
+    /// Full attention on the batch, forward and backward, for whoever watches; nothing is learnt from the weights' gradients.
+    private func show(_ look: RankEngine.Look) throws {
+        _ = try pipeline.train(
+            microBatches(), dropout: nil, lowRank: .full, scale: 1, keepsTokenRows: false, look: look
+        ) { _ in }
+        stage.parameters.gradients.fill(0)
     }
 
     /// The epoch that the next sample belongs to.
