@@ -60,6 +60,8 @@ extension Metric {
     public static let epsilon = Metric("epsilon", .same)
     /// Share of actions that the guard masked.
     public static let maskedShare = Metric("masked_share", .same)
+    /// Of attention in passes that a policy by token learns from; not among `attentionFLOPs`.
+    public static let lookFLOPs = Metric("look_flops", .sum)
     /// Of full attention's scores and values, what its likeliest levels execute; of a policy that keeps a budget.
     public static let executedShare = Metric("executed_share", .same)
     /// What the budget makes of the price of FLOPs.

@@ -29,6 +29,8 @@ public final class Worker {
     /// What traced steps decided, on rank 0; empty elsewhere.
     public internal(set) var trace: RankTrace
     let traceEvery: Int
+    /// What the step's passes for a policy that learns from full attention executed, the policy's part of it too.
+    private var looked = (attention: 0.0, policy: 0.0)
 
     /// Makes a rank's part of the model, with its initial weights.
     ///
@@ -83,6 +85,7 @@ public final class Worker {
         let number = step + 1
         team.flops.reset()
         _ = ranks.overhead.take()
+        looked = (0, 0)
         let lowRank = ranks.trainingPass(step: number, of: stage, lossScale: lossScale)
         do {
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
@@ -168,6 +171,8 @@ public final class Worker {
 
     /// Full attention on the batch, forward and backward, for whoever watches; nothing is learnt from the weights' gradients.
     private func show(_ look: RankEngine.Look) throws {
+        let before = attentionFLOPs, policy = team.flops[.policy]
+        defer { looked = (attentionFLOPs - before, Double(team.flops[.policy] - policy)) }
         _ = try pipeline.train(
             microBatches(), dropout: nil, lowRank: .full, scale: 1, keepsTokenRows: false, look: look
         ) { _ in }
@@ -182,7 +187,8 @@ public final class Worker {
         var own = MetricValues()
         if ranks.options.mode is FullAttention { return own }
         let flops = team.flops
-        own[.attentionFLOPs] = FlopKind.attention.reduce(0) { $0 + Double(flops[$1]) }
+        own[.attentionFLOPs] = attentionFLOPs - looked.attention
+        if ranks.tokenPolicy != nil { own[.lookFLOPs] = looked.attention }
         own[.upkeepFLOPs] = Double(flops[.upkeep])
         if ranks.namesLevels {
             // Every sequence has as many segments in every layer; replicas may differ in sequences.
@@ -192,8 +198,11 @@ public final class Worker {
         }
         own.record(ranks.upkeep, looked: ranks.looksAtBases(inStep: number))
         own.record(ranks.policyReport, flops)
+        own[.policyFLOPs]? -= looked.policy
         return own
     }
+
+    private var attentionFLOPs: Double { FlopKind.attention.reduce(0) { $0 + Double(team.flops[$1]) } }
 
     /// What projections, scores and values of full attention would execute in a step, in the same tiles.
     private var fullAttentionFLOPs: Double {

@@ -86,11 +86,47 @@ struct CalibratedRunTests {
         #expect(Set(a.keys) == Set(b.keys) && a.keys.filter { $0 != "/config" }.allSatisfy { a[$0] == b[$0] })
     }
 
+    /// A policy by token learns the same on every grid, leaves a frozen model as it is, and goes on where it stopped.
+    @Test func aPolicyByTokenLearnsOnEveryGrid() async throws {
+        let policy = ["--attention", "token-policy", "--flops-budget", "1.5", "--freeze"], model = try await Model()
+        let one = try SmallRun(), options = policy + ["--steps", "4"]
+        let expected = try await trained(model, on: GridShape(1, 1), options, in: one)
+        for line in expected { #expect(line[.executedShare] != nil && line[.priceMultiplier] != nil && line[.reward] != nil) }
+        for grid in [GridShape(2, 1), GridShape(1, 2), GridShape(2, 2)] {
+            let run = try SmallRun(), metrics = try await trained(model, on: grid, options, in: run)
+            for (a, b) in zip(expected, metrics) {
+                for metric in [Metric.executedShare, .priceMultiplier, .reward] {
+                    let (x, y) = (try #require(a[metric]), try #require(b[metric]))
+                    #expect(abs(x - y) < 1e-3 * abs(x), "\(metric.key) on \(grid.testDescription)")
+                }
+            }
+        }
+        let before = try verifiedDatasets(model.path), after = try verifiedDatasets(one.checkpoint(4))
+        for name in before.keys where name.hasPrefix("/model") || name.hasPrefix("/lowrank/measured") {
+            #expect(after[name] == before[name], "\(name)")
+        }
+        #expect(after["/forecast/output_weight"] != before["/forecast/output_weight"])
+        let parts = try SmallRun()
+        _ = try await trained(model, on: GridShape(1, 1), policy + ["--steps", "2"], in: parts)
+        _ = try await trained(model, on: GridShape(1, 1), options, in: parts)
+        let resumed = try verifiedDatasets(parts.checkpoint(4))
+        #expect(Set(after.keys) == Set(resumed.keys))
+        for name in after.keys where name.hasPrefix("/forecast") || name.hasPrefix("/policy") {
+            #expect(after[name] == resumed[name], "\(name)")
+        }
+        let evaluated = try await run(
+            BuiltProduct.url(named: "drrl"),
+            ["evaluate", "--checkpoint", one.checkpoint(4), "--text", SmallRun.textPath(), "--threads", "1", "--json"],
+            environment: MPIRun.environment)
+        #expect(evaluated.succeeded && evaluated.output.contains("token-policy"), "\(evaluated)")
+    }
+
     @Test func whatWasNotMeasuredIsRefused() async throws {
         let model = try await Model(), run = try SmallRun()
         for (path, options, parts) in [
             (model.imported, Self.allocated, ["--attention allocated", "drrl calibrate"]),
             (model.imported, Self.forecast, ["--attention forecast", "drrl calibrate"]),
+            (model.imported, ["--attention", "token-policy", "--freeze"], ["--attention token-policy", "drrl calibrate"]),
             (model.imported, ["--bases", "fixed"], ["--bases fixed", "drrl calibrate"]),
             (model.path, Self.allocated + ["--segment", "32"], ["calibrated.h5", "--segment 16"]),
             (model.path, Self.allocated + ["--exact-recent", "1"], ["calibrated.h5", "--exact-recent 0"]),

@@ -45,12 +45,13 @@ package struct ExpectedReward {
     /// - Parameters:
     ///   - z: [K], of the forecast.
     ///   - losses: [K] estimated, nats.
-    package func lesson(_ z: [Double], losses: [Double]) -> Lesson {
+    ///   - width: τ m, a constant of the slope; by these z unless told.
+    package func lesson(_ z: [Double], losses: [Double], width: Double? = nil) -> Lesson {
         let K = means.count, bounds = LossForecast.bounds
         let within = z.map { $0 > Double(bounds.least) && $0 < Double(bounds.most) }
         let factors = z.map { exp(min(max($0, Double(bounds.least)), Double(bounds.most))) }
         let sums = (0..<K).map { means[$0] * factors[$0] + costs[$0] }
-        let least = max(sums.min() ?? 0, .leastNormalMagnitude), width = Self.temperature * least
+        let least = max(sums.min() ?? 0, .leastNormalMagnitude), width = width ?? Self.temperature * least
         let weights = sums.map { exp((least - $0) / width) }, total = weights.reduce(0, +)
         let chances = weights.map { $0 / total }
         let capped = (0..<K).map { min(losses[$0], Self.mostMeans * means[$0]) }
@@ -63,7 +64,6 @@ package struct ExpectedReward {
             guard means[k] > 0, within[k] else { continue }
             let y = capped[k] / means[k]
             lesson.loss += (factors[k] - y * z[k]) / Double(K)
-            // m is a constant of the step.
             lesson.slope[k] = -chances[k] * (lost[k] - expected) / width * means[k] * factors[k]
                 + (factors[k] - y) / Double(K)
         }

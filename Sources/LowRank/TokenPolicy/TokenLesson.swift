@@ -6,15 +6,15 @@ import Model
 /// Rows of one layer that a policy by token learns from: what attention read there, and what each level was estimated to lose.
 package struct TokenLesson: Sendable {
     /// Its number in the model.
-    let layer: Int
+    package let layer: Int
     /// [R, D].
-    let inputs: Buffer<Float>
+    package let inputs: Buffer<Float>
     /// [R, K] nats.
-    let losses: Buffer<Float>
+    package let losses: Buffer<Float>
     /// [R] the rows' segments.
-    let segments: [Int]
+    package let segments: [Int]
     /// [R] whether some keys are far, so that levels differ.
-    let isFar: [Bool]
+    package let isFar: [Bool]
 
     var rows: Int { segments.count }
 
