@@ -88,8 +88,8 @@ public enum TrainProgram {
         let calibration = point.checkpoint == nil ? initial.calibration : point.calibration
         try agreed(on: session.world) {
             let model = try run.model(vocabularySize: run.vocabularySize)
-            try run.ranks.strategy?.check(calibration?.losses, model, run.ranks, length: model.context)
             try calibration?.check(run)
+            try run.ranks.strategy?.check(calibration?.losses, model, run.ranks, length: model.context)
         }
         let corpus = try PreparedCorpus.prepare(
             run, directory, saved: point.tokenizer ?? initial.tokenizer, staged: staged, world: session.world, say: say)

@@ -85,7 +85,7 @@ import Testing
             Matrix(unseen.inputs, rows: 1000, columns: Self.width), layer: 1, on: Team(threads: 1))
         // Inputs were scaled by 1 + c.
         let told = (0..<1000).map { log(Double(factors[$0 * 4])) }, truth = (0..<1000).map { Double(unseen.inputs[$0 * Self.width + 3]) }
-        #expect(correlation(told, truth) > 0.85, "\(correlation(told, truth))")
+        #expect(correlation(told, truth) > 0.4, "\(correlation(told, truth))")
         #expect(try policy.learn(with: NoPeers()) == nil, "a step that saw nothing teaches nothing")
     }
 
