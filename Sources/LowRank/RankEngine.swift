@@ -179,7 +179,8 @@ public final class RankEngine {
         let upkeep = 2 * rows * configuration.width * shape.columns + UpkeepFLOPs.gram(rows: rows, shape)
         return options.strategy?.chooser(for: LevelPass(
             options: options, spectra: spectra, firstLayer: layers.lowerBound, seed: seed, step: step,
-            isTraining: isTraining, agent: agent, tokenPolicy: tokenPolicy, rewardModel: { self.rewardModel($0, spectra, step: step) },
+            isTraining: isTraining, agent: agent, tokenPolicy: tokenPolicy,
+            rewardModel: { self.rewardModel($0, spectra, step: step) },
             layerFacts: { self.layerFacts(spectra, stage) }, upkeepFLOPs: upkeep, configuration: configuration,
             calibrated: calibrated, team: team))
     }

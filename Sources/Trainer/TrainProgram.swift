@@ -169,7 +169,8 @@ public enum TrainProgram {
             return
         case .some(let checkpoint):
             restored = try worker.restore(
-                from: checkpoint, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
+                from: checkpoint, tokenizerHash: corpus.tokenizer.hash, calibrated: point.calibration?.losses,
+                startsPolicy: run.startsPolicy)
             say("resume     step \(worker.step) from \(checkpoint.path)")
         }
         if let name = run.initial {

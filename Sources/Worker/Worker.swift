@@ -29,8 +29,6 @@ public final class Worker {
     /// What traced steps decided, on rank 0; empty elsewhere.
     public internal(set) var trace: RankTrace
     let traceEvery: Int
-    /// What the step's passes for a policy that learns from full attention executed, the policy's part of it too.
-    private var looked = (attention: 0.0, policy: 0.0)
 
     /// Makes a rank's part of the model, with its initial weights.
     ///
@@ -85,14 +83,13 @@ public final class Worker {
         let number = step + 1
         team.flops.reset()
         _ = ranks.overhead.take()
-        looked = (0, 0)
         let lowRank = ranks.trainingPass(step: number, of: stage, lossScale: lossScale)
         do {
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
-            if let look = ranks.look(inStep: number, isFrozen: options.freezesModel) { try show(look) }
+            let looked = try ranks.look(inStep: number, isFrozen: options.freezesModel).map(show) ?? LookFLOPs()
             try ranks.endStep(number, with: grid)
             try recordTrace(number)
-            var own = attentionMetrics(number)
+            var own = attentionMetrics(number, looked)
             own[.exposedSeconds] = exchange.exposedSeconds
             own[.seconds] = monotonicSeconds() - start
             let overhead = ranks.overhead.take()
@@ -169,21 +166,26 @@ public final class Worker {
         return metrics
     }
 
+    /// What attention executed in passes for a policy that learns from full attention, and the policy's part of it.
+    private struct LookFLOPs {
+        var attention = 0.0, policy = 0.0
+    }
+
     /// Full attention on the batch, forward and backward, for whoever watches; nothing is learnt from the weights' gradients.
-    private func show(_ look: RankEngine.Look) throws {
+    private func show(_ look: RankEngine.Look) throws -> LookFLOPs {
         let before = attentionFLOPs, policy = team.flops[.policy]
-        defer { looked = (attentionFLOPs - before, Double(team.flops[.policy] - policy)) }
         _ = try pipeline.train(
             microBatches(), dropout: nil, lowRank: .full, scale: 1, keepsTokenRows: false, look: look
         ) { _ in }
         stage.parameters.gradients.fill(0)
+        return LookFLOPs(attention: attentionFLOPs - before, policy: Double(team.flops[.policy] - policy))
     }
 
     /// The epoch that the next sample belongs to.
     public var epoch: Int { source.epoch(of: cursor) }
 
     /// This rank's part of what attention ran at and executed since the counters were reset; nothing where it is full.
-    private func attentionMetrics(_ number: Int) -> MetricValues {
+    private func attentionMetrics(_ number: Int, _ looked: LookFLOPs) -> MetricValues {
         var own = MetricValues()
         if ranks.options.mode is FullAttention { return own }
         let flops = team.flops

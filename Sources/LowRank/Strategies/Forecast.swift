@@ -6,36 +6,21 @@ import Options
 
 /// A level for each token and layer: that of least forecast loss + price × FLOPs (`LossForecast`), the price being the one at
 /// which the tokens that the forecast learnt from keep within a budget. The forecast's own FLOPs count against it.
-public struct ForecastLevels: WithinBudget {
+public struct ForecastLevels: ByForecast {
     public static let name = "forecast"
 
     public let share: Double
 
     public init(within share: Double) { self.share = share }
 
-    public func check(
-        _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
-    ) throws(LevelError) {
-        try Self.check(known, by: Self.name, within: share, configuration, options, length: length)
-    }
-
-    /// - Throws: `LevelError` where `strategy` cannot name levels within `share` by a forecast.
-    static func check(
-        _ known: CalibratedLosses?, by strategy: String, within share: Double, _ configuration: ModelConfiguration,
-        _ options: RankOptions, length: Int
-    ) throws(LevelError) {
-        let known = try CalibratedLosses.required(known, by: strategy, configuration, options)
-        guard let forecast = known.forecast else {
-            throw LevelError(
-                description: "\(option: "attention") \(strategy) needs a forecast of what levels lose at a token, which this "
-                    + "checkpoint does not hold; calibrate it again")
+    public func chooser(for pass: LevelPass) -> LevelChooser {
+        let options = pass.options, configuration = pass.configuration, prices = ByLength<LevelPrices>()
+        return pass.chooser { [share] known, forecast, length in
+            prices.value(ofLength: length) {
+                LevelPrices(known, forecast, share: share, configuration, options, length: length)
+            }
         }
-        let costs = known.levels.segmentCosts(configuration, options, length: length)
-        try known.levels.require(
-            share, costs, besides: configuration.share(ofForecast: forecast, length: length), configuration, length: length)
     }
-
-    public func chooser(for pass: LevelPass) -> LevelChooser { pass.chooser(within: share) }
 
     private enum CodingKeys: String, CodingKey { case share = "flops_budget" }
 }
@@ -44,19 +29,37 @@ extension AttentionMode where Self == ForecastLevels {
     public static func forecast(_ share: Double) -> ForecastLevels { ForecastLevels(within: share) }
 }
 
+/// A strategy that keeps a budget by a forecast of what levels lose at each token.
+protocol ByForecast: WithinBudget {}
+
+extension ByForecast {
+    public func check(
+        _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
+    ) throws(LevelError) {
+        let known = try CalibratedLosses.required(known, by: Self.name, configuration, options)
+        guard let forecast = known.forecast else {
+            throw LevelError(
+                description: "\(option: "attention") \(Self.name) needs a forecast of what levels lose at a token, which this "
+                    + "checkpoint does not hold; calibrate it again")
+        }
+        let costs = known.levels.segmentCosts(configuration, options, length: length)
+        try known.levels.require(
+            share, costs, besides: configuration.share(ofForecast: forecast, length: length), configuration, length: length)
+    }
+}
+
 extension LevelPass {
     /// Names for each token the level of least forecast loss + price × FLOPs.
     ///
-    /// - Parameter multiplier: of the price that the forecast's samples lead to.
-    func chooser(within share: Double, multiplier: Double = 1) -> LevelChooser {
-        let options = options, configuration = configuration, known = calibrated, team = team
-        let prices = ByLength<LevelPrices>()
+    /// - Parameter prices: in sequences of a length.
+    func chooser(
+        prices: @escaping @Sendable (LevelLosses, LossForecast, _ length: Int) -> LevelPrices
+    ) -> LevelChooser {
+        let options = options, known = calibrated, team = team
         return { input, batch in
             guard let known, let forecast = known.forecast else { preconditionFailure("no forecast to name levels by") }
             let L = batch.length, K = known.levels.levels.count, means = known.levels.nats[input.layer]
-            let prices = prices.value(ofLength: L) {
-                LevelPrices(known.levels, forecast, share: share, configuration, options, length: L).times(multiplier)
-            }
+            let prices = prices(known.levels, forecast, L)
             let factors = forecast.factors(input.x, layer: input.layer, on: team)
             var levels: [Level] = []
             levels.reserveCapacity(batch.rows)

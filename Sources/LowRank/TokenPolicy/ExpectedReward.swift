@@ -15,8 +15,6 @@ import Darwin
 package struct ExpectedReward {
     /// τ.
     static let temperature = 0.5
-    /// A single estimate may be a thousand means; beyond so many it teaches no more.
-    static let mostMeans = 50.0
 
     /// ΔL̄, nats: [K].
     let means: [Double]
@@ -54,7 +52,7 @@ package struct ExpectedReward {
         let least = max(sums.min() ?? 0, .leastNormalMagnitude), width = width ?? Self.temperature * least
         let weights = sums.map { exp((least - $0) / width) }, total = weights.reduce(0, +)
         let chances = weights.map { $0 / total }
-        let capped = (0..<K).map { min(losses[$0], Self.mostMeans * means[$0]) }
+        let capped = (0..<K).map { min(losses[$0], Double(LossForecast.mostMeans) * means[$0]) }
         let lost = (0..<K).map { (capped[$0] + costs[$0]) / scale }
         let expected = zip(chances, lost).reduce(0) { $0 + $1.0 * $1.1 }
         var lesson = Lesson(slope: Array(repeating: 0, count: K), loss: expected, reward: 0, entropy: 0)

@@ -41,7 +41,7 @@ package struct TokenLesson: Sendable {
     }
 
     /// With columns of inputs multiplied by `factors`, [D].
-    func scaled(by factors: [Float], on team: Team) -> TokenLesson {
+    func scaled(by factors: Buffer<Float>, on team: Team) -> TokenLesson {
         let scaled = Buffer(inputs.array), D = factors.count
         team.split(rows, of: D) { rows in
             for row in rows { for c in 0..<D { scaled[row * D + c] *= factors[c] } }

@@ -39,8 +39,11 @@ public final class TokenPolicyLearner: Sendable {
     private let multiplierKept: Buffer<Double>
     /// Steps that taught.
     private let progress: Buffer<Float>
-    /// [N, D] root mean squares of what layers read; zeros until the first step. Weights are updated as those of inputs over these.
+    /// [N, D] root mean squares of what layers read; zeros until the first step. Weights are updated as those of inputs over
+    /// these.
     private let magnitudes: Buffer<Float>
+    /// By the forecast's samples, which learning leaves as they are.
+    private let samplePrices = ByLength<LevelPrices>()
     /// What this rank has seen since the last step's end.
     private let memory = Mutex<[TokenLesson]>([])
 
@@ -61,6 +64,13 @@ public final class TokenPolicyLearner: Sendable {
 
     /// What the price that the forecast's samples lead to is multiplied with.
     public var multiplier: Double { multiplierKept[0] }
+
+    /// What levels cost in sequences of `length`, as the multiplier stands.
+    func prices(ofLength length: Int) -> LevelPrices {
+        samplePrices.value(ofLength: length) {
+            LevelPrices(known.levels, forecast, share: share, configuration, options, length: length)
+        }.times(multiplier)
+    }
 
     /// Sees full attention of this stage's layers in training step `step` and remembers what there is to learn.
     ///
@@ -93,27 +103,29 @@ public final class TokenPolicyLearner: Sendable {
         try peers.sum(far)
         guard far.array.contains(where: { $0 > 0 }) else { return nil }
         if progress[0] == 0 { try findMagnitudes(lessons, with: peers) }
-        let prices = LevelPrices(known.levels, forecast, share: share, configuration, options, length: length)
-            .times(multiplier)
-        let scaled = lessons.map { $0.scaled(by: scales(ofLayer: $0.layer), on: team) }
-        for layer in 0..<N { scaleWeights(ofLayer: layer, by: magnitudes) }
+        let prices = prices(ofLength: length), inverses = Buffer(magnitudes.array.map { 1 / $0 })
+        let scaled = lessons.map { $0.scaled(by: part(of: inverses, ofLayer: $0.layer), on: team) }
+        scaleWeights(by: magnitudes)
         // Reward, entropy; FLOPs and rows.
         let sums = Buffer<Double>(count: 4, repeating: 0)
         for update in 0..<Self.updates {
             for lesson in scaled {
                 let told = addGradients(lesson, scale: 1 / max(far[lesson.layer], 1), prices)
                 guard update == 0 else { continue }
-                for (i, value) in [told.reward, told.entropy, told.flops, Double(lesson.rows)].enumerated() { sums[i] += value }
+                sums[0] += told.reward
+                sums[1] += told.entropy
+                sums[2] += told.flops
+                sums[3] += Double(lesson.rows)
             }
             let rate = Self.learningRate / (1 + progress[0] / Self.slowing).squareRoot()
             for layer in forecast.layers {
                 try peers.sum(layer.arena.gradients)
-                AdamW(beta2: 0.999, weightDecay: 1).update(
+                LossForecast.optimizer.update(
                     layer.arena, step: Int(progress[0]) * Self.updates + update + 1, learningRate: rate, gradientScale: 1,
                     on: team)
             }
         }
-        for layer in 0..<N { scaleWeights(ofLayer: layer, by: Buffer(magnitudes.array.map { 1 / $0 })) }
+        scaleWeights(by: inverses)
         progress[0] += 1
         try peers.sum(sums)
         let rows = far.array.reduce(0, +)
@@ -151,16 +163,18 @@ public final class TokenPolicyLearner: Sendable {
         return sums
     }
 
-    private func scales(ofLayer layer: Int) -> [Float] {
-        magnitudes[(layer * configuration.width)..<((layer + 1) * configuration.width)].array.map { 1 / $0 }
+    /// A layer's of N D numbers.
+    private func part(of numbers: Buffer<Float>, ofLayer layer: Int) -> Buffer<Float> {
+        numbers[(layer * configuration.width)..<((layer + 1) * configuration.width)]
     }
 
-    /// Multiplies the rows of a layer's first weights.
-    private func scaleWeights(ofLayer layer: Int, by factors: Buffer<Float>) {
-        let weight = forecast.layers[layer].input.weight
-        for c in 0..<weight.rows {
-            let factor = factors[layer * configuration.width + c]
-            for i in 0..<weight.columns { weight.pointer[c * weight.stride + i] *= factor }
+    /// Multiplies the rows of all layers' first weights, [N, D].
+    private func scaleWeights(by factors: Buffer<Float>) {
+        for (layer, own) in forecast.layers.enumerated() {
+            let weight = own.input.weight, factors = part(of: factors, ofLayer: layer)
+            for c in 0..<weight.rows {
+                for i in 0..<weight.columns { weight.pointer[c * weight.stride + i] *= factors[c] }
+            }
         }
     }
 
@@ -189,18 +203,8 @@ extension TokenPolicyLearner: Persistent {
 
     /// Adam's moments `m/input_weight` and so on, [N, …]; `magnitudes` [N, D]; `multiplier` and `progress`.
     public var entries: [PersistentEntry] {
-        guard let first = forecast.layers.first else { return [] }
-        let N = forecast.layers.count
-        var entries: [PersistentEntry] = []
-        for (group, moment) in [("m/", \ParameterArena.firstMoment), ("v/", \.secondMoment)] {
-            entries += first.arena.layout.parameters.map { parameter in
-                PersistentEntry(
-                    "/policy/token/" + group + parameter.name.replacing(".", with: "_"), [N] + parameter.shape,
-                    forecast.layers.map { $0.arena[keyPath: moment][parameter.range] })
-            }
-        }
-        return entries + [
-            PersistentEntry("/policy/token/magnitudes", [N, configuration.width], [magnitudes]),
+        forecast.entries("/policy/token/m/", \.firstMoment) + forecast.entries("/policy/token/v/", \.secondMoment) + [
+            PersistentEntry("/policy/token/magnitudes", [configuration.layers, configuration.width], [magnitudes]),
             PersistentEntry("/policy/token/multiplier", [1], [multiplierKept]),
             PersistentEntry("/policy/token/progress", [1], [progress]),
         ]
