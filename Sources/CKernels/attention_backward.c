@@ -160,8 +160,8 @@ DRRL_INLINE void drrl_attention_backward_queries_body(float *dq, long ld, float 
     for (long b = first_block(t, q); b < q->rows; b += BLOCK) {
         const long count = block_rows(q, b), columns = keys_seen(t, q, b);
         for (long i = 0; i < count; i++) memcpy(state.query_sums + i * width, dq + row_of(q, b + i) * ld, bytes);
-        accumulate(state.query_sums, width, state.ds + (q->before + b) * KEYS, KEYS, 1, state.keys, state.key_width, columns, width,
-                   rows, vectors);
+        accumulate(state.query_sums, width, state.ds + (q->before + b) * KEYS, KEYS, 1, state.keys, state.key_width,
+                   columns, width, rows, vectors);
         for (long i = 0; i < count; i++) memcpy(dq + row_of(q, b + i) * ld, state.query_sums + i * width, bytes);
     }
 }

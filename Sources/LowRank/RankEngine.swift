@@ -40,7 +40,12 @@ public final class RankEngine {
     public var namesLevels: Bool { !folded.isEmpty }
 
     /// What levels lose in the model, where it is known.
-    public var calibrated: CalibratedLosses?
+    public var calibrated: CalibratedLosses? {
+        didSet { tokenPolicy = calibrated.flatMap { options.strategy?.makeTokenPolicy($0, agentRank) } }
+    }
+    /// The policy by token and what trains it, where it decides and `calibrated` is known.
+    public private(set) var tokenPolicy: TokenPolicyLearner?
+    private let agentRank: AgentRank
 
     let configuration: ModelConfiguration
     let layers: Range<Int>
@@ -78,8 +83,8 @@ public final class RankEngine {
         overhead = Stopwatch(now)
         tracker = BasisTracker(
             levels: options.levels, options: TrackingOptions(centresKeys: true, values: options.values))
-        agent = options.strategy?.makeAgent(
-            AgentRank(options: options, configuration: configuration, seed: seed, sequences: sequences, team: team))
+        agentRank = AgentRank(options: options, configuration: configuration, seed: seed, sequences: sequences, team: team)
+        agent = options.strategy?.makeAgent(agentRank)
         tally = TraceTally(configuration, layers: layers, options: options)
         self.resident = resident ?? ResidentBases(configuration, layers: layers)
         gathered = GramSet(layers: layers.count, heads: G, headWidth: d)
@@ -139,6 +144,22 @@ public final class RankEngine {
         }
     }
 
+    /// What watches full attention in training step `step` for a policy that learns from it; nil where none does.
+    ///
+    /// - Parameter isFrozen: whether the policy alone learns, and then from every step.
+    public func look(inStep step: Int, isFrozen: Bool) -> Look? {
+        guard let tokenPolicy, isReducing, isFrozen || step % TokenPolicyLearner.lookEverySteps == 0 else { return nil }
+        let observer = tokenPolicy.observer(step: step, bases: attention, firstLayer: layers.lowerBound)
+        return Look(
+            draw: TargetDraw(seed: seed, pass: UInt64(step)), observer: { [overhead] seen in overhead.time { observer(seen) } })
+    }
+
+    /// A pass at full attention whose targets are drawn from the model, for the sake of whoever watches.
+    public struct Look: Sendable {
+        public let draw: TargetDraw
+        public let observer: AttentionObserver
+    }
+
     private var refinement: LowRankPass.Refinement? {
         guard options.basis == .online, isReducing else { return nil }
         let online = OnlineBases(
@@ -158,7 +179,8 @@ public final class RankEngine {
         let upkeep = 2 * rows * configuration.width * shape.columns + UpkeepFLOPs.gram(rows: rows, shape)
         return options.strategy?.chooser(for: LevelPass(
             options: options, spectra: spectra, firstLayer: layers.lowerBound, seed: seed, step: step,
-            isTraining: isTraining, agent: agent, rewardModel: { self.rewardModel($0, spectra, step: step) },
+            isTraining: isTraining, agent: agent, tokenPolicy: tokenPolicy,
+            rewardModel: { self.rewardModel($0, spectra, step: step) },
             layerFacts: { self.layerFacts(spectra, stage) }, upkeepFLOPs: upkeep, configuration: configuration,
             calibrated: calibrated, team: team))
     }
@@ -261,7 +283,7 @@ public final class RankEngine {
     }
 
     private func advance(_ step: Int, with peers: some Peers) throws {
-        policyReport = try agent?.learn(with: peers)
+        policyReport = try agent?.learn(with: peers) ?? tokenPolicy?.learn(with: peers)
         upkeep = Upkeep()
         guard upkeeping.bases == .tracked else { return }
         try peers.sumOverReplicas(gathered.values)
@@ -310,8 +332,9 @@ extension RankEngine: Persistent {
     }
 
     /// All that a checkpoint keeps of attention below full rank in arrays: Grams and bases, the policy where one decides, and
-    /// the forecast of what levels lose where there is one.
+    /// the forecast of what levels lose where there is one, with what trains it.
     public var parts: [any Persistent] {
         [self] + (agent.map { [$0] } ?? []) + (calibrated?.forecast.map { [$0] } ?? [])
+            + (tokenPolicy.map { [$0] } ?? [])
     }
 }

@@ -52,7 +52,7 @@ extension Metric {
     public static let policyFLOPs = Metric("policy_flops", .sum)
     /// FLOPs of the guard's norms.
     public static let guardFLOPs = Metric("guard_flops", .sum)
-    /// Mean reward (Eq. 12) of a segment.
+    /// Mean reward of a segment (Eq. 12), or of a token and layer in nats.
     public static let reward = Metric("reward", .same)
     /// Mean entropy of its decisions, in nats.
     public static let policyEntropy = Metric("policy_entropy", .same)
@@ -60,6 +60,12 @@ extension Metric {
     public static let epsilon = Metric("epsilon", .same)
     /// Share of actions that the guard masked.
     public static let maskedShare = Metric("masked_share", .same)
+    /// Of attention in passes that a policy by token learns from; not among `attentionFLOPs`.
+    public static let lookFLOPs = Metric("look_flops", .sum)
+    /// Of full attention's scores and values, what its likeliest levels execute; of a policy that keeps a budget.
+    public static let executedShare = Metric("executed_share", .same)
+    /// What the budget makes of the price of FLOPs.
+    public static let priceMultiplier = Metric("price_multiplier", .same)
 }
 
 /// What the trainer adds to a step's own numbers; every rank has them whole.

@@ -179,6 +179,7 @@ extension ComparisonPlan.Context {
             let isCalibrated = isCalibrated && shared.exact != nil
             if entry.type == AllocatedLevelsByLayer.self { return isCalibrated }
             if entry.type == ForecastLevels.self { return isCalibrated && holdsForecast }
+            if entry.isLearned { return saved.ranks?.name == entry.name || reference == entry }
             return saved.model.layer.rotation == nil || !entry.measuresReward
         }
         for entry in ComparisonEntry.all

@@ -105,6 +105,7 @@ final class WindowRunner {
         engine.calibrated = calibrated
         try agreed(on: world) { if let lack = saved.lack(ofPolicyFor: engine) { throw lack } }
         if let agent = engine.agent { try saved.load(agent, on: world) }
+        if let policy = engine.tokenPolicy { try saved.load(policy, on: world) }
         return engine
     }
 

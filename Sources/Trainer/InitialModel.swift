@@ -13,7 +13,7 @@ struct InitialModel: ~Copyable {
     /// Its shape, on every rank; nil where a run starts from weights that are drawn.
     let configuration: ModelConfiguration?
     /// What `drrl calibrate` found of it, on every rank; nil where it has not looked.
-    let calibration: Calibration?
+    let calibration: CalibrationRecord?
     /// On rank 0.
     let tokenizer: ByteLevelBPE?
     /// On rank 0, where it is one.
@@ -40,7 +40,7 @@ struct InitialModel: ~Copyable {
         })
         guard isDirectory else {
             let opened = try OpenCheckpoint(path: path, world: world)
-            let found = try Calibration(of: opened, on: world)
+            let found = try CalibrationRecord(of: opened, on: world)
             (configuration, calibration, tokenizer, directory) = (opened.run.model, found, opened.tokenizer, nil)
             checkpoint = consume opened
             return

@@ -14,7 +14,7 @@ struct ResumePoint: ~Copyable {
     /// On rank 0, the checkpoint's.
     let tokenizer: ByteLevelBPE?
     /// What levels lose in its model, where it says so.
-    let calibration: Calibration?
+    let calibration: CalibrationRecord?
     /// Whether it lies in the run's own directory.
     let isOfThisRun: Bool
 
@@ -39,7 +39,7 @@ struct ResumePoint: ~Copyable {
             guard run.tokenizer == nil else { return }
             try opened.run.requireSameModel(run.model(vocabularySize: run.vocabularySize), path: path)
         }
-        let found = try Calibration(of: opened, on: world)
+        let found = try CalibrationRecord(of: opened, on: world)
         tokenizer = opened.tokenizer
         calibration = found
         checkpoint = consume opened

@@ -75,7 +75,7 @@ public struct RunConfiguration: Sendable, Equatable {
     ///   - calibration: what `drrl calibrate` found of that model, where it has looked.
     /// - Throws: `ConfigurationError` for a value that cannot be, or values that cannot be together.
     init(
-        _ options: TrainOptions, initialShape: ModelConfiguration? = nil, calibration: Calibration? = nil
+        _ options: TrainOptions, initialShape: ModelConfiguration? = nil, calibration: CalibrationRecord? = nil
     ) throws(ConfigurationError) {
         let given = options.values
         for own in RunOptions.list where given[own.option] != nil {

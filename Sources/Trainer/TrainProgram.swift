@@ -88,8 +88,8 @@ public enum TrainProgram {
         let calibration = point.checkpoint == nil ? initial.calibration : point.calibration
         try agreed(on: session.world) {
             let model = try run.model(vocabularySize: run.vocabularySize)
-            try run.ranks.strategy?.check(calibration?.losses, model, run.ranks, length: model.context)
             try calibration?.check(run)
+            try run.ranks.strategy?.check(calibration?.losses, model, run.ranks, length: model.context)
         }
         let corpus = try PreparedCorpus.prepare(
             run, directory, saved: point.tokenizer ?? initial.tokenizer, staged: staged, world: session.world, say: say)
@@ -169,7 +169,8 @@ public enum TrainProgram {
             return
         case .some(let checkpoint):
             restored = try worker.restore(
-                from: checkpoint, tokenizerHash: corpus.tokenizer.hash, startsPolicy: run.startsPolicy)
+                from: checkpoint, tokenizerHash: corpus.tokenizer.hash, calibrated: point.calibration?.losses,
+                startsPolicy: run.startsPolicy)
             say("resume     step \(worker.step) from \(checkpoint.path)")
         }
         if let name = run.initial {

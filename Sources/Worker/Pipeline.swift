@@ -1,5 +1,6 @@
 import Communicator
 import Kernels
+import LowRank
 import Model
 
 /// Gradients of a stage that are complete for the step.
@@ -35,10 +36,11 @@ final class Pipeline {
     /// the last stage, 0 elsewhere. Gradients are those of `scale` times the sum.
     ///
     /// `finished` is told of the gradients that are complete for the step. With `keepsTokenRows` the last micro-batch's
-    /// part of the token embedding's gradient is left in the stage's `streamGradient`.
+    /// part of the token embedding's gradient is left in the stage's `streamGradient`. With `look` targets are drawn from the
+    /// model, and its observer sees each layer that attends in full.
     func train(
         _ batches: [MicroBatch], dropout: Dropout?, lowRank: LowRankPass, scale: Float, keepsTokenRows: Bool,
-        finished: (GradientPart) throws -> Void
+        look: RankEngine.Look? = nil, finished: (GradientPart) throws -> Void
     ) throws -> Double {
         let topology = grid.topology
         var total = 0.0
@@ -51,14 +53,16 @@ final class Pipeline {
             case .backward(let i):
                 let batch = batches[i], activations = slots[i % slots.count], isLast = i == batches.count - 1
                 if topology.isLastStage {
-                    total += stage.loss(batch, activations, scale: scale)
+                    let aimed = look.map { batch.replacing(targets: stage.drawTargets(batch, activations, $0.draw)) } ?? batch
+                    total += stage.loss(aimed, activations, scale: scale)
                     if isLast { try finished(.head) }
                 } else {
                     try grid.sameReplica.receive(
                         into: stream(stage.streamGradient, batch), from: topology.stage + 1, tag: 2 * i + 1)
                 }
                 try stage.backward(
-                    batch, activations, dropout: dropout, lowRank: lowRank, keepsTokenRows: isLast && keepsTokenRows
+                    batch, activations, dropout: dropout, lowRank: lowRank, keepsTokenRows: isLast && keepsTokenRows,
+                    observer: look?.observer
                 ) { layer in
                     if isLast, let layer { try finished(.layer(layer)) }
                 }

@@ -7,14 +7,17 @@ import Options
 extension Worker {
     /// Collective: takes up the run that a checkpoint holds, from whatever grid.
     ///
-    /// - Parameter startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
+    /// - Parameters:
+    ///   - calibrated: what levels lose in the checkpoint's model, where it says so.
+    ///   - startsPolicy: where the checkpoint has no policy for these levels, let the policy begin here.
     /// - Returns: what there is to say of it.
     /// - Throws: `AgreedError` on every rank when the checkpoint cannot be read, is of another shape or was made with
     ///   another tokenizer or seed, or holds no policy for these levels where one decides, with weights untouched; and
     ///   `MPIError`.
     @discardableResult
     public func restore(
-        from checkpoint: borrowing OpenCheckpoint, tokenizerHash: String, startsPolicy: Bool = false
+        from checkpoint: borrowing OpenCheckpoint, tokenizerHash: String, calibrated: CalibratedLosses? = nil,
+        startsPolicy: Bool = false
     ) throws -> RestoredRun {
         let record = try checkpoint.record(on: grid.world), path = checkpoint.path
         try grid.agree {
@@ -26,9 +29,11 @@ extension Worker {
             }
             if let lack = checkpoint.lack(ofPolicyFor: ranks), !startsPolicy { throw lack }
         }
-        ranks.calibrated = try checkpoint.calibratedLosses(on: grid.world)
+        ranks.calibrated = calibrated
         let saved = try checkpoint.trace(like: trace, on: grid.world), isNew = checkpoint.lack(ofPolicyFor: ranks) != nil
-        for part in parts where !(isNew && part is PolicyAgent) { try checkpoint.load(part, on: grid.world) }
+        for part in parts where !(isNew && part is PolicyAgent) && !(part is LossForecast) {
+            try checkpoint.load(part, on: grid.world)
+        }
         stage.parameters.gradients.fill(0)
         step = checkpoint.step
         cursor = Int(record.cursor)

@@ -24,6 +24,8 @@ extension MetricValues {
         self[.policyEntropy] = policyReport.entropy
         self[.epsilon] = policyReport.tolerance
         self[.maskedShare] = policyReport.maskedShare
+        self[.executedShare] = policyReport.executedShare
+        self[.priceMultiplier] = policyReport.priceMultiplier
     }
 }
 

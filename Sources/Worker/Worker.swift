@@ -86,9 +86,10 @@ public final class Worker {
         let lowRank = ranks.trainingPass(step: number, of: stage, lossScale: lossScale)
         do {
             let learnt = try options.freezesModel ? read(lowRank, step: number) : learn(lowRank, step: number)
+            let looked = try ranks.look(inStep: number, isFrozen: options.freezesModel).map(show) ?? LookFLOPs()
             try ranks.endStep(number, with: grid)
             try recordTrace(number)
-            var own = attentionMetrics(number)
+            var own = attentionMetrics(number, looked)
             own[.exposedSeconds] = exchange.exposedSeconds
             own[.seconds] = monotonicSeconds() - start
             let overhead = ranks.overhead.take()
@@ -165,15 +166,31 @@ public final class Worker {
         return metrics
     }
 
+    /// What attention executed in passes for a policy that learns from full attention, and the policy's part of it.
+    private struct LookFLOPs {
+        var attention = 0.0, policy = 0.0
+    }
+
+    /// Full attention on the batch, forward and backward, for whoever watches; nothing is learnt from the weights' gradients.
+    private func show(_ look: RankEngine.Look) throws -> LookFLOPs {
+        let before = attentionFLOPs, policy = team.flops[.policy]
+        _ = try pipeline.train(
+            microBatches(), dropout: nil, lowRank: .full, scale: 1, keepsTokenRows: false, look: look
+        ) { _ in }
+        stage.parameters.gradients.fill(0)
+        return LookFLOPs(attention: attentionFLOPs - before, policy: Double(team.flops[.policy] - policy))
+    }
+
     /// The epoch that the next sample belongs to.
     public var epoch: Int { source.epoch(of: cursor) }
 
     /// This rank's part of what attention ran at and executed since the counters were reset; nothing where it is full.
-    private func attentionMetrics(_ number: Int) -> MetricValues {
+    private func attentionMetrics(_ number: Int, _ looked: LookFLOPs) -> MetricValues {
         var own = MetricValues()
         if ranks.options.mode is FullAttention { return own }
         let flops = team.flops
-        own[.attentionFLOPs] = FlopKind.attention.reduce(0) { $0 + Double(flops[$1]) }
+        own[.attentionFLOPs] = attentionFLOPs - looked.attention
+        if ranks.tokenPolicy != nil { own[.lookFLOPs] = looked.attention }
         own[.upkeepFLOPs] = Double(flops[.upkeep])
         if ranks.namesLevels {
             // Every sequence has as many segments in every layer; replicas may differ in sequences.
@@ -183,8 +200,11 @@ public final class Worker {
         }
         own.record(ranks.upkeep, looked: ranks.looksAtBases(inStep: number))
         own.record(ranks.policyReport, flops)
+        own[.policyFLOPs]? -= looked.policy
         return own
     }
+
+    private var attentionFLOPs: Double { FlopKind.attention.reduce(0) { $0 + Double(team.flops[$1]) } }
 
     /// What projections, scores and values of full attention would execute in a step, in the same tiles.
     private var fullAttentionFLOPs: Double {

@@ -89,8 +89,8 @@ import Testing
     }
 
     /// A token's level is a function of its own input; changing token t moves no logit and no level before it.
-    @Test func laterTokensDoNotMatter() throws {
-        let run = try Self.run(ForecastLevels(within: 1.7)), batch = EngineRun.batch([6, 1 << 33], tokens: 9)
+    @Test(arguments: [false, true]) func laterTokensDoNotMatter(byPolicy: Bool) throws {
+        let run = try byPolicy ? Self.run(TokenPolicy(within: 1.7)) : Self.run(ForecastLevels(within: 1.7)), batch = EngineRun.batch([6, 1 << 33], tokens: 9)
         let V = EngineRun.vocabulary, L = batch.length
         func result(_ batch: MicroBatch) -> (logits: [Float], levels: [SegmentLevels]) {
             (batch, Self.levels(run, batch)).1.isEmpty ? ([], []) : (run.logits(batch), run.levels.compactMap(\.self))

@@ -4,10 +4,10 @@ import Testing
 
 /// Far keys at a level for each token or few tokens of a segment.
 @Suite struct LevelsByTokenTests {
-    private static let sequences = 2, heads = 2
+    static let sequences = 2, heads = 2
 
     /// The levels drawn for tokens: some segments have many, some few, one all of them in runs.
-    private static func levels(_ own: ExactTokensTests.Case, grain: Int) -> SegmentLevels {
+    static func levels(_ own: ExactTokensTests.Case, grain: Int) -> SegmentLevels {
         let d = own.headWidth, pieces = (own.length + grain - 1) / grain
         let list = [(1, 1), (max(1, d / 3), max(1, d / 2)), (d, max(1, d / 4)), (max(1, d / 2), d), (d, d)].map {
             AttentionLevel(scoreRank: $0.0, valueRank: $0.1)
@@ -22,7 +22,7 @@ import Testing
             exact: own.exact, grain: grain)
     }
 
-    private static func grains(_ own: ExactTokensTests.Case) -> [Int] {
+    static func grains(_ own: ExactTokensTests.Case) -> [Int] {
         [1, (1..<max(own.segment, 2)).last { own.segment % $0 == 0 } ?? 1]
     }
 

@@ -38,7 +38,7 @@ struct AttentionBadInputTests {
         BadInput(
             "two lists of levels", naming: ["--levels", "--rank-min"],
             "--attention", "random", "--levels", "8:8", "--rank-min", "8"),
-        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, energy, random, allocated, forecast, policy, oracle, performer or nystrom"], "--attention", "sparse"),
+        BadInput("an unknown strategy", naming: ["--attention sparse", "full, fixed, energy, random, allocated, forecast, token-policy, policy, oracle, performer or nystrom"], "--attention", "sparse"),
         BadInput("levels that nobody measured", naming: ["--attention allocated", "drrl calibrate"], "--attention", "allocated"),
         BadInput("levels that nobody forecasts", naming: ["--attention forecast", "drrl calibrate"], "--attention", "forecast"),
         BadInput("exact tokens under a policy", naming: ["--attention policy", "--exact-recent off"], "--attention", "policy", "--exact-recent", "1"),
@@ -55,7 +55,7 @@ struct AttentionBadInputTests {
         BadInput("a negative weight of the policy", naming: ["--rl-weight is -1"], "--attention", "policy", "--rl-weight=-1"),
         BadInput("a negative warm start", naming: ["--warm-start is -1"], "--attention", "policy", "--warm-start=-1"),
         BadInput("a policy's option without one", naming: ["--warm-start", "policy", "energy"], "--attention", "energy", "--warm-start", "2"),
-        BadInput("a model frozen with nobody to learn", naming: ["--freeze", "--attention policy"], "--attention", "random", "--freeze"),
+        BadInput("a model frozen with nobody to learn", naming: ["--freeze", "--attention token-policy or policy"], "--attention", "random", "--freeze"),
         BadInput("an energy above 1", naming: ["--energy is 1.5"], "--attention", "energy", "--energy", "1.5"),
         BadInput("an energy of 0", naming: ["--energy is 0"], "--attention", "energy", "--energy", "0"),
         BadInput("an energy that is no number", naming: ["--energy is nan"], "--attention", "energy", "--energy", "nan"),

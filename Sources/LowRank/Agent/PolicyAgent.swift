@@ -6,7 +6,7 @@ import Synchronization
 
 /// What a training step taught the policy; the same on every rank.
 public struct PolicyReport: Sendable, Equatable {
-    /// Mean reward (Eq. 12) of a segment.
+    /// Mean reward of a segment (Eq. 12), or of a token and layer in nats where the policy decides by token.
     public var reward = 0.0
     /// Mean entropy of the policy where it decided, in nats.
     public var entropy = 0.0
@@ -14,6 +14,10 @@ public struct PolicyReport: Sendable, Equatable {
     public var maskedShare = 0.0
     /// ε_t of the step; nil without a guard.
     public var tolerance: Double?
+    /// Of full attention's scores and values, what its likeliest levels execute; nil where it keeps no budget.
+    public var executedShare: Double?
+    /// What the budget makes of the price of FLOPs.
+    public var priceMultiplier: Double?
 }
 
 /// The agent on one rank: the shared policy, its decisions for this stage's layers, and what they teach it.

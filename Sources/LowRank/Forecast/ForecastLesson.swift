@@ -33,7 +33,9 @@ extension LossForecast {
     private static let epochs = 10
     private static let learningRate: Float = 1e-3
     /// A single estimate may be a thousand means; beyond so many it teaches no more.
-    private static let mostMeans: Float = 50
+    static let mostMeans: Float = 50
+    /// Of a layer's network, here and where a policy by token teaches it further.
+    static let optimizer = AdamW(beta2: 0.999, weightDecay: 1)
 
     /// Layer `layer` learns from `lesson`, from nothing; a pure function of the lesson and the seed.
     ///
@@ -51,7 +53,6 @@ extension LossForecast {
         let B = min(Self.batch, R), steps = Self.epochs * (R / B)
         let generator = Philox(key: seed).derived(number: UInt64(layer), purpose: RandomPurpose.forecastOrder)
         let dz = Buffer<Float>(uninitialized: B * K)
-        let optimizer = AdamW(beta2: 0.999, weightDecay: 1)
         var step = 0
         for epoch in 0..<Self.epochs {
             // Shuffled by drawn keys.
@@ -71,7 +72,7 @@ extension LossForecast {
                 own.backward(pass, x: rows, dz: dz, on: team)
                 let rate = Self.learningRate * (1 - Float(step) / Float(steps))
                 step += 1
-                optimizer.update(own.arena, step: step, learningRate: rate, gradientScale: 1, on: team)
+                Self.optimizer.update(own.arena, step: step, learningRate: rate, gradientScale: 1, on: team)
             }
         }
         scale.fold(into: own)

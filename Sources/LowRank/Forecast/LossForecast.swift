@@ -130,14 +130,17 @@ extension LossForecast: Persistent {
     /// `input_weight` [N, D, I], `input_bias` [N, I], `output_weight` [N, I, K], `output_bias` [N, K] and `samples`
     /// [N, samples, K].
     public var entries: [PersistentEntry] {
-        guard let first = layers.first else { return [] }
-        let parameters = first.arena.layout.parameters.map { parameter in
-            PersistentEntry(
-                "/forecast/" + parameter.name.replacing(".", with: "_"), [layers.count] + parameter.shape,
-                layers.map { $0.arena.values[parameter.range] })
-        }
-        return parameters + [
+        layers.isEmpty ? [] : entries("/forecast/", \.values) + [
             PersistentEntry(Self.samplesPath, [layers.count, Self.samples, levels], layers.map(\.sampled))
         ]
+    }
+
+    /// An array of the layers' arenas under `group`, the parameters apart: [N, …] each.
+    func entries(_ group: String, _ array: KeyPath<ParameterArena, Buffer<Float>>) -> [PersistentEntry] {
+        layers.first?.arena.layout.parameters.map { parameter in
+            PersistentEntry(
+                group + parameter.name.replacing(".", with: "_"), [layers.count] + parameter.shape,
+                layers.map { $0.arena[keyPath: array][parameter.range] })
+        } ?? []
     }
 }

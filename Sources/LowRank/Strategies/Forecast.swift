@@ -6,36 +6,60 @@ import Options
 
 /// A level for each token and layer: that of least forecast loss + price × FLOPs (`LossForecast`), the price being the one at
 /// which the tokens that the forecast learnt from keep within a budget. The forecast's own FLOPs count against it.
-public struct ForecastLevels: WithinBudget {
+public struct ForecastLevels: ByForecast {
     public static let name = "forecast"
 
     public let share: Double
 
     public init(within share: Double) { self.share = share }
 
+    public func chooser(for pass: LevelPass) -> LevelChooser {
+        let options = pass.options, configuration = pass.configuration, prices = ByLength<LevelPrices>()
+        return pass.chooser { [share] known, forecast, length in
+            prices.value(ofLength: length) {
+                LevelPrices(known, forecast, share: share, configuration, options, length: length)
+            }
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey { case share = "flops_budget" }
+}
+
+extension AttentionMode where Self == ForecastLevels {
+    public static func forecast(_ share: Double) -> ForecastLevels { ForecastLevels(within: share) }
+}
+
+/// A strategy that keeps a budget by a forecast of what levels lose at each token.
+protocol ByForecast: WithinBudget {}
+
+extension ByForecast {
     public func check(
         _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) throws(LevelError) {
         let known = try CalibratedLosses.required(known, by: Self.name, configuration, options)
         guard let forecast = known.forecast else {
             throw LevelError(
-                description: "\(option: "attention") forecast needs a forecast of what levels lose at a token, which this checkpoint "
-                    + "does not hold; calibrate it again")
+                description: "\(option: "attention") \(Self.name) needs a forecast of what levels lose at a token, which this "
+                    + "checkpoint does not hold; calibrate it again")
         }
         let costs = known.levels.segmentCosts(configuration, options, length: length)
         try known.levels.require(
             share, costs, besides: configuration.share(ofForecast: forecast, length: length), configuration, length: length)
     }
+}
 
-    public func chooser(for pass: LevelPass) -> LevelChooser {
-        let options = pass.options, configuration = pass.configuration, known = pass.calibrated, team = pass.team
-        let prices = ByLength<LevelPrices>()
-        return { [share] input, batch in
+extension LevelPass {
+    /// Names for each token the level of least forecast loss + price × FLOPs.
+    ///
+    /// - Parameter prices: in sequences of a length.
+    func chooser(
+        prices: @escaping @Sendable (LevelLosses, LossForecast, _ length: Int) -> LevelPrices
+    ) -> LevelChooser {
+        let options = options, known = calibrated, team = team
+        return { input, batch in
             guard let known, let forecast = known.forecast else { preconditionFailure("no forecast to name levels by") }
             let L = batch.length, K = known.levels.levels.count, means = known.levels.nats[input.layer]
-            let prices = prices.value(ofLength: L) {
-                LevelPrices(known.levels, forecast, share: share, configuration, options, length: L)
-            }
+            let prices = prices(known.levels, forecast, L)
             let factors = forecast.factors(input.x, layer: input.layer, on: team)
             var levels: [Level] = []
             levels.reserveCapacity(batch.rows)
@@ -48,12 +72,6 @@ public struct ForecastLevels: WithinBudget {
                 segment: options.segment, segments: L, levels: levels, exact: options.exact, grain: 1))
         }
     }
-
-    private enum CodingKeys: String, CodingKey { case share = "flops_budget" }
-}
-
-extension AttentionMode where Self == ForecastLevels {
-    public static func forecast(_ share: Double) -> ForecastLevels { ForecastLevels(within: share) }
 }
 
 extension ModelConfiguration {
@@ -66,8 +84,10 @@ extension ModelConfiguration {
 
 /// What each level costs a token, by its segment, in nats: FLOPs times the price of one.
 package struct LevelPrices: Sendable {
-    /// [S][K].
-    private let costs: [[Double]]
+    /// FLOPs of a token at each level, [S][K].
+    package let flops: [[Double]]
+    /// Nats that one is worth.
+    package let price: Double
 
     /// The price is the least at which the forecasts' samples, in every segment alike, keep within `share` with the
     /// forecasts themselves.
@@ -89,7 +109,7 @@ package struct LevelPrices: Sendable {
             }
         }
         func executed(_ price: Double) -> Double {
-            let priced = LevelPrices(costs: each.map { $0.map { $0 * price } })
+            let priced = LevelPrices(flops: each, price: price)
             var total = 0.0
             for layer in 0..<N {
                 for factors in factors[layer] {
@@ -107,10 +127,13 @@ package struct LevelPrices: Sendable {
             let middle = (low * high).squareRoot()
             if executed(middle) <= budget { high = middle } else { low = middle }
         }
-        costs = each.map { $0.map { $0 * high } }
+        (flops, self.price) = (each, high)
     }
 
-    private init(costs: [[Double]]) { self.costs = costs }
+    package init(flops: [[Double]], price: Double) { (self.flops, self.price) = (flops, price) }
+
+    /// The same with `multiplier` times the price.
+    package func times(_ multiplier: Double) -> LevelPrices { LevelPrices(flops: flops, price: price * multiplier) }
 
     /// The level of least loss and price together; the first of equals.
     ///
@@ -118,10 +141,10 @@ package struct LevelPrices: Sendable {
     ///   - means: [K] nats, the layer's.
     ///   - factors: [K] what multiplies them at the token.
     package func cheapest(_ means: [Double], _ factors: Buffer<Float>, segment: Int) -> Int {
-        let costs = costs[segment]
+        let flops = flops[segment]
         var best = 0, least = Double.infinity
         for k in means.indices {
-            let total = means[k] * Double(factors[k]) + costs[k]
+            let total = means[k] * Double(factors[k]) + price * flops[k]
             if total < least { (best, least) = (k, total) }
         }
         return best

@@ -6,7 +6,7 @@ public enum AttentionRegistry {
     /// In the order of help and of compare's table.
     public static let all: [any NamedChoice.Type] = [
         FullAttention.self, FixedLevels.self, EnergyRule.self, RandomLevels.self, AllocatedLevelsByLayer.self,
-        ForecastLevels.self, LearnedPolicy.self,
+        ForecastLevels.self, TokenPolicy.self, LearnedPolicy.self,
         NearestLevel.self, LevelsByLayer.self, LevelShares.self,
         OracleStrategy.self, PerformerMode.self, NystromMode.self,
     ]

@@ -17,6 +17,8 @@ public protocol Strategy: AttentionMode {
     func levels(ofLayer layer: Int, among list: [Level]) -> [Level]
     /// Its policy on one rank and what trains it; nil where it learns nothing.
     func makeAgent(_ rank: AgentRank) -> PolicyAgent?
+    /// Its policy by token on one rank, which starts from what `drrl calibrate` found; nil where it has none.
+    func makeTokenPolicy(_ known: CalibratedLosses, _ rank: AgentRank) -> TokenPolicyLearner?
     /// - Throws: `LevelError` where it cannot name levels in sequences of `length`, given what is `known` of what levels lose.
     func check(
         _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int) throws(LevelError)
@@ -30,6 +32,7 @@ extension Strategy {
     public static var measuresReward: Bool { isLearned }
     public func levels(ofLayer layer: Int, among list: [Level]) -> [Level] { list }
     public func makeAgent(_ rank: AgentRank) -> PolicyAgent? { nil }
+    public func makeTokenPolicy(_ known: CalibratedLosses, _ rank: AgentRank) -> TokenPolicyLearner? { nil }
     public func check(
         _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) throws(LevelError) {}
@@ -51,6 +54,8 @@ public struct LevelPass {
     let isTraining: Bool
     /// What `makeAgent` made.
     let agent: PolicyAgent?
+    /// What `makeTokenPolicy` made.
+    let tokenPolicy: TokenPolicyLearner?
     /// Eq. 12 on the bases as they stand.
     let rewardModel: (RewardWeights) -> RewardModel
     /// By layer of the stage; costs a few products.

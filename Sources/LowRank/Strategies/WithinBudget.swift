@@ -5,8 +5,8 @@ import Options
 enum FLOPsBudget {
     static let share = DefaultedOption<Double>(
         "flops-budget", "share",
-        "For allocated and forecast: what scores, values and products with bases may execute of what full attention does for "
-            + "scores and values", default: 0.6, Limit("it must be above 0 and at most 2") { $0 > 0 && $0 <= 2 })
+        "For allocated, forecast and token-policy: what scores, values and products with bases may execute of what full "
+            + "attention does for scores and values", default: 0.6, Limit("it must be above 0 and at most 2") { $0 > 0 && $0 <= 2 })
     static let group = AttentionOptionGroup([share])
 }
 

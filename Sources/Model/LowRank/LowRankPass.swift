@@ -110,6 +110,9 @@ public struct LowRankPass: Sendable {
         folds = Folds(layers.count)
     }
 
+    /// Names no level.
+    public static let full = LowRankPass(layers: []) { _, _ in nil }
+
     /// The folded weights of the stage's layer `i`, whose maps are `maps`: as these stood when it was first asked for.
     func folded(_ i: Int, _ maps: AttentionMaps, on team: Team) -> FoldedAttention {
         if !folds.isFolded.withLock({ $0[i] }) { fold(i, maps, on: team) }

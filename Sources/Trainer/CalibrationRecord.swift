@@ -5,7 +5,7 @@ import Options
 import Worker
 
 /// What levels lose in a checkpoint's model, and how attention ran when that was measured.
-struct Calibration {
+struct CalibrationRecord {
     let losses: CalibratedLosses
     /// Its segments, exact tokens and value bases.
     let ranks: RankOptions

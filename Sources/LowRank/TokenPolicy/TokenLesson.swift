@@ -1,0 +1,51 @@
+import Kernels
+import Model
+
+// R rows looked at, D width, K levels.
+
+/// Rows of one layer that a policy by token learns from: what attention read there, and what each level was estimated to lose.
+package struct TokenLesson: Sendable {
+    /// Its number in the model.
+    package let layer: Int
+    /// [R, D].
+    package let inputs: Buffer<Float>
+    /// [R, K] nats.
+    package let losses: Buffer<Float>
+    /// [R] the rows' segments.
+    package let segments: [Int]
+    /// [R] whether some keys are far, so that levels differ.
+    package let isFar: [Bool]
+
+    var rows: Int { segments.count }
+
+    package init(layer: Int, inputs: Buffer<Float>, losses: Buffer<Float>, segments: [Int], isFar: [Bool]) {
+        self.layer = layer
+        self.inputs = inputs
+        self.losses = losses
+        self.segments = segments
+        self.isFar = isFar
+    }
+
+    /// Of rows of `seen`.
+    init(_ losses: EstimatedLosses, of seen: ObservedAttention, exact: ExactTokens, segment: Int) {
+        let D = seen.x.columns, inputs = Buffer<Float>(uninitialized: losses.rows.count * D)
+        let rows = Matrix(inputs, rows: losses.rows.count, columns: D)
+        for (i, row) in losses.rows.enumerated() {
+            let place = row.sequence * seen.batch.length + row.position
+            rows.rows(i..<(i + 1)).copy(from: seen.x.rows(place..<(place + 1)))
+        }
+        self.init(
+            layer: seen.layer, inputs: inputs, losses: Buffer(losses.values.array.map { Float($0) }),
+            segments: losses.rows.map { $0.position / segment },
+            isFar: losses.rows.map { !exact.far(of: $0.position, segment: segment).isEmpty })
+    }
+
+    /// With columns of inputs multiplied by `factors`, [D].
+    func scaled(by factors: Buffer<Float>, on team: Team) -> TokenLesson {
+        let scaled = Buffer(inputs.array), D = factors.count
+        team.split(rows, of: D) { rows in
+            for row in rows { for c in 0..<D { scaled[row * D + c] *= factors[c] } }
+        }
+        return TokenLesson(layer: layer, inputs: scaled, losses: losses, segments: segments, isFar: isFar)
+    }
+}
