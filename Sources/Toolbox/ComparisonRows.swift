@@ -64,7 +64,11 @@ final class ComparisonRows {
     ) throws -> [(name: String, mode: any AttentionMode)] {
         let energy = try runner.engine(options(EnergyRule(keeping: 1)), on: world)
         var modes: [(name: String, mode: any AttentionMode)] = []
-        let calibrated: [(name: String, strategy: any Strategy)] = [
+        // The checkpoint's policy by token keeps other budgets at their prices.
+        let policies = plan.modes.values.compactMap { $0 as? TokenPolicy }
+        let calibrated: [(name: String, strategy: any Strategy)] = policies.map {
+            (TokenPolicy.name, TokenPolicy(within: share, grain: $0.grain))
+        } + [
             (ForecastLevels.name, ForecastLevels(within: share)),
             (AllocatedLevelsByLayer.name, AllocatedLevelsByLayer(within: share)),
             (RandomLevels.name, ShuffledLevels(within: share)),

@@ -88,15 +88,18 @@ import Testing
         #expect(segments >= 40 && exchanged > segments / 4 && exchanged < 3 * segments / 4, "\(exchanged) of \(segments)")
     }
 
-    /// A token's level is a function of its own input; changing token t moves no logit and no level before it.
-    @Test(arguments: [false, true]) func laterTokensDoNotMatter(byPolicy: Bool) throws {
-        let run = try byPolicy ? Self.run(TokenPolicy(within: 1.7)) : Self.run(ForecastLevels(within: 1.7)), batch = EngineRun.batch([6, 1 << 33], tokens: 9)
+    /// A token's level is a function of its own input, or of that of the first token that shares it; changing token t moves no
+    /// logit and no level before it.
+    @Test(arguments: [nil, 1, 4, 8]) func laterTokensDoNotMatter(grainOfPolicy: Int?) throws {
+        let run = try grainOfPolicy.map { try Self.run(TokenPolicy(within: 1.7, grain: $0)) }
+            ?? Self.run(ForecastLevels(within: 1.7))
+        let batch = EngineRun.batch([6, 1 << 33], tokens: 9), grain = grainOfPolicy ?? 1
         let V = EngineRun.vocabulary, L = batch.length
         func result(_ batch: MicroBatch) -> (logits: [Float], levels: [SegmentLevels]) {
             (batch, Self.levels(run, batch)).1.isEmpty ? ([], []) : (run.logits(batch), run.levels.compactMap(\.self))
         }
         let base = result(batch)
-        #expect(base.levels.allSatisfy { $0.grain == 1 && Set($0.levels).count > 1 })
+        #expect(base.levels.allSatisfy { $0.grain == grain && Set($0.levels).count > 1 })
         var moved = 0
         for t in 0..<L {
             let tokens = Buffer(batch.tokens.array)
@@ -105,7 +108,8 @@ import Testing
                 sequences: 2, length: L, tokens: tokens, targets: batch.targets, samples: batch.samples))
             #expect(base.logits[..<((L + t) * V)] == after.logits[..<((L + t) * V)], "token \(t)")
             for (before, now) in zip(base.levels, after.levels) {
-                #expect(before.levels[..<(L + t)] == now.levels[..<(L + t)], "token \(t)")
+                let decided = (L + t - 1) / grain + 1
+                #expect(before.levels[..<decided] == now.levels[..<decided], "token \(t)")
                 if before != now { moved += 1 }
             }
         }
@@ -136,8 +140,8 @@ import Testing
     }
 
     /// What the trace counts is what the kernels executed.
-    @Test func tracesCountWhatIsExecuted() throws {
-        let run = try Self.run(ForecastLevels(within: 1.7)), batch = EngineRun.batch([6, 7], tokens: 9)
+    @Test(arguments: [1, 4]) func tracesCountWhatIsExecuted(grain: Int) throws {
+        let run = try Self.run(TokenPolicy(within: 1.7, grain: grain)), batch = EngineRun.batch([6, 7], tokens: 9)
         let pass = run.engine.evaluationPass(of: run.stage)
         run.stage.fold(pass)
         run.team.flops.reset()
@@ -147,7 +151,7 @@ import Testing
         var traced = 0.0
         for layer in 0..<2 { for segment in 0..<4 { traced += sums[layer, segment, .flops] } }
         #expect(Double(counted) == traced)
-        #expect(run.team.flops[.policy] == 2 * batch.rows * (run.engine.calibrated?.forecast?.flops ?? 0))
+        #expect(run.team.flops[.policy] == 2 * batch.rows / grain * (run.engine.calibrated?.forecast?.flops ?? 0))
         let mean = run.engine.meanRanks
         #expect(mean.score > 1 && mean.score < 8 && mean.value > 2 && mean.value < 8)
     }

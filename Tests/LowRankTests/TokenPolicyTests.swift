@@ -96,6 +96,20 @@ import Testing
         return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
     }
 
+    /// Rows learn from the input of the first token that shares their level.
+    @Test(arguments: [1, 4]) func lessonsReadTheFirstToken(grain: Int) {
+        let L = 32, D = Self.width, x = Self.normal(2 * L * D, 3), batch = EngineRun.batch([6, 7], tokens: 9)
+        let seen = ObservedAttention(
+            layer: 1, batch: batch, x: Matrix(x, rows: 2 * L, columns: D), qkv: x, outputs: x, outputGradients: x)
+        let rows = [(0, 3), (0, 12), (1, 31)].map { LookedRow(sequence: $0.0, position: $0.1) }
+        let losses = EstimatedLosses(rows: rows, levels: 2, values: Buffer([0.1, 0, 0.2, 0, 0.3, 0]))
+        let lesson = TokenLesson(losses, of: seen, exact: ExactTokens(recent: 0, first: 1), segment: 8, grain: grain)
+        for (i, place) in [3 / grain * grain, 12, L + 31 / grain * grain].enumerated() {
+            #expect(lesson.inputs[(i * D)..<((i + 1) * D)].array == x[(place * D)..<((place + 1) * D)].array)
+        }
+        #expect(lesson.segments == [0, 1, 3] && lesson.isFar == [false, true, true])
+    }
+
     /// One lesson or the same rows in two: the same policy to rounding.
     @Test func rowsMayComeInParts() throws {
         func learnt(parts: Int) throws -> (values: [Float], multiplier: Double) {

@@ -88,7 +88,7 @@ struct CalibratedRunTests {
 
     /// A policy by token learns the same on every grid, leaves a frozen model as it is, and goes on where it stopped.
     @Test func aPolicyByTokenLearnsOnEveryGrid() async throws {
-        let policy = ["--attention", "token-policy", "--flops-budget", "1.5", "--freeze"], model = try await Model()
+        let policy = ["--attention", "token-policy", "--flops-budget", "1.5", "--grain", "2", "--freeze"], model = try await Model()
         let one = try SmallRun(), options = policy + ["--steps", "4"]
         let expected = try await trained(model, on: GridShape(1, 1), options, in: one)
         for line in expected { #expect(line[.executedShare] != nil && line[.priceMultiplier] != nil && line[.reward] != nil) }
@@ -127,6 +127,9 @@ struct CalibratedRunTests {
             (model.imported, Self.allocated, ["--attention allocated", "drrl calibrate"]),
             (model.imported, Self.forecast, ["--attention forecast", "drrl calibrate"]),
             (model.imported, ["--attention", "token-policy", "--freeze"], ["--attention token-policy", "drrl calibrate"]),
+            (model.path, ["--attention", "token-policy", "--grain", "5"], ["--grain 5", "does not divide"]),
+            (model.path, ["--attention", "token-policy", "--grain", "0"], ["--grain 0", "token, segment or a number"]),
+            (model.path, ["--attention", "forecast", "--grain", "2"], ["--grain is for --attention token-policy"]),
             (model.imported, ["--bases", "fixed"], ["--bases fixed", "drrl calibrate"]),
             (model.path, Self.allocated + ["--segment", "32"], ["calibrated.h5", "--segment 16"]),
             (model.path, Self.allocated + ["--exact-recent", "1"], ["calibrated.h5", "--exact-recent 0"]),

@@ -10,14 +10,15 @@ public struct ForecastLevels: ByForecast {
     public static let name = "forecast"
 
     public let share: Double
+    var grain: Int { 1 }
 
     public init(within share: Double) { self.share = share }
 
     public func chooser(for pass: LevelPass) -> LevelChooser {
         let options = pass.options, configuration = pass.configuration, prices = ByLength<LevelPrices>()
-        return pass.chooser { [share] known, forecast, length in
+        return pass.chooser(grain: grain) { [share, grain] known, forecast, length in
             prices.value(ofLength: length) {
-                LevelPrices(known, forecast, share: share, configuration, options, length: length)
+                LevelPrices(known, forecast, grain: grain, share: share, configuration, options, length: length)
             }
         }
     }
@@ -30,7 +31,10 @@ extension AttentionMode where Self == ForecastLevels {
 }
 
 /// A strategy that keeps a budget by a forecast of what levels lose at each token.
-protocol ByForecast: WithinBudget {}
+protocol ByForecast: WithinBudget {
+    /// Tokens that share a level and its forecast.
+    var grain: Int { get }
+}
 
 extension ByForecast {
     public func check(
@@ -44,41 +48,43 @@ extension ByForecast {
         }
         let costs = known.levels.segmentCosts(configuration, options, length: length)
         try known.levels.require(
-            share, costs, besides: configuration.share(ofForecast: forecast, length: length), configuration, length: length)
+            share, costs, besides: configuration.share(ofForecast: forecast, grain: grain, length: length), configuration,
+            length: length)
     }
 }
 
 extension LevelPass {
-    /// Names for each token the level of least forecast loss + price × FLOPs.
+    /// Names for each `grain` tokens the level of least forecast loss + price × FLOPs, forecast at the first of them.
     ///
     /// - Parameter prices: in sequences of a length.
     func chooser(
-        prices: @escaping @Sendable (LevelLosses, LossForecast, _ length: Int) -> LevelPrices
+        grain: Int, prices: @escaping @Sendable (LevelLosses, LossForecast, _ length: Int) -> LevelPrices
     ) -> LevelChooser {
         let options = options, known = calibrated, team = team
         return { input, batch in
             guard let known, let forecast = known.forecast else { preconditionFailure("no forecast to name levels by") }
             let L = batch.length, K = known.levels.levels.count, means = known.levels.nats[input.layer]
-            let prices = prices(known.levels, forecast, L)
-            let factors = forecast.factors(input.x, layer: input.layer, on: team)
+            let prices = prices(known.levels, forecast, L), first = RowSample(every: grain, step: 0)
+            let factors = forecast.factors(first.rows(of: input.x, batch), layer: input.layer, on: team)
+            let pieces = (L - 1) / grain + 1
             var levels: [Level] = []
-            levels.reserveCapacity(batch.rows)
-            for row in 0..<batch.rows {
+            levels.reserveCapacity(batch.sequences * pieces)
+            for piece in 0..<(batch.sequences * pieces) {
                 let best = prices.cheapest(
-                    means, factors[(row * K)..<((row + 1) * K)], segment: row % L / options.segment)
+                    means, factors[(piece * K)..<((piece + 1) * K)], segment: piece % pieces * grain / options.segment)
                 levels.append(known.levels.levels[best])
             }
             return Decisions(levels: SegmentLevels(
-                segment: options.segment, segments: L, levels: levels, exact: options.exact, grain: 1))
+                segment: options.segment, segments: pieces, levels: levels, exact: options.exact, grain: grain))
         }
     }
 }
 
 extension ModelConfiguration {
-    /// What a forecast executes, as a share of full attention's scores and values.
-    package func share(ofForecast forecast: LossForecast, length: Int) -> Double {
+    /// What forecasts execute, one for each `grain` tokens, as a share of full attention's scores and values.
+    package func share(ofForecast forecast: LossForecast, grain: Int = 1, length: Int) -> Double {
         shareOfScoresAndValues(
-            budgetFLOPs(share: 0, length: length) + Double(forecast.flops * length), length: length)
+            budgetFLOPs(share: 0, length: length) + Double(forecast.flops * ((length - 1) / grain + 1)), length: length)
     }
 }
 
@@ -92,14 +98,14 @@ package struct LevelPrices: Sendable {
     /// The price is the least at which the forecasts' samples, in every segment alike, keep within `share` with the
     /// forecasts themselves.
     package init(
-        _ losses: LevelLosses, _ forecast: LossForecast, share: Double, _ configuration: ModelConfiguration,
-        _ options: RankOptions, length: Int
+        _ losses: LevelLosses, _ forecast: LossForecast, grain: Int = 1, share: Double,
+        _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) {
         let segments = losses.segmentCosts(configuration, options, length: length), N = losses.nats.count
         // Of one token of a segment.
         let tokens = segments.indices.map { min(options.segment, length - $0 * options.segment) }
         let each = zip(segments, tokens).map { costs, tokens in costs.map { $0 / Double(tokens) } }
-        let within = share - configuration.share(ofForecast: forecast, length: length)
+        let within = share - configuration.share(ofForecast: forecast, grain: grain, length: length)
         let budget = configuration.budgetFLOPs(share: within, length: length)
         // Of each layer's samples: [N][samples], [K] each.
         let K = losses.levels.count

@@ -3,7 +3,8 @@ import Model
 
 // R rows looked at, D width, K levels.
 
-/// Rows of one layer that a policy by token learns from: what attention read there, and what each level was estimated to lose.
+/// Rows of one layer that a policy by token learns from: what each level was estimated to lose there, and what attention read
+/// at the first of the tokens that share the row's level.
 package struct TokenLesson: Sendable {
     /// Its number in the model.
     package let layer: Int
@@ -26,12 +27,12 @@ package struct TokenLesson: Sendable {
         self.isFar = isFar
     }
 
-    /// Of rows of `seen`.
-    init(_ losses: EstimatedLosses, of seen: ObservedAttention, exact: ExactTokens, segment: Int) {
+    /// Of rows of `seen`, where `grain` tokens share a level.
+    package init(_ losses: EstimatedLosses, of seen: ObservedAttention, exact: ExactTokens, segment: Int, grain: Int) {
         let D = seen.x.columns, inputs = Buffer<Float>(uninitialized: losses.rows.count * D)
         let rows = Matrix(inputs, rows: losses.rows.count, columns: D)
         for (i, row) in losses.rows.enumerated() {
-            let place = row.sequence * seen.batch.length + row.position
+            let place = row.sequence * seen.batch.length + row.position / grain * grain
             rows.rows(i..<(i + 1)).copy(from: seen.x.rows(place..<(place + 1)))
         }
         self.init(

@@ -31,6 +31,7 @@ public final class TokenPolicyLearner: Sendable {
     private let known: CalibratedLosses
     private let forecast: LossForecast
     private let share: Double
+    private let grain: Int
     private let options: RankOptions
     private let configuration: ModelConfiguration
     private let seed: UInt64
@@ -48,11 +49,12 @@ public final class TokenPolicyLearner: Sendable {
     private let memory = Mutex<[TokenLesson]>([])
 
     /// Nil where nothing forecasts.
-    init?(_ known: CalibratedLosses, within share: Double, _ rank: AgentRank) {
+    init?(_ known: CalibratedLosses, within share: Double, grain: Int, _ rank: AgentRank) {
         guard let forecast = known.forecast else { return nil }
         self.known = known
         self.forecast = forecast
         self.share = share
+        self.grain = grain
         options = rank.options
         configuration = rank.configuration
         seed = rank.seed
@@ -68,7 +70,7 @@ public final class TokenPolicyLearner: Sendable {
     /// What levels cost in sequences of `length`, as the multiplier stands.
     func prices(ofLength length: Int) -> LevelPrices {
         samplePrices.value(ofLength: length) {
-            LevelPrices(known.levels, forecast, share: share, configuration, options, length: length)
+            LevelPrices(known.levels, forecast, grain: grain, share: share, configuration, options, length: length)
         }.times(multiplier)
     }
 
@@ -83,7 +85,7 @@ public final class TokenPolicyLearner: Sendable {
         return { [self] seen in
             let losses = estimate.losses(
                 of: seen, basis: bases[seen.layer - firstLayer], rows: draw.rows(of: seen.batch, layer: seen.layer), scale: 1)
-            remember(TokenLesson(losses, of: seen, exact: exact, segment: options.segment))
+            remember(TokenLesson(losses, of: seen, exact: exact, segment: options.segment, grain: grain))
         }
     }
 
@@ -130,7 +132,7 @@ public final class TokenPolicyLearner: Sendable {
         try peers.sum(sums)
         let rows = far.array.reduce(0, +)
         let executed = configuration.shareOfScoresAndValues(sums[2] / sums[3] * Double(length), length: length)
-            + configuration.share(ofForecast: forecast, length: length)
+            + configuration.share(ofForecast: forecast, grain: grain, length: length)
         multiplierKept[0] *= exp(Self.ascent * (executed - share) / share)
         return PolicyReport(
             reward: sums[0] / rows, entropy: sums[1] / rows, executedShare: executed, priceMultiplier: multiplier)
