@@ -172,14 +172,16 @@ struct CeilingSearch {
         return sum
     }
 
-    /// Of the levels that are forecast by token, where `allocated` loses more than the ceiling.
+    /// Of the strategies that name levels by token, where `allocated` loses more than the ceiling.
     private func closed(_ rows: [Comparison.Ceilings.Row]) -> [Comparison.Ceilings.Closed] {
         func nll(_ name: String, _ share: Double) -> Double? { rows.first { $0.names.contains("\(name) within \(share)") }?.nll }
-        return budgets.compactMap { share in
-            guard let own = nll(ForecastLevels.name, share), let allocated = nll(AllocatedLevelsByLayer.name, share),
-                let ceiling = nll("token oracle", share), ceiling < allocated
-            else { return nil }
-            return .init(budget: share, row: ForecastLevels.name, share: (allocated - own) / (allocated - ceiling))
+        return budgets.flatMap { share -> [Comparison.Ceilings.Closed] in
+            guard let allocated = nll(AllocatedLevelsByLayer.name, share), let ceiling = nll("token oracle", share),
+                ceiling < allocated
+            else { return [] }
+            return [TokenPolicy.name, ForecastLevels.name].compactMap { row in
+                nll(row, share).map { .init(budget: share, row: row, share: (allocated - $0) / (allocated - ceiling)) }
+            }
         }
     }
 }
