@@ -76,7 +76,8 @@ let package = Package(
             name: "Toolbox",
             dependencies: [
                 "CommandLine", "Worker", "Exchange", "Checkpoint", "Corpus", "Model", "LowRank", "Communicator",
-                "Files", "JSON", "Kernels", "Options", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Files", "HDF5", "JSON", "Kernels", "Options", "Runs",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "drrl", dependencies: ["Toolbox"]),
 

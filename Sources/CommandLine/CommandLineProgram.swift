@@ -44,6 +44,30 @@ public struct CommandLineProgram: Sendable {
         }
     }
 
+    /// Runs `work` in one process without MPI, which may so start others.
+    ///
+    /// - Returns: the exit code: 0, or 2 for a failure, as of what ranks agree to stop for.
+    public func runAlone(_ work: () throws -> Void) -> Int32 {
+        do {
+            StandardStreams.secure()
+            try WriteSignals.ignore()
+            try requireOneProcess()
+            try work()
+            return 0
+        } catch {
+            StandardStreams.complain("\(name): \(oneLine(asFlags("\(error)")))")
+            return Self.mistakeCode
+        }
+    }
+
+    /// - Throws: `ConfigurationError` where mpirun has started several.
+    private func requireOneProcess() throws(ConfigurationError) {
+        let count = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"].flatMap { Int($0) } ?? 1
+        guard count == 1 else {
+            throw ConfigurationError("this command works in one process, and mpirun started \(count); call it without mpirun")
+        }
+    }
+
     private func outcome(_ session: borrowing MPISession, _ work: (borrowing MPISession) throws -> Int32) throws -> Int32 {
         do {
             try SameOnAllRanks.requireBuild(on: session.world)

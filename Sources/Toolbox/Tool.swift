@@ -11,13 +11,24 @@ protocol Tool: ParsableCommand {
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String
 }
 
+/// A subcommand of `drrl` that one process does without MPI, parsed.
+protocol LocalTool: ParsableCommand {
+    /// Does the work and returns what is printed.
+    ///
+    /// - Throws: `UserError` for what a user can mend.
+    func report() throws -> String
+}
+
 /// The command line of `drrl`: one subcommand a tool.
 struct ToolboxOptions: ParsableCommand {
     static let tools: [any Tool.Type] = [
         EvaluateOptions.self, CompareOptions.self, CalibrateOptions.self, ImportOptions.self, ExportOptions.self,
     ]
+    static let localTools: [any LocalTool.Type] = [ReportOptions.self]
+    static var all: [any ParsableCommand.Type] { tools + localTools }
     static let configuration = CommandConfiguration(
-        commandName: "drrl", abstract: "Looks at what drrl-train has trained, and exchanges models with other programs.", subcommands: tools)
+        commandName: "drrl", abstract: "Looks at what drrl-train has trained, and exchanges models with other programs.",
+        subcommands: all)
 }
 
 /// One line, keys sorted.

@@ -1,3 +1,4 @@
+import ArgumentParser
 import CommandLine
 import Communicator
 import Model
@@ -11,7 +12,15 @@ public enum ToolboxProgram {
     /// Runs with the process's arguments and returns its exit code; a failure that other ranks do not know of ends the
     /// whole job at once instead.
     public static func main() -> Int32 {
-        program.run { session in
+        let named = (try? Arguments.ofProcess())?.first
+        if ToolboxOptions.localTools.contains(where: { $0.configuration.commandName == named }) {
+            return program.runAlone {
+                let arguments = Arguments.joiningNegativeNumbers(try Arguments.ofProcess())
+                guard let tool = try parse(arguments, isRoot: true) as? any LocalTool else { return }
+                try StandardOutput.write(tool.report() + "\n")
+            }
+        }
+        return program.run { session in
             try run(session)
             return 0
         }
@@ -21,7 +30,7 @@ public enum ToolboxProgram {
         let isRoot = session.world.rank == 0
         let arguments = try agreed(on: session.world) { Arguments.joiningNegativeNumbers(try Arguments.ofProcess()) }
         try SameOnAllRanks.require(Arguments.numbered(arguments), on: session.world)
-        guard let tool = try agreed(on: session.world, { try parse(arguments, isRoot: isRoot) }) else { return }
+        guard let tool = try agreed(on: session.world, { try parse(arguments, isRoot: isRoot) }) as? any Tool else { return }
         let report = try tool.report(arguments, on: session.world)
         try agreed(on: session.world) { if isRoot { try StandardOutput.write(report + "\n") } }
     }
@@ -29,14 +38,14 @@ public enum ToolboxProgram {
     /// Nil once help was asked for and shown.
     ///
     /// - Throws: a `UserError` for a mistake.
-    private static func parse(_ arguments: [String], isRoot: Bool) throws -> (any Tool)? {
+    private static func parse(_ arguments: [String], isRoot: Bool) throws -> (any ParsableCommand)? {
         do {
             var command = try ToolboxOptions.parseAsRoot(arguments)
-            if let tool = command as? any Tool { return tool }
+            if command is any Tool || command is any LocalTool { return command }
             // What is no tool is the parser's own command, which throws the help asked for.
             try command.run()
         } catch {
-            let named = ToolboxOptions.tools.compactMap { $0.configuration.commandName }.first { $0 == arguments.first }
+            let named = ToolboxOptions.all.compactMap { $0.configuration.commandName }.first { $0 == arguments.first }
             let help = "drrl \(named.map { $0 + " " } ?? "")--help"
             try program.settle(error, of: ToolboxOptions.self, help: help, isRoot: isRoot)
         }
