@@ -92,6 +92,7 @@ final class TrainingLoop {
                 progress?.say("learnt     held-out perplexity \(fixed(perplexity, 2)) a token, where guessing among "
                     + "\(entries) entries gives \(entries)")
             }
+            progress?.say("report     drrl report \(run.runDirectory) shows all of it as one page")
         }
         return nil
     }
