@@ -45,6 +45,7 @@ struct ProgramTests {
             #"step 4/4  .*ETA 0s"#, #"saved      .*/checkpoint-00000004\.h5"#,
             #"done       4 steps in [\dhms ]+; loss \d\.\d{4} at step 1, \d\.\d{4} at step 4"#,
             #"learnt     held-out perplexity [\d.]+ a token, where guessing among 512 entries gives 512"#,
+            #"report     drrl report .* shows all of it as one page"#,
         ]
         #expect(lines.count == patterns.count, "\(outcome)")
         for (line, pattern) in zip(lines, patterns) {
