@@ -30,6 +30,9 @@ import Testing
         return run
     }
 
+    /// With a budget of which as much is left beside forecasts, of which there are fewer, at every grain.
+    private static func policy(grain: Int) -> TokenPolicy { TokenPolicy(within: 0.75 + 0.95 / Double(grain), grain: grain) }
+
     private static func levels(_ run: EngineRun, _ batch: MicroBatch) -> [SegmentLevels] {
         run.forward(batch, run.engine.evaluationPass(of: run.stage))
         return run.levels.compactMap(\.self)
@@ -91,8 +94,7 @@ import Testing
     /// A token's level is a function of its own input, or of that of the first token that shares it; changing token t moves no
     /// logit and no level before it.
     @Test(arguments: [nil, 1, 4, 8]) func laterTokensDoNotMatter(grainOfPolicy: Int?) throws {
-        let run = try grainOfPolicy.map { try Self.run(TokenPolicy(within: 1.7, grain: $0)) }
-            ?? Self.run(ForecastLevels(within: 1.7))
+        let run = try grainOfPolicy.map { try Self.run(Self.policy(grain: $0)) } ?? Self.run(ForecastLevels(within: 1.7))
         let batch = EngineRun.batch([6, 1 << 33], tokens: 9), grain = grainOfPolicy ?? 1
         let V = EngineRun.vocabulary, L = batch.length
         func result(_ batch: MicroBatch) -> (logits: [Float], levels: [SegmentLevels]) {
@@ -141,7 +143,7 @@ import Testing
 
     /// What the trace counts is what the kernels executed.
     @Test(arguments: [1, 4]) func tracesCountWhatIsExecuted(grain: Int) throws {
-        let run = try Self.run(TokenPolicy(within: 1.7, grain: grain)), batch = EngineRun.batch([6, 7], tokens: 9)
+        let run = try Self.run(Self.policy(grain: grain)), batch = EngineRun.batch([6, 7], tokens: 9)
         let pass = run.engine.evaluationPass(of: run.stage)
         run.stage.fold(pass)
         run.team.flops.reset()
