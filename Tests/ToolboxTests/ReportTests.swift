@@ -33,7 +33,7 @@ struct ReportTests {
             "compare.json, context 64", "attention: policy", "SHA-256", "policy", "projections, scores, values",
         ] { #expect(html.contains(part), "\(part)") }
         let loss = try #require(model.metrics[.loss])
-        #expect(html.contains("<td>\(String(format: "%.4f", loss))</td>"))
+        #expect(html.contains(">\(String(format: "%.4f", loss))</td>"))
         let figures = count("<figure>", in: html)
         #expect(figures > 15 && count("<svg", in: html) == figures && said.contains(": \(figures) charts"))
         #expect(!html.contains(" src=") && !html.contains("url(") && !html.contains("<link") && !html.contains("<script"))
@@ -68,7 +68,7 @@ struct ReportTests {
         let three = lines.split(separator: "\n").prefix(3).joined(separator: "\n")
         try (three + "\n{\"loss\":").write(toFile: run + "/metrics.jsonl", atomically: true, encoding: .utf8)
         let (html, _) = try await page([run], in: scratch)
-        #expect(html.contains("<td>3</td>") && html.contains("It has no run.yaml"))
+        #expect(html.contains(">3</td>") && html.contains("It has no run.yaml"))
         try "no JSON\n".write(toFile: run + "/metrics.jsonl", atomically: true, encoding: .utf8)
         let outcome = try await drrl(["report", run, "--to", scratch.path + "/page.html"])
         #expect(outcome.status == 2 && outcome.errors.contains("metrics.jsonl: line 1 is no step's"), "\(outcome)")

@@ -33,7 +33,7 @@ enum ReportCharts {
         return all.filter { !$0.charts.isEmpty }
     }
 
-    /// Nil where no run has one of the metrics.
+    /// Nil where no run has one of the metrics, or all are 0, as the learning rate of frozen weights is.
     private static func chart(
         _ runs: [ReportedRun], _ metrics: [(metric: Metric, name: String)], _ caption: String, _ yLabel: String,
         isLogarithmic: Bool = false
@@ -43,7 +43,7 @@ enum ReportCharts {
                 let names = (runs.count > 1 ? [run.name] : []) + (metrics.count > 1 ? [own.name] : [])
                 return run.series(own.metric, named: names.joined(separator: ", "))
             }
-        }.filter { $0.points.contains { $0.y.isFinite && (!isLogarithmic || $0.y > 0) } }
+        }.filter { $0.points.contains { $0.y.isFinite && (isLogarithmic ? $0.y > 0 : $0.y != 0) } }
         return series.isEmpty
             ? nil : LineChart(caption: caption, yLabel: yLabel, isLogarithmic: isLogarithmic, series: series)
     }

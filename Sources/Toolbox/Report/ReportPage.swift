@@ -152,8 +152,12 @@ struct ReportPage {
 
     private func table(_ head: [String], _ rows: [[String]]) -> String {
         guard !rows.isEmpty else { return "" }
+        // Words stand to the left, numbers to the right.
+        let areWords = rows[0].indices.map { column in rows.contains { $0[column].first?.isLetter == true } }
         func line(_ cells: [String], _ tag: String) -> String {
-            "<tr>" + cells.map { "<\(tag)>\(escaped($0))</\(tag)>" }.joined() + "</tr>"
+            "<tr>" + zip(cells, areWords).map { cell, isWords in
+                "<\(tag)\(isWords ? " class=\"words\"" : "")>\(escaped(cell))</\(tag)>"
+            }.joined() + "</tr>"
         }
         return "<div class=\"table\"><table>\n"
             + (head.isEmpty ? "" : "<thead>\(line(head, "th"))</thead>\n")
@@ -196,10 +200,11 @@ struct ReportPage {
         svg [fill="black"] { fill: var(--ink) }
         .table { overflow-x: auto }
         table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-        th, td { padding: 5px 14px 5px 0; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top }
+        th, td { padding: 5px 14px 5px 0; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top;
+          white-space: nowrap }
         th { font-weight: 600; color: var(--soft); font-size: 0.9rem }
-        th:first-child, td:first-child, table:not(:has(thead)) td { text-align: left }
-        table:not(:has(thead)) td { overflow-wrap: anywhere }
+        .words { text-align: left }
+        table:not(:has(thead)) td { white-space: normal; overflow-wrap: anywhere; min-width: 6em }
         pre { overflow-x: auto; padding: 12px; border: 1px solid var(--line); border-radius: 6px; font-size: 0.85rem }
         """
 }
