@@ -46,7 +46,7 @@ struct ReportTests {
         }
     }
 
-    /// Runs share their curves, each named; one of full attention, without a trace, has no maps of its own.
+    /// Runs share their curves, each named; one of full attention has spectra and, without a trace, no maps of levels.
     @Test func runsShareCharts() async throws {
         let full = try await TrainedModel.full(), random = try await TrainedModel.random(), scratch = try Scratch()
         var runs: [String] = []
@@ -55,7 +55,10 @@ struct ReportTests {
             try FileManager.default.copyItem(atPath: directory(of: model), toPath: runs.last ?? "")
         }
         let (html, _) = try await page(runs, in: scratch)
-        #expect(html.contains("Layers of drawn") && !html.contains("Layers of whole"))
+        let whole = try #require(html.range(of: "\">Layers of whole")), drawn = try #require(html.range(of: "\">Layers of drawn"))
+        let own = html[whole.upperBound..<drawn.lowerBound]
+        #expect(own.contains("share of energy") && !own.contains("Mean score columns"))
+        #expect(html[drawn.upperBound...].contains("Mean score columns"))
         let loss = try #require(html.range(of: "Loss of each step"))
         #expect(html[..<loss.lowerBound].contains(">whole<") && html[..<loss.lowerBound].contains(">drawn<"))
     }
