@@ -33,6 +33,8 @@ extension AttentionMode where Self == ForecastLevels {
 protocol ByForecast: WithinBudget {}
 
 extension ByForecast {
+    public static var followsText: Bool { true }
+
     public func check(
         _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) throws(LevelError) {
@@ -60,13 +62,12 @@ extension LevelPass {
             guard let known, let forecast = known.forecast else { preconditionFailure("no forecast to name levels by") }
             let L = batch.length, K = known.levels.levels.count, means = known.levels.nats[input.layer]
             let prices = prices(known.levels, forecast, L)
-            let factors = forecast.factors(input.x, layer: input.layer, on: team)
-            var levels: [Level] = []
-            levels.reserveCapacity(batch.rows)
-            for row in 0..<batch.rows {
+            let asked = input.asked, factors = forecast.factors(input.x.rows(asked), layer: input.layer, on: team)
+            var levels = Array(repeating: known.levels.levels[0], count: batch.rows)
+            for (i, row) in asked.enumerated() {
                 let best = prices.cheapest(
-                    means, factors[(row * K)..<((row + 1) * K)], segment: row % L / options.segment)
-                levels.append(known.levels.levels[best])
+                    means, factors[(i * K)..<((i + 1) * K)], segment: row % L / options.segment)
+                levels[row] = known.levels.levels[best]
             }
             return Decisions(levels: SegmentLevels(
                 segment: options.segment, segments: L, levels: levels, exact: options.exact, grain: 1))
