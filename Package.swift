@@ -47,6 +47,7 @@ let package = Package(
         .target(
             name: "LowRank",
             dependencies: ["CKernels", "COpenBLAS", "Kernels", "LinearAlgebra", "Options", "Model"]),
+        .target(name: "Generation", dependencies: ["Corpus", "Kernels", "Model", "Options"]),
         .target(name: "CHDF5Driver", dependencies: ["CHDF5"]),
         .target(name: "HDF5", dependencies: ["CHDF5", "CHDF5Driver", "Files"]),
         .target(name: "Checkpoint", dependencies: ["Files", "HDF5", "Kernels"]),
@@ -75,7 +76,7 @@ let package = Package(
         .target(
             name: "Toolbox",
             dependencies: [
-                "CommandLine", "Worker", "Exchange", "Checkpoint", "Corpus", "Model", "LowRank", "Communicator",
+                "CommandLine", "Generation", "Worker", "Exchange", "Checkpoint", "Corpus", "Model", "LowRank", "Communicator",
                 "Files", "HDF5", "JSON", "Kernels", "Options", "Runs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -154,6 +155,9 @@ let package = Package(
         .testTarget(
             name: "LowRankTests",
             dependencies: ["LowRank", "Kernels", "LinearAlgebra", "Options", "Model", "TestSupport"]),
+        .testTarget(
+            name: "GenerationTests", dependencies: ["Generation", "Corpus", "Kernels", "Model", "TestSupport"],
+            exclude: ["Golden"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Kernels", "TestSupport", "checkpoint-probe"],
             exclude: ["Python"]),

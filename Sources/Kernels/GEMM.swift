@@ -26,6 +26,7 @@ extension Team {
         precondition(
             b.rows == k && c.rows == m && c.columns == n,
             "\(m)×\(k) · \(b.rows)×\(n) into \(c.rows)×\(c.columns)")
+        if isByRow { return rowProducts(a, b, into: c, alpha: alpha, beta: beta) }
         let isRounded = precision == .bf16 && k > 0
         precondition(!isRounded || (alpha == 1 && (beta == 0 || beta == 1)), "\(alpha) A B + \(beta) C in bfloat16")
         if m >= n {
@@ -48,6 +49,27 @@ extension Team {
                     CblasRowMajor, a.operation, b.operation, blasint(m), blasint(columns.count), blasint(k), alpha,
                     a.pointer, blasint(a.stride), b.pointer + b.offset(column: columns.lowerBound), blasint(b.stride),
                     beta, c.pointer + columns.lowerBound, blasint(c.stride))
+            }
+        }
+    }
+
+    /// Columns of a product by rows that are made at a time: as many of a matrix as a core's cache holds.
+    private static let columnBlock = 64
+
+    /// `gemm` by rows of `a`, which is not a transpose: blocks of columns are the same whoever makes them, and each stays in
+    /// a core's cache for all rows (BLAS level 2, SGEMV).
+    private func rowProducts(_ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float, beta: Float) {
+        precondition(!a.isTransposed, "rows of a transpose")
+        let k = a.columns, n = b.columns
+        split(n, grain: Self.grain(cost: a.rows * k) * Self.columnBlock / 16) { columns in
+            for first in stride(from: columns.lowerBound, to: columns.upperBound, by: Self.columnBlock) {
+                let count = min(Self.columnBlock, columns.upperBound - first), block = b.columns(first..<(first + count))
+                for row in 0..<a.rows {
+                    cblas_sgemv(
+                        CblasRowMajor, b.isTransposed ? CblasNoTrans : CblasTrans, blasint(b.isTransposed ? count : k),
+                        blasint(b.isTransposed ? k : count), alpha, block.pointer, blasint(b.stride),
+                        a.pointer + row * a.stride, 1, beta, c.pointer + row * c.stride + first, 1)
+                }
             }
         }
     }

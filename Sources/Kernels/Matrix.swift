@@ -64,6 +64,14 @@ public struct Matrix: Sendable {
         return Matrix(elements, rows: (rows + step - 1) / step, columns: columns, stride: stride * step)
     }
 
+    /// The rows `numbers`, one after the other, in new memory.
+    public func gathered(_ numbers: [Int]) -> Buffer<Float> {
+        let elements = Buffer<Float>(uninitialized: numbers.count * columns)
+        let own = Matrix(elements, rows: numbers.count, columns: columns)
+        for (i, row) in numbers.enumerated() { own.rows(i..<(i + 1)).copy(from: rows(row..<(row + 1))) }
+        return elements
+    }
+
     /// Sets every element to `value`.
     public func fill(_ value: Float) {
         for row in 0..<(isTransposed ? columns : rows) {

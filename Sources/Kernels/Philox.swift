@@ -63,6 +63,8 @@ public enum RandomPurpose {
     public static let estimatedRows: UInt32 = 10
     /// The order in which forecasts of losses learn from rows.
     public static let forecastOrder: UInt32 = 11
+    /// Tokens that continue a prompt.
+    public static let sampling: UInt32 = 12
     /// What is planted in a text to be recalled, and where.
     public static let needles: UInt32 = 16
 }

@@ -17,6 +17,8 @@ public struct Team: Sendable {
     public let flops: FlopCounter
     /// Of the products of a model's linear maps, which ask for it; other products are float32.
     public let precision: Precision
+    /// Whether products are made a row at a time; see `byRow`.
+    let isByRow: Bool
     private let crew: Crew?
 
     /// Starts the threads, which wait for work.
@@ -31,8 +33,9 @@ public struct Team: Sendable {
         openblas_set_num_threads(1)
     }
 
-    private init(threads: Int, flops: FlopCounter, precision: Precision, crew: Crew?) {
+    private init(threads: Int, flops: FlopCounter, precision: Precision, crew: Crew?, isByRow: Bool = false) {
         self.threads = threads
+        self.isByRow = isByRow
         self.flops = flops
         self.precision = precision
         self.crew = crew
@@ -43,8 +46,12 @@ public struct Team: Sendable {
         Team(threads: threads, flops: flops, precision: .float32, crew: crew)
     }
 
+    /// The same threads for products of few rows with large matrices: each row's numbers are the same whatever rows stand
+    /// beside it, however many threads there are, and the matrix comes from memory once for all rows. In float32.
+    public var byRow: Team { Team(threads: threads, flops: flops, precision: .float32, crew: crew, isByRow: true) }
+
     /// One thread of the team, for work that is handed out in pieces; what it executes counts as the team's.
-    public var solo: Team { Team(threads: 1, flops: flops, precision: precision, crew: nil) }
+    public var solo: Team { Team(threads: 1, flops: flops, precision: precision, crew: nil, isByRow: isByRow) }
 
     /// Elements of a loop that are worth a thread's while.
     private static let leastElements = 1 << 12

@@ -130,7 +130,7 @@ public final class RankEngine {
         return LowRankPass(
             layers: folded, observe: isGathering ? observer(step: step) : nil,
             observeGradient: isGathering && weighsLoss ? gradientObserver(step: step, lossScale: lossScale) : nil,
-            refine: isTraining ? nil : refinement, timing: { [overhead] work in overhead.time(work) }
+            refine: isTraining ? nil : refinement, bounds: bounds, timing: { [overhead] work in overhead.time(work) }
         ) { [tally, layers, overhead] input, batch in
             guard let decisions = overhead.time({ choose?(input, batch) }) else { return nil }
             tally.add(
@@ -158,6 +158,14 @@ public final class RankEngine {
     public struct Look: Sendable {
         public let draw: TargetDraw
         public let observer: AttentionObserver
+    }
+
+    /// Of the levels that the strategy may name.
+    private var bounds: LevelBounds? {
+        options.strategy.map { strategy in
+            LevelBounds(
+                largest: layers.map(options.largestLevel), followText: type(of: strategy).followsText)
+        }
     }
 
     private var refinement: LowRankPass.Refinement? {

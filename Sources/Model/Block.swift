@@ -32,9 +32,19 @@ struct Block: Sendable {
         _ saved: Activations.Layer, into output: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
         lowRank: LowRankPass?, place: Int
     ) -> any AttentionSublayer {
+        forward(saved, into: output, batch: batch, dropout: dropout) { x in
+            lowRank?.attention(of: self, place, x, batch) ?? attention
+        }
+    }
+
+    /// The same, where `attending` says how it attends to its norm's output, [M, D].
+    func forward(
+        _ saved: Activations.Layer, into output: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
+        attending: (Matrix) -> any AttentionSublayer
+    ) -> any AttentionSublayer {
         let M = batch.rows, x = matrix(scratch.narrow, batch), branch = matrix(scratch.branch, batch)
         norm1.forward(saved.input, into: scratch.narrow, saved.norm1, rows: M, on: team)
-        let attention = lowRank?.attention(of: self, place, x, batch) ?? attention
+        let attention = attending(x)
         attention.forward(x, saved.attention, into: branch, pass(batch, dropout))
         addBranch(maps.output.bias, residual: saved.input, into: saved.middle, batch, dropout, .attentionProjection)
 
@@ -45,8 +55,10 @@ struct Block: Sendable {
         return attention
     }
 
-    func pass(_ batch: MicroBatch, _ dropout: Dropout?, _ observer: AttentionObserver? = nil) -> AttentionPass {
-        AttentionPass(layer: layer, batch: batch, dropout: dropout, team: team, observer: observer)
+    func pass(
+        _ batch: MicroBatch, _ dropout: Dropout?, _ observer: AttentionObserver? = nil, on team: Team? = nil
+    ) -> AttentionPass {
+        AttentionPass(layer: layer, batch: batch, dropout: dropout, team: team ?? self.team, observer: observer)
     }
 
     /// output = residual + dropout(branch + bias).
@@ -149,6 +161,14 @@ struct BlockScratch: Sendable {
 }
 
 extension Block {
+    /// Fills the cache of a sequence from what `forward` left of it, attending by `attention`.
+    func fill(
+        _ cache: AttentionCache, sequence: Int, from saved: Activations.Layer, _ row: Row, _ attention: any AttentionSublayer,
+        _ batch: MicroBatch
+    ) {
+        attention.fill(cache, sequence: sequence, from: saved.attention, row.attention, pass(batch, nil))
+    }
+
     /// What a block writes on its way through one position of B sequences; blocks of one shape share it.
     struct Row: Sendable {
         /// [B, D].
@@ -169,20 +189,20 @@ extension Block {
         }
     }
 
-    /// One position of each sequence: `stream`, [B, D], goes from the layer's input to its output.
+    /// One row each of some sequences: `stream`, [rows, D], goes from the layer's input to its output.
     ///
     /// - Parameters:
     ///   - cache: What `attention` made, and filled at the positions before.
-    ///   - seen: Sees what attention reads, [B, D].
+    ///   - team: Whose threads compute.
+    ///   - attending: Says how it attends to its norm's output, [rows, D].
     func advance(
-        _ stream: Buffer<Float>, position: Int, _ cache: AttentionCache, _ row: Row, batch: MicroBatch,
-        attention: any AttentionSublayer, seen: (Matrix) -> Void = { _ in }
+        _ stream: Buffer<Float>, at places: [CachePlace], _ cache: AttentionCache, _ row: Row, batch: MicroBatch,
+        on team: Team, attending: (Matrix) -> any AttentionSublayer
     ) {
-        let B = batch.sequences, D = norm1.gain.count
+        let B = places.count, D = norm1.gain.count
         let x = Matrix(row.normed, rows: B, columns: D), branch = Matrix(row.branch, rows: B, columns: D)
         norm1.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
-        seen(x)
-        attention.advance(x, position: position, cache, row.attention, into: branch, pass(batch, nil))
+        attending(x).advance(x, at: places, cache, row.attention, into: branch, pass(batch, nil, on: team))
         residualForward(
             row.branch, bias: maps.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
 

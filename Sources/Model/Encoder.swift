@@ -109,8 +109,9 @@ public final class EncoderCache {
     public func advance(_ x: Buffer<Float>) -> Buffer<Float> {
         precondition(position < batch.length, "position \(position) of \(batch.length)")
         stream.copy(from: x[0..<stream.count])
+        let places = (0..<batch.sequences).map { CachePlace(sequence: $0, position: position) }
         for (block, cache) in zip(encoder.blocks, layers) {
-            block.advance(stream, position: position, cache, row, batch: batch, attention: block.attention)
+            block.advance(stream, at: places, cache, row, batch: batch, on: encoder.team) { _ in block.attention }
         }
         position += 1
         encoder.norm.forward(stream, into: normed, row.statistics, rows: batch.sequences, on: encoder.team)

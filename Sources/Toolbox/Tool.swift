@@ -5,7 +5,7 @@ import Worker
 
 /// A subcommand of `drrl`, parsed.
 protocol Tool: ParsableCommand {
-    /// Collective: does the work and returns what rank 0 prints; `arguments` are those it was parsed from.
+    /// Collective: does the work and returns what rank 0 prints, or nothing where it has done so; `arguments` are those it was parsed from.
     ///
     /// - Throws: `AgreedError` for what a user can mend, and `MPIError`.
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String
@@ -22,7 +22,7 @@ protocol LocalTool: ParsableCommand {
 /// The command line of `drrl`: one subcommand a tool.
 struct ToolboxOptions: ParsableCommand {
     static let tools: [any Tool.Type] = [
-        EvaluateOptions.self, CompareOptions.self, CalibrateOptions.self, ImportOptions.self, ExportOptions.self,
+        EvaluateOptions.self, SampleOptions.self, CompareOptions.self, CalibrateOptions.self, ImportOptions.self, ExportOptions.self,
     ]
     static let localTools: [any LocalTool.Type] = [ReportOptions.self]
     static var all: [any ParsableCommand.Type] { tools + localTools }

@@ -32,6 +32,8 @@ public enum ToolboxProgram {
         try SameOnAllRanks.require(Arguments.numbered(arguments), on: session.world)
         guard let tool = try agreed(on: session.world, { try parse(arguments, isRoot: isRoot) }) as? any Tool else { return }
         let report = try tool.report(arguments, on: session.world)
+        // A tool may have written its result itself, as it came.
+        guard !report.isEmpty else { return }
         try agreed(on: session.world) { if isRoot { try StandardOutput.write(report + "\n") } }
     }
 

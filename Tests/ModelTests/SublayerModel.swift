@@ -12,6 +12,8 @@ struct SublayerModel: Sendable, CustomTestStringConvertible {
     let isLevelled: Bool
     /// The keys that its levels do not touch.
     var exact: ExactTokens?
+    /// Whether each token has a level of its own, named from its own input.
+    var isByToken = false
 
     static let segment = 16, sequences = 3, length = 75, vocabulary = 67
 
@@ -22,12 +24,14 @@ struct SublayerModel: Sendable, CustomTestStringConvertible {
             SublayerModel(family: family, kind: .softmax, isLevelled: true),
             SublayerModel(family: family, kind: .softmax, isLevelled: true, exact: ExactTokens(recent: 1, first: 2)),
             SublayerModel(family: family, kind: .softmax, isLevelled: true, exact: ExactTokens(recent: 0, first: 0)),
+            SublayerModel(
+                family: family, kind: .softmax, isLevelled: true, exact: ExactTokens(recent: 0, first: 3), isByToken: true),
             SublayerModel(family: family, kind: .performer(features: 20, seed: 4), isLevelled: false),
             SublayerModel(family: family, kind: .nystrom(landmarks: 3, segment: segment), isLevelled: false),
         ]
     }
 
-    var testDescription: String { "\(family.rawValue), \(isLevelled ? "levels, \(exact.map { "\($0)" } ?? "no key exact")" : "\(kind)")" }
+    var testDescription: String { "\(family.rawValue), \(isLevelled ? "levels\(isByToken ? " by token" : ""), \(exact.map { "\($0)" } ?? "no key exact")" : "\(kind)")" }
 
     /// Learnt positions and a head of keys for each of queries; or rotary ones, three heads of queries to one of keys, and a
     /// head width of its own.
@@ -51,6 +55,9 @@ struct SublayerModel: Sendable, CustomTestStringConvertible {
 
     static let levels = [(2, 3), (4, 4), (4, 9), (12, 10)].map { AttentionLevel(scoreRank: $0.0, valueRank: $0.1) }
 
+    /// Those it chooses from: fewer than all columns of far keys.
+    var list: [AttentionLevel] { exact == nil ? Self.levels : Array(Self.levels.prefix(3)) }
+
     /// The columns that levels are projected at.
     var largest: AttentionLevel { AttentionLevel(scoreRank: 12, valueRank: exact == nil ? 10 : 12) }
 
@@ -67,7 +74,7 @@ struct SublayerModel: Sendable, CustomTestStringConvertible {
         SampleValues.microBatch(sequences: Self.sequences, length: length, vocabulary: Self.vocabulary, seed: 9)
     }
 
-    /// A pass on bases near the identity, at levels that follow from what attention read in the segment before; nil where
+    /// A pass on bases near the identity, at levels that follow from what attention read in the segment before, or of the token; nil where
     /// the model names none.
     func pass(refine: LowRankPass.Refinement? = nil) throws -> LowRankPass? {
         guard isLevelled else { return nil }
@@ -85,18 +92,27 @@ struct SublayerModel: Sendable, CustomTestStringConvertible {
                 basis: AttentionBasis(
                     query: bases[0], key: bases[1], value: bases[2], output: bases[3], keyMean: Buffer(mean), headWidth: d))
         }
-        return LowRankPass(layers: layers, refine: refine) { [exact] input, batch in
-            let segments = (batch.length + T - 1) / T, D = input.x.columns
+        let bounds = LevelBounds(
+            largest: layers.map { _ in AttentionLevel(scoreRank: 4, valueRank: 9) }, followText: true)
+        return LowRankPass(
+            layers: layers, refine: refine, bounds: exact == nil ? nil : bounds
+        ) { [exact, isByToken, list] input, batch in
+            let segments = (batch.length + T - 1) / T, D = input.x.columns, L = batch.length
+            func level(_ rows: Range<Int>) -> AttentionLevel {
+                var positive = 0
+                for row in rows { for c in 0..<D where input.x.pointer[row * D + c] > 0 { positive += 1 } }
+                return list[positive % list.count]
+            }
+            if isByToken {
+                let levels = (0..<batch.rows).map { input.asked.contains($0) ? level($0..<($0 + 1)) : list[0] }
+                return ChosenLevels(SegmentLevels(segment: T, segments: L, levels: levels, exact: exact, grain: 1))
+            }
             return ChosenLevels(SegmentLevels(
                 segment: T, segments: segments,
                 levels: (0..<(batch.sequences * segments)).map { index in
                     let (b, s) = (index / segments, index % segments)
-                    guard s > 0 else { return Self.levels[(b + input.layer) % 4] }
-                    var positive = 0
-                    for row in (b * batch.length + (s - 1) * T)..<(b * batch.length + s * T) {
-                        for c in 0..<D where input.x.pointer[row * D + c] > 0 { positive += 1 }
-                    }
-                    return Self.levels[positive % 4]
+                    guard s > 0 else { return list[(Int(batch.samples[b]) + input.layer) % list.count] }
+                    return level((b * L + (s - 1) * T)..<(b * L + s * T))
                 },
                 exact: exact))
         }

@@ -37,6 +37,8 @@ protocol ByForecast: WithinBudget {
 }
 
 extension ByForecast {
+    public static var followsText: Bool { true }
+
     public func check(
         _ known: CalibratedLosses?, _ configuration: ModelConfiguration, _ options: RankOptions, length: Int
     ) throws(LevelError) {
@@ -64,15 +66,17 @@ extension LevelPass {
         return { input, batch in
             guard let known, let forecast = known.forecast else { preconditionFailure("no forecast to name levels by") }
             let L = batch.length, K = known.levels.levels.count, means = known.levels.nats[input.layer]
-            let prices = prices(known.levels, forecast, L), first = RowSample(every: grain, step: 0)
-            let factors = forecast.factors(first.rows(of: input.x, batch), layer: input.layer, on: team)
-            let pieces = (L - 1) / grain + 1
-            var levels: [Level] = []
-            levels.reserveCapacity(batch.sequences * pieces)
-            for piece in 0..<(batch.sequences * pieces) {
+            let prices = prices(known.levels, forecast, L), pieces = (L - 1) / grain + 1
+            // Of pieces of `grain` tokens, those whose first row is asked for.
+            let first = (0..<(batch.sequences * pieces)).map { $0 / pieces * L + $0 % pieces * grain }
+            let asked = first.indices.filter { input.asked.contains(first[$0]) }
+            let x = Matrix(input.x.gathered(asked.map { first[$0] }), rows: asked.count, columns: input.x.columns)
+            let factors = forecast.factors(x, layer: input.layer, on: team)
+            var levels = Array(repeating: known.levels.levels[0], count: first.count)
+            for (i, piece) in asked.enumerated() {
                 let best = prices.cheapest(
-                    means, factors[(piece * K)..<((piece + 1) * K)], segment: piece % pieces * grain / options.segment)
-                levels.append(known.levels.levels[best])
+                    means, factors[(i * K)..<((i + 1) * K)], segment: piece % pieces * grain / options.segment)
+                levels[piece] = known.levels.levels[best]
             }
             return Decisions(levels: SegmentLevels(
                 segment: options.segment, segments: pieces, levels: levels, exact: options.exact, grain: grain))

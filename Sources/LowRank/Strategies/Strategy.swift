@@ -8,6 +8,8 @@ import Model
 public protocol Strategy: AttentionMode {
     /// Whether it is a policy: a checkpoint holds what it has learnt, for its levels and segments alone.
     static var isLearned: Bool { get }
+    /// Whether its levels follow from what attention reads: else those of a sequence are known as it begins.
+    static var followsText: Bool { get }
     /// Whether it compares with full attention (Eq. 12), which is measured where positions do not rotate.
     static var measuresReward: Bool { get }
     /// Whether rows of `drrl compare` can be held against it.
@@ -29,6 +31,7 @@ public protocol Strategy: AttentionMode {
 extension Strategy {
     public static var isLearned: Bool { false }
     public static var isReference: Bool { false }
+    public static var followsText: Bool { measuresReward }
     public static var measuresReward: Bool { isLearned }
     public func levels(ofLayer layer: Int, among list: [Level]) -> [Level] { list }
     public func makeAgent(_ rank: AgentRank) -> PolicyAgent? { nil }

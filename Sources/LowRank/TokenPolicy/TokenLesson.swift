@@ -29,14 +29,9 @@ package struct TokenLesson: Sendable {
 
     /// Of rows of `seen`, where `grain` tokens share a level.
     package init(_ losses: EstimatedLosses, of seen: ObservedAttention, exact: ExactTokens, segment: Int, grain: Int) {
-        let D = seen.x.columns, inputs = Buffer<Float>(uninitialized: losses.rows.count * D)
-        let rows = Matrix(inputs, rows: losses.rows.count, columns: D)
-        for (i, row) in losses.rows.enumerated() {
-            let place = row.sequence * seen.batch.length + row.position / grain * grain
-            rows.rows(i..<(i + 1)).copy(from: seen.x.rows(place..<(place + 1)))
-        }
+        let first = losses.rows.map { $0.sequence * seen.batch.length + $0.position / grain * grain }
         self.init(
-            layer: seen.layer, inputs: inputs, losses: Buffer(losses.values.array.map { Float($0) }),
+            layer: seen.layer, inputs: seen.x.gathered(first), losses: Buffer(losses.values.array.map { Float($0) }),
             segments: losses.rows.map { $0.position / segment },
             isFar: losses.rows.map { !exact.far(of: $0.position, segment: segment).isEmpty })
     }

@@ -3,39 +3,43 @@ import Kernels
 // B sequences; H query heads on G key/value heads of width d; r, rv a row's columns.
 
 extension Attention {
-    /// Attention of the queries at one position alone, which `forward` would compute as a block of rows.
+    /// A query row of a sequence, and at what it attends.
+    struct PlacedQuery: Sendable {
+        let place: CachePlace
+        /// At which the query and its output are packed.
+        let level: AttentionLevel
+        /// The keys that are attended to at another level, and that level.
+        var far: (keys: Range<Int>, level: AttentionLevel)?
+    }
+
+    /// Attention of single queries, which `forward` would compute in blocks of rows.
     ///
     /// - Parameters:
-    ///   - queries: A row of each sequence, [B, H r].
-    ///   - cached: Keys and values, of which each sequence's rows up to `position` are there, at these columns or more.
-    ///   - levels: At which each sequence's query and output are packed.
-    ///   - far: The keys that are attended to at other levels, and these of each sequence.
-    ///   - out: [B, H rv].
+    ///   - queries: [rows, H r].
+    ///   - placed: What is said of each row.
+    ///   - cached: Keys and values, of which each sequence's rows up to its query's are there, at these columns or more.
+    ///   - out: [rows, H rv].
     ///   - scores: Of each thread.
     func forward(
-        _ queries: HeadRows, position: Int, _ cached: CachedHeads, length: Int, levels: [AttentionLevel],
-        far: (keys: Range<Int>, levels: [AttentionLevel]) = (0..<0, []), into out: HeadRows, scores: [QueryScores],
+        _ queries: HeadRows, _ placed: [PlacedQuery], _ cached: CachedHeads, into out: HeadRows, scores: [QueryScores],
         on team: Team
     ) {
-        let seen = position + 1, H = heads
-        team.tasks(levels.count * H) { task, thread in
-            let b = task / H, h = task % H, own = shape.keyValueHead(of: h), first = b * length, scores = scores[thread]
-            let (r, rv) = (levels[b].scoreRank, levels[b].valueRank)
-            // The nearest keys are never far, and write the whole output.
-            var parts = [(keys: far.keys.upperBound..<seen, level: levels[b])]
-            if far.keys.lowerBound > 0 { parts.append((0..<far.keys.lowerBound, levels[b])) }
-            if !far.keys.isEmpty { parts.append((far.keys, far.levels[b])) }
-            for (keys, level) in parts {
+        let H = heads
+        team.tasks(placed.count * H) { task, thread in
+            let b = task / H, h = task % H, own = shape.keyValueHead(of: h), scores = scores[thread]
+            let query = placed[b], (r, rv) = (query.level.scoreRank, query.level.valueRank)
+            // The nearest keys come first, which are never far, and write the whole output.
+            let parts = cached.parts(query)
+            for part in parts {
                 scores.score(
-                    queries.pointer(row: b, head: h, rank: r),
-                    keys: cached.keys.pointer(row: first + keys.lowerBound, head: own, rank: r),
-                    stride: cached.keys.rowStride, width: level.scoreRank, scale: scale, into: keys, team.flops)
+                    queries.pointer(row: b, head: h, rank: r), keys: part.keys.pointer(row: part.row, head: own, rank: r),
+                    stride: part.keys.rowStride, width: part.level.scoreRank, scale: scale, into: part.positions, team.flops)
             }
-            scores.soften(seen, team.flops)
-            for (i, (keys, level)) in parts.enumerated() {
+            scores.soften(query.place.position + 1, team.flops)
+            for (i, part) in parts.enumerated() {
                 scores.weigh(
-                    cached.values.pointer(row: first + keys.lowerBound, head: own, rank: rv),
-                    stride: cached.values.rowStride, width: level.valueRank, from: keys, adding: i > 0,
+                    part.values.pointer(row: part.row, head: own, rank: rv), stride: part.values.rowStride,
+                    width: part.level.valueRank, from: part.positions, adding: i > 0,
                     into: out.pointer(row: b, head: h, rank: rv), team.flops)
             }
         }

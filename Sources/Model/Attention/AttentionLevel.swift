@@ -106,6 +106,21 @@ public struct SegmentLevels: Equatable, Sendable {
             grain: grain)
     }
 
+    /// Those of several sequences one after the other, whose segments and exact keys are alike.
+    init(of sequences: [SegmentLevels]) {
+        let first = sequences[0]
+        self.init(
+            segment: first.segment, segments: first.pieces, levels: sequences.flatMap(\.levels), exact: first.exact,
+            grain: first.grain)
+    }
+
+    /// Those of a single sequence's first `length` rows.
+    func first(_ length: Int) -> SegmentLevels {
+        let pieces = (length - 1) / grain + 1
+        return SegmentLevels(
+            segment: segment, segments: pieces, levels: Array(levels[0..<pieces]), exact: exact, grain: grain)
+    }
+
     /// The levels of the rows `rows` of sequence `b`, all of one segment: each with its rows, counted from the first, level
     /// after level as they first occur.
     func groups(sequence b: Int, rows: Range<Int>) -> [(level: AttentionLevel, rows: [Int32])] {

@@ -40,11 +40,20 @@ struct AttentionMaps: Sendable {
             dy: dbranch, x: rows(attended, of: dbranch, shape.width), dx: rows(dattended, of: dbranch, shape.width), on: team)
     }
 
-    /// `project` of the row at one position of each sequence; x: [B, D], qkv: [B, (H + 2 G) d].
-    func project(_ x: Matrix, into qkv: Buffer<Float>, position: Int, on team: Team) {
+    /// `project` of single rows; x: [rows, D], qkv: [rows, (H + 2 G) d].
+    func project(_ x: Matrix, into qkv: Buffer<Float>, at places: [CachePlace], on team: Team) {
         input.forward(x, into: rows(qkv, of: x, input.weight.columns), on: team)
-        rotary?.rotate(
-            qkv, heads: rotatedHeads, rowStride: shape.columns, rows: x.rows, from: position, step: 0)
+        rotate(qkv, rowStride: shape.columns, at: places)
+    }
+
+    /// Turns the queries and keys that each row of x begins with by the row's position, where positions rotate.
+    func rotate(_ x: Buffer<Float>, rowStride: Int, at places: [CachePlace]) {
+        guard let rotary else { return }
+        for (i, place) in places.enumerated() {
+            rotary.rotate(
+                x[(i * rowStride)..<((i + 1) * rowStride)], heads: rotatedHeads, rowStride: rowStride, rows: 1,
+                from: place.position, step: 0)
+        }
     }
 
     /// FLOPs of both maps on `rows` rows, forward.

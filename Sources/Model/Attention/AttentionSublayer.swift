@@ -12,13 +12,23 @@ package protocol AttentionSublayer: Sendable {
     func backward(
         _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass)
 
-    /// branch = attention(x) without the output's bias, of one row of each sequence; x, branch: [B, D].
+    /// branch = attention(x) without the output's bias, of one row each of some sequences; x, branch: [rows, D].
     ///
     /// - Parameters:
-    ///   - position: The rows' position. What `cache` holds of the positions before is read, and these rows are added.
+    ///   - places: The rows'. What `cache` holds of the positions before is read, and these rows are added.
     ///   - row: Scratch.
     func advance(
-        _ x: Matrix, position: Int, _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix, _ pass: AttentionPass)
+        _ x: Matrix, at places: [CachePlace], _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix,
+        _ pass: AttentionPass)
+
+    /// The cache of a sequence holds what `advance` would leave there of the rows that `forward` has run on.
+    ///
+    /// - Parameters:
+    ///   - sequence: Its number in `cache`. The pass's batch was that sequence alone, from its first position on.
+    ///   - kept: What `forward` filled.
+    ///   - row: Scratch.
+    func fill(
+        _ cache: AttentionCache, sequence: Int, from kept: KeptAttention, _ row: AttentionRow, _ pass: AttentionPass)
 
     /// Bytes of a cache for `sequences` sequences of at most `length` positions.
     func bytes(sequences: Int, length: Int) -> Int

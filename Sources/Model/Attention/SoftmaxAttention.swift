@@ -35,24 +35,37 @@ struct SoftmaxAttention: AttentionSublayer {
 
     /// The cache holds keys and values, [B, L, G d] each.
     func advance(
-        _ x: Matrix, position: Int, _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix, _ pass: AttentionPass
+        _ x: Matrix, at places: [CachePlace], _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix,
+        _ pass: AttentionPass
     ) {
-        let shape = maps.shape, B = x.rows, qkv = Matrix(row.qkv, rows: B, columns: shape.columns)
-        let cached = CachedHeads(cache, heads: shape.keyValueHeads, level: level)
-        maps.project(x, into: row.qkv, position: position, on: pass.team)
-        cached.keys(at: position).copy(from: qkv.columns(shape.keys))
-        cached.values(at: position).copy(from: qkv.columns(shape.values))
+        let shape = maps.shape, qkv = Matrix(row.qkv, rows: x.rows, columns: shape.columns), cached = cached(cache)
+        maps.project(x, into: row.qkv, at: places, on: pass.team)
+        cached.keep(keys: qkv.columns(shape.keys), values: qkv.columns(shape.values), at: places)
         attention.forward(
-            HeadRows(row.qkv, rowStride: shape.columns, headStride: shape.headWidth), position: position, cached,
-            length: cache.length, levels: Array(repeating: level, count: B),
+            HeadRows(row.qkv, rowStride: shape.columns, headStride: shape.headWidth),
+            places.map { Attention.PlacedQuery(place: $0, level: level) }, cached,
             into: HeadRows(row.attended, rowStride: shape.width, headStride: shape.headWidth), scores: row.scores,
             on: pass.team)
         maps.join(row.attended, into: branch, on: pass.team)
     }
 
+    func fill(
+        _ cache: AttentionCache, sequence: Int, from kept: KeptAttention, _ row: AttentionRow, _ pass: AttentionPass
+    ) {
+        let shape = maps.shape, qkv = Matrix(kept.qkv, rows: pass.batch.rows, columns: shape.columns)
+        cached(cache).keep(
+            keys: qkv.columns(shape.keys), values: qkv.columns(shape.values),
+            from: CachePlace(sequence: sequence, position: 0))
+    }
+
+    private func layout(length: Int) -> CacheLayout {
+        CacheLayout(heads: maps.shape.keyValueHeads, level: level, length: length)
+    }
+
+    private func cached(_ cache: AttentionCache) -> CachedHeads { CachedHeads(cache, layout(length: cache.length)) }
+
     func bytes(sequences: Int, length: Int) -> Int {
-        CachedHeads.count(heads: maps.shape.keyValueHeads, level: level, sequences: sequences, length: length)
-            * MemoryLayout<Float>.stride
+        sequences * layout(length: length).count(length: length) * MemoryLayout<Float>.stride
     }
 
     func flops(_ batch: MicroBatch) -> Int {

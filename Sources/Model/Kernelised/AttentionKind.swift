@@ -27,10 +27,11 @@ package protocol KernelisedAttention: Sendable {
         qkv: Buffer<Float>, out: Buffer<Float>, kept: Buffer<Float>, dout: Buffer<Float>, dqkv: Buffer<Float>,
         delta: Buffer<Float>, batch: MicroBatch, layer: Int, on team: Team)
 
-    /// row.attended, [B, H d], at `position` of each sequence, whose queries, keys and values are row.qkv, [B, (H + 2 G) d];
-    /// heads of keys and values may be shared.
+    /// row.attended, [rows, H d], at `places`, whose queries, keys and values are row.qkv, [rows, (H + 2 G) d]; heads of keys
+    /// and values may be shared.
     func advance(
-        _ row: AttentionRow, position: Int, _ cache: AttentionCache, _ shape: AttentionShape, layer: Int, on team: Team)
+        _ row: AttentionRow, at places: [CachePlace], _ cache: AttentionCache, _ shape: AttentionShape, layer: Int,
+        on team: Team)
 
     /// Floats of a cache for one sequence of at most `length` positions.
     func cacheCount(_ shape: AttentionShape, length: Int) -> Int

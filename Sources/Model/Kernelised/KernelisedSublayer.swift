@@ -33,11 +33,25 @@ struct KernelisedSublayer: AttentionSublayer {
     }
 
     func advance(
-        _ x: Matrix, position: Int, _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix, _ pass: AttentionPass
+        _ x: Matrix, at places: [CachePlace], _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix,
+        _ pass: AttentionPass
     ) {
-        maps.project(x, into: row.qkv, position: position, on: pass.team)
-        kernel.advance(row, position: position, cache, maps.shape, layer: pass.layer, on: pass.team)
+        maps.project(x, into: row.qkv, at: places, on: pass.team)
+        kernel.advance(row, at: places, cache, maps.shape, layer: pass.layer, on: pass.team)
         maps.join(row.attended, into: branch, on: pass.team)
+    }
+
+    /// A kernel's state is made row by row, of queries, keys and values that are there.
+    func fill(
+        _ cache: AttentionCache, sequence: Int, from kept: KeptAttention, _ row: AttentionRow, _ pass: AttentionPass
+    ) {
+        let columns = maps.shape.columns
+        for position in 0..<pass.batch.rows {
+            row.qkv[0..<columns].copy(from: kept.qkv[(position * columns)..<((position + 1) * columns)])
+            kernel.advance(
+                row, at: [CachePlace(sequence: sequence, position: position)], cache, maps.shape, layer: pass.layer,
+                on: pass.team)
+        }
     }
 
     func bytes(sequences: Int, length: Int) -> Int {

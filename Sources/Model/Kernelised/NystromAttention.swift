@@ -209,18 +209,21 @@ extension NystromAttention {
     }
 
     func advance(
-        _ row: AttentionRow, position: Int, _ cache: AttentionCache, _ shape: AttentionShape, layer: Int, on team: Team
+        _ row: AttentionRow, at places: [CachePlace], _ cache: AttentionCache, _ shape: AttentionShape, layer: Int,
+        on team: Team
     ) {
-        let cached = cached(cache, shape), u = position / segment, t = position % segment, B = cache.sequences
-        if t == 0 && u > 0 { summarise(u - 1, of: cached, shape, sequences: B, on: team) }
-        let columns = shape.columns
-        for b in 0..<B {
-            let first = b * cached.rowCount + t * columns
+        let cached = cached(cache, shape), columns = shape.columns
+        for (b, place) in places.enumerated() {
+            let u = place.position / segment, t = place.position % segment
+            if t == 0 && u > 0 { summarise(u - 1, of: cached, shape, sequence: place.sequence, on: team) }
+            let first = place.sequence * cached.rowCount + t * columns
             cached.rows[first..<(first + columns)].copy(from: row.qkv[(b * columns)..<((b + 1) * columns)])
         }
-        team.tasks(B * heads) { number, thread in
-            let b = number / heads, h = number % heads, d = headWidth, n = u * landmarks, scores = row.scores[thread]
-            let own = self.rows(cached, shape, sequence: b, head: h), landmark = number * cached.landmarkCount
+        team.tasks(places.count * heads) { number, thread in
+            let b = number / heads, h = number % heads, d = headWidth, place = places[b], scores = row.scores[thread]
+            let n = place.position / segment * landmarks, t = place.position % segment
+            let own = self.rows(cached, shape, sequence: place.sequence, head: h)
+            let landmark = (place.sequence * heads + h) * cached.landmarkCount
             let out = row.attended.pointer + b * shape.width + h * d, scale = 1 / Float(d).squareRoot()
             let earlier = 0..<n, here = n..<(n + t + 1), query = own.q + t * columns
             scores.score(
@@ -246,12 +249,12 @@ extension NystromAttention {
             v: first + shape.columns(of: shape.values, head: own).lowerBound, stride: shape.columns)
     }
 
-    /// Landmarks of segment `u`, whose rows are all there.
-    private func summarise(_ u: Int, of cached: Cached, _ shape: AttentionShape, sequences: Int, on team: Team) {
-        team.tasks(sequences * heads) { number, thread in
-            let at = number * cached.landmarkCount + u * landmarks * headWidth
+    /// Landmarks of segment `u` of a sequence, whose rows are all there.
+    private func summarise(_ u: Int, of cached: Cached, _ shape: AttentionShape, sequence: Int, on team: Team) {
+        team.tasks(heads) { head, thread in
+            let at = (sequence * heads + head) * cached.landmarkCount + u * landmarks * headWidth
             workspaces[thread].summary.forward(
-                rows(cached, shape, sequence: number / heads, head: number % heads), keys: cached.keys.pointer + at,
+                rows(cached, shape, sequence: sequence, head: head), keys: cached.keys.pointer + at,
                 values: cached.values.pointer + at, team.flops)
         }
     }

@@ -248,11 +248,12 @@ extension PerformerAttention {
 extension PerformerAttention {
     /// The cache holds, for each sequence and head, the state, [m, e], and R of the last row.
     func advance(
-        _ row: AttentionRow, position: Int, _ cache: AttentionCache, _ shape: AttentionShape, layer: Int, on team: Team
+        _ row: AttentionRow, at places: [CachePlace], _ cache: AttentionCache, _ shape: AttentionShape, layer: Int,
+        on team: Team
     ) {
         let H = heads, d = headWidth, size = features * (d + 1), each = size + 1
         precondition(cache.memory.count == cache.sequences * H * each, "another kind's cache")
-        team.tasks(cache.sequences * H) { number, thread in
+        team.tasks(places.count * H) { number, thread in
             let b = number / H, h = number % H, own = shape.keyValueHead(of: h)
             let qkv = row.qkv.pointer + b * shape.columns
             let task = Task(
@@ -261,9 +262,9 @@ extension PerformerAttention {
                 v: qkv + shape.columns(of: shape.values, head: own).lowerBound, stride: shape.columns,
                 directions: directions(layer: layer, head: h), work: workspaces[thread], flops: team.flops, width: d,
                 features: features)
-            let kept = cache.memory[(number * each)..<((number + 1) * each)]
+            let state = places[b].sequence * H + h, kept = cache.memory[(state * each)..<((state + 1) * each)]
             task.advance(
-                state: kept[0..<size], logScale: kept[size..<each], isFirst: position == 0,
+                state: kept[0..<size], logScale: kept[size..<each], isFirst: places[b].position == 0,
                 into: row.attended.pointer + b * shape.width + h * d)
         }
     }

@@ -1,42 +1,41 @@
 import Kernels
 
-// B sequences, D width; H query heads on G key/value heads of width d; r, rv a row's columns, R, Rv the largest in use.
+// D width; H query heads on G key/value heads of width d; r, rv a row's columns, R, Rv the largest in use.
 
-/// One position at a time: keys and values are cached at the largest columns in use, and a row's queries, scores and output
-/// have its segment's level. Keys and values of the rows before serve every level, whose columns are their first.
+/// One position at a time: keys and values are cached at the largest columns in use, those that are far for all queries to
+/// come at the most that these see of them, and a row's queries, scores and output have its segment's level. Keys and values
+/// of the rows before serve every level, whose columns are their first.
 extension LowRankLayer {
-    private var shape: AttentionShape { maps.shape }
     private var largest: AttentionLevel {
         AttentionLevel(scoreRank: folded.largestScoreRank, valueRank: folded.values.rank)
     }
 
-    /// The cache holds keys, [B, L, G R], and values, [B, L, G Rv]. `levels` name that of the row's segment.
+    /// The cache holds keys, G R columns a position, and values, G Rv, far ones fewer (`CacheLayout`). `levels` name that of
+    /// the row's segment.
     ///
     /// Bases that are refined along a sequence would change the values of all rows before, so there must be none: `TokenDecoder`
     /// refuses such a pass.
     package func advance(
-        _ x: Matrix, position: Int, _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix, _ pass: AttentionPass
+        _ x: Matrix, at places: [CachePlace], _ cache: AttentionCache, _ row: AttentionRow, into branch: Matrix,
+        _ pass: AttentionPass
     ) {
         precondition(refine == nil, "values' bases that change along a sequence cannot be cached")
-        let B = x.rows, team = pass.team
-        let cached = CachedHeads(cache, heads: shape.keyValueHeads, level: largest)
-        let levels = (0..<B).map { packedLevel(sequence: $0, row: position) }, runs = runs(levels)
-        let far = (
-            keys: chosen.levels.far(of: position..<(position + 1)),
-            levels: (0..<B).map { chosen.levels[sequence: $0, row: position] })
-        let queryColumns = shape.heads * largest.scoreRank, outputColumns = shape.heads * largest.valueRank
-        let queries = Matrix(row.qkv, rows: B, columns: queryColumns)
-        let attended = Matrix(row.attended, rows: B, columns: outputColumns)
+        let team = pass.team, cached = cached(cache), placed = places.map(placed), runs = runs(placed.map(\.level))
+        let outputColumns = shape.heads * largest.valueRank
+        let (q, k, v) = parts(row.qkv, x.rows)
+        let queries = Matrix(q, rows: x.rows, columns: queryColumns), keys = Matrix(k, rows: x.rows, columns: keyColumns)
+        let values = Matrix(v, rows: x.rows, columns: valueColumns)
+        let attended = Matrix(row.attended, rows: x.rows, columns: outputColumns)
         if maps.rotary == nil {
-            folded.keys?.map.forward(x, into: cached.keys(at: position), on: team)
+            folded.keys?.map.forward(x, into: keys, on: team)
             for (rows, level) in runs {
                 let map = map(folded.queries, level.scoreRank)
                 map.forward(x.rows(rows), into: queries.rows(rows).columns(0..<map.weight.columns), on: team)
             }
         } else {
-            let turned = rotatedRows(x, position: position, on: team)
+            let turned = rotatedRows(x, at: places, on: team)
             for g in 0..<shape.keyValueHeads {
-                multiply(turned, shape.keys, head: g, \.key, largest.scoreRank, into: cached.keys(at: position), on: team)
+                multiply(turned, shape.keys, head: g, \.key, largest.scoreRank, into: keys, on: team)
             }
             for (rows, level) in runs {
                 for h in 0..<shape.heads {
@@ -46,20 +45,41 @@ extension LowRankLayer {
                 }
             }
         }
-        folded.values.map.forward(x, into: cached.values(at: position), on: team)
+        folded.values.map.forward(x, into: values, on: team)
+        cached.keep(keys: keys, values: values, at: places)
         attention.forward(
-            HeadRows(row.qkv, rowStride: queryColumns, headStride: nil), position: position, cached, length: cache.length,
-            levels: levels, far: far, into: HeadRows(row.attended, rowStride: outputColumns, headStride: nil),
-            scores: row.scores, on: team)
+            HeadRows(q, rowStride: queryColumns, headStride: nil), placed, cached,
+            into: HeadRows(row.attended, rowStride: outputColumns, headStride: nil), scores: row.scores, on: team)
         for (rows, level) in runs {
             let map = map(folded.projections, level.valueRank)
             map.product(attended.rows(rows).columns(0..<map.weight.rows), into: branch.rows(rows), on: team)
         }
     }
 
+    package func fill(
+        _ cache: AttentionCache, sequence: Int, from kept: KeptAttention, _ row: AttentionRow, _ pass: AttentionPass
+    ) {
+        let M = pass.batch.rows, (_, k, v) = parts(kept.qkv, M)
+        cached(cache).keep(
+            keys: Matrix(k, rows: M, columns: keyColumns), values: Matrix(v, rows: M, columns: valueColumns),
+            from: CachePlace(sequence: sequence, position: 0))
+    }
+
+    private func layout(length: Int) -> CacheLayout {
+        CacheLayout(heads: shape.keyValueHeads, level: largest, far: far, length: length)
+    }
+
+    private func cached(_ cache: AttentionCache) -> CachedHeads { CachedHeads(cache, layout(length: cache.length)) }
+
+    private func placed(_ place: CachePlace) -> Attention.PlacedQuery {
+        let (b, position) = (place.sequence, place.position), far = chosen.levels.far(of: position..<(position + 1))
+        return Attention.PlacedQuery(
+            place: place, level: packedLevel(sequence: b, row: position),
+            far: far.isEmpty ? nil : (far, chosen.levels[sequence: b, row: position]))
+    }
+
     package func bytes(sequences: Int, length: Int) -> Int {
-        CachedHeads.count(heads: shape.keyValueHeads, level: largest, sequences: sequences, length: length)
-            * MemoryLayout<Float>.stride
+        sequences * layout(length: length).count(length: length) * MemoryLayout<Float>.stride
     }
 
     /// Refinement aside, which folds and projects values as its epochs ask for it.
@@ -112,14 +132,13 @@ extension LowRankLayer {
         return runs
     }
 
-    /// Queries and keys of x, [B, D], at full width and turned by their position: [B, (H + G) d].
-    private func rotatedRows(_ x: Matrix, position: Int, on team: Team) -> Matrix {
+    /// Queries and keys of x, [rows, D], at full width and turned by their positions: [rows, (H + G) d].
+    private func rotatedRows(_ x: Matrix, at places: [CachePlace], on team: Team) -> Matrix {
         let columns = maps.rotatedColumns
         precondition(x.rows * columns.count <= rotated.count, "\(x.rows) sequences in the memory of fewer rows")
         let turned = Matrix(rotated, rows: x.rows, columns: columns.count)
         maps.input.outputs(columns).forward(x, into: turned, on: team)
-        maps.rotary?.rotate(
-            rotated, heads: maps.rotatedHeads, rowStride: columns.count, rows: x.rows, from: position, step: 0)
+        maps.rotate(rotated, rowStride: columns.count, at: places)
         takeMean(fromKeysOf: 0..<x.rows, on: team)
         return turned
     }

@@ -15,17 +15,19 @@ package struct LowRankLayer: AttentionSublayer {
     let refine: LowRankPass.Refinement?
     /// [M, (H + G) d] for rotated queries and keys; empty where they are folded.
     let rotated: Buffer<Float>
+    /// How a cache may keep far keys; nil where at all columns.
+    var far: CacheLayout.FarKeys?
 
     package var levels: SegmentLevels? { chosen.levels }
 
-    private var shape: AttentionShape { maps.shape }
-    private var keyColumns: Int { shape.keyValueHeads * folded.largestScoreRank }
-    private var queryColumns: Int { shape.heads * folded.largestScoreRank }
-    private var valueColumns: Int { shape.keyValueHeads * folded.values.rank }
+    var shape: AttentionShape { maps.shape }
+    var keyColumns: Int { shape.keyValueHeads * folded.largestScoreRank }
+    var queryColumns: Int { shape.heads * folded.largestScoreRank }
+    var valueColumns: Int { shape.keyValueHeads * folded.values.rank }
     private var outputColumns: Int { shape.heads * folded.values.rank }
 
     /// Queries, keys and values in turn, within a buffer of [M, (H + 2 G) d].
-    private func parts(_ qkv: Buffer<Float>, _ M: Int) -> (q: Buffer<Float>, k: Buffer<Float>, v: Buffer<Float>) {
+    func parts(_ qkv: Buffer<Float>, _ M: Int) -> (q: Buffer<Float>, k: Buffer<Float>, v: Buffer<Float>) {
         let q = M * queryColumns, k = q + M * keyColumns
         return (qkv[0..<q], qkv[q..<k], qkv[k..<(k + M * valueColumns)])
     }

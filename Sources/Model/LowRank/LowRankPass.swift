@@ -8,6 +8,15 @@ public struct AttentionInput: Sendable {
     /// [M, D].
     public let x: Matrix
     let maps: AttentionMaps
+    /// The rows of x whose levels are asked for; others may be named anything. All of them unless told.
+    package let asked: Range<Int>
+
+    init(layer: Int, x: Matrix, maps: AttentionMaps, asked: Range<Int>? = nil) {
+        self.layer = layer
+        self.x = x
+        self.maps = maps
+        self.asked = asked ?? 0..<x.rows
+    }
 
     /// Queries, keys and values of x, before positions rotate them: [D, (H + 2 G) d].
     public var map: Linear { maps.input }
@@ -66,6 +75,19 @@ public struct ChosenLevels: Sendable {
     }
 }
 
+/// What is known of the levels that a pass will name.
+public struct LevelBounds: Sendable {
+    /// By layer of the stage, the most columns of scores and of values.
+    let largest: [AttentionLevel]
+    /// Whether levels follow from what attention reads; else those of a whole sequence are named as it begins.
+    let followText: Bool
+
+    public init(largest: [AttentionLevel], followText: Bool) {
+        self.largest = largest
+        self.followText = followText
+    }
+}
+
 /// Attention below full rank on one stage: the folded weights of its layers, who names the levels, and who watches.
 ///
 /// A layer's bases are folded into its weights when it first runs at a level, and again after `unfold`.
@@ -85,6 +107,9 @@ public struct LowRankPass: Sendable {
     package let levels: Choice
     package let observe: Observer?
     let observeGradient: GradientObserver?
+    /// The most columns that each layer's levels may have, and whether they follow from what is read: else they are named
+    /// for all of a sequence as it begins.
+    let bounds: LevelBounds?
     /// In inference; nil where the bases of `layers` hold for all rows.
     let refine: Refinement?
     private let timing: Timing
@@ -96,12 +121,16 @@ public struct LowRankPass: Sendable {
         init(_ count: Int) { isFolded = Mutex(Array(repeating: false, count: count)) }
     }
 
-    /// - Parameter timing: runs the folding of bases into weights.
+    /// - Parameters:
+    ///   - bounds: of the levels, where known.
+    ///   - timing: runs the folding of bases into weights.
     public init(
         layers: [FoldedAttention], observe: Observer? = nil, observeGradient: GradientObserver? = nil,
-        refine: Refinement? = nil, timing: @escaping Timing = { $0() }, levels: @escaping Choice
+        refine: Refinement? = nil, bounds: LevelBounds? = nil, timing: @escaping Timing = { $0() },
+        levels: @escaping Choice
     ) {
         self.layers = layers
+        self.bounds = bounds
         self.observe = observe
         self.observeGradient = observeGradient
         self.refine = refine
@@ -138,14 +167,14 @@ public struct LowRankPass: Sendable {
     func attention(of block: Block, _ place: Int, _ x: Matrix, _ batch: MicroBatch) -> (any AttentionSublayer)? {
         let input = AttentionInput(layer: block.layer, x: x, maps: block.maps)
         observe?(input, batch)
-        return attention(of: block, place, input, batch)
+        guard !layers.isEmpty, let chosen = levels(input, batch) else { return nil }
+        return layer(of: block, place, chosen)
     }
 
-    /// The same of an input that nothing is to be learnt from.
-    func attention(of block: Block, _ place: Int, _ input: AttentionInput, _ batch: MicroBatch) -> (any AttentionSublayer)? {
-        guard !layers.isEmpty, let chosen = levels(input, batch) else { return nil }
-        return LowRankLayer(
+    /// How it attends at these levels.
+    func layer(of block: Block, _ place: Int, _ chosen: ChosenLevels, far: CacheLayout.FarKeys? = nil) -> LowRankLayer {
+        LowRankLayer(
             folded: folded(place, block.maps, on: block.team), maps: block.maps, attention: block.softmax, chosen: chosen,
-            refine: refine, rotated: block.scratch.rotated)
+            refine: refine, rotated: block.scratch.rotated, far: far)
     }
 }
