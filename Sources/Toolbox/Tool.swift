@@ -15,6 +15,7 @@ protocol Tool: ParsableCommand {
 struct ToolboxOptions: ParsableCommand {
     static let tools: [any Tool.Type] = [
         EvaluateOptions.self, CompareOptions.self, CalibrateOptions.self, ImportOptions.self, ExportOptions.self,
+        MergeOptions.self,
     ]
     static let configuration = CommandConfiguration(
         commandName: "drrl", abstract: "Looks at what drrl-train has trained, and exchanges models with other programs.", subcommands: tools)

@@ -19,6 +19,8 @@ public struct AdaptedMap: Equatable, Sendable {
 
     /// Hugging Face's name of the map: that of its weight without `.weight`.
     public var module: String { weight.module }
+    /// What names the map in every layer: the last part of its name, or the last two where a layer has two such maps.
+    public var target: String { weight.target(storage) }
     /// n.
     public var inputs: Int { weight.shape[storage == .inputsByOutputs ? 0 : 1] }
     /// m.
@@ -40,6 +42,11 @@ public struct AdaptedMap: Equatable, Sendable {
 extension ParameterSpec {
     /// The name without its `.weight`.
     fileprivate var module: String { name.hasSuffix(".weight") ? String(name.dropLast(7)) : name }
+
+    /// GPT-2, which stores [in, out], has two maps of one name in a layer.
+    fileprivate func target(_ storage: WeightStorage) -> String {
+        module.split(separator: ".").suffix(storage == .inputsByOutputs ? 2 : 1).joined(separator: ".")
+    }
 
     fileprivate var isLinearMap: Bool {
         switch role {
@@ -87,7 +94,6 @@ extension AdapterConfiguration {
             }
             maps.append(map)
         }
-        guard !maps.isEmpty else { throw ConfigurationError("it adapts no linear map of this model") }
         return maps
     }
 }
@@ -95,12 +101,7 @@ extension AdapterConfiguration {
 extension ModelConfiguration {
     /// Names of a layer's linear maps, as targets.
     fileprivate var targetNames: String {
-        var names: [String] = []
-        for spec in parameters where spec.layer == 0 && spec.isLinearMap {
-            let parts = spec.module.split(separator: ".")
-            // GPT-2 has two maps of one name in a layer, which the part before it tells apart.
-            names.append(family == .gpt2 ? parts.suffix(2).joined(separator: ".") : String(parts.last ?? ""))
-        }
+        let names = parameters.filter { $0.layer == 0 && $0.isLinearMap }.map { $0.target(layer.storage) }
         return names.joined(separator: ", ") + " and \(AdapterConfiguration.allTargets)"
     }
 
