@@ -11,6 +11,15 @@ public enum CheckpointLayout {
     /// Adam's running mean of the squared gradient of parameter `name`. float32, the parameter's shape.
     public static func secondMoment(_ name: String) -> String { "/optimizer/v/" + name }
 
+    /// JSON text: what the adapter is, where there is one.
+    public static let adapter = "/adapter/config"
+    /// Parameter `name` of the adapter, such as `…q_proj.lora_A.weight`. float32, [r, n] or [m, r].
+    public static func adapterParameter(_ name: String) -> String { "/adapter/model/" + name }
+    /// Adam's running mean of its gradient.
+    public static func adapterFirstMoment(_ name: String) -> String { "/adapter/m/" + name }
+    /// Adam's running mean of its squared gradient.
+    public static func adapterSecondMoment(_ name: String) -> String { "/adapter/v/" + name }
+
     /// int64 scalar: index of the next sample in the run's global order.
     public static let dataCursor = "/data/cursor"
     /// JSON text: which corpus, its hash and sizes, so that a resumed run reads the same text.

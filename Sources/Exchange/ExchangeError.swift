@@ -43,13 +43,18 @@ extension ExchangeError: CustomStringConvertible {
             "\(path.inOneLine): tensor \(quoted(name)) has the shape \(found) where \(expected) is expected; "
                 + "use the weights that belong to this configuration"
         case .configuration(let path, let key, let problem):
-            "\(path.inOneLine): \(key): \(problem); use the config.json that was saved with the weights"
+            "\(path.inOneLine): \(key): \(problem); use the \(path.fileName) that was saved with the weights"
         case .unsupported(let path, let key, let value, let known):
             "\(path.inOneLine): \(key): \(value) is not supported; choose a model with \(known)"
         case .unwritable(let path, let name, let problem):
             "\(path.inOneLine): tensor \(quoted(name)): \(problem)"
         }
     }
+}
+
+extension String {
+    /// What follows the last slash.
+    fileprivate var fileName: String { (split(separator: "/").last.map(String.init) ?? self).inOneLine }
 }
 
 extension Fault {

@@ -88,6 +88,14 @@ public struct Matrix: Sendable {
             blasint(stride))
     }
 
+    /// The same elements in memory of their own.
+    public func copied() -> Matrix {
+        if isTransposed { return transposed.copied().transposed }
+        let own = Matrix(Buffer(uninitialized: rows * columns), rows: rows, columns: columns)
+        own.copy(from: self)
+        return own
+    }
+
     /// Adds `other`, of the same shape; neither is a transpose.
     public func add(_ other: Matrix) {
         requireSameShape(other)

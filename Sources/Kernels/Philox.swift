@@ -39,6 +39,16 @@ public struct Philox: Sendable, Equatable {
         return Double((UInt64(word.x) | UInt64(word.y) << 32) >> 11) * 0x1p-53
     }
 
+    /// Fills `buffer` with uniform deviates in [−bound, bound), 24 bits each.
+    public func fillUniform(_ buffer: Buffer<Float>, bound: Float) {
+        for first in Swift.stride(from: 0, to: buffer.count, by: 4) {
+            let number = UInt64(first / 4), words = block(number.low, number.high)
+            for i in first..<min(first + 4, buffer.count) {
+                buffer[i] = (Float(words[i - first] >> 8) * 0x1p-23 - 1) * bound
+            }
+        }
+    }
+
     /// Fills `buffer` with normal deviates of mean 0 and the standard deviation given.
     public func fillNormal(_ buffer: Buffer<Float>, deviation: Float) {
         drrl_normal(buffer.pointer, key, 0, buffer.count, deviation)
@@ -67,6 +77,8 @@ public enum RandomPurpose {
     public static let sampling: UInt32 = 12
     /// What is planted in a text to be recalled, and where.
     public static let needles: UInt32 = 16
+    /// What is dropped of the inputs of adapters.
+    public static let adapterDropout: UInt32 = 17
 }
 
 extension UInt64 {

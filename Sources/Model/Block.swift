@@ -44,14 +44,15 @@ struct Block: Sendable {
     ) -> any AttentionSublayer {
         let M = batch.rows, x = matrix(scratch.narrow, batch), branch = matrix(scratch.branch, batch)
         norm1.forward(saved.input, into: scratch.narrow, saved.norm1, rows: M, on: team)
-        let attention = attending(x)
-        attention.forward(x, saved.attention, into: branch, pass(batch, dropout))
-        addBranch(maps.output.bias, residual: saved.input, into: saved.middle, batch, dropout, .attentionProjection)
+        let attention = attending(x), pass = pass(batch, dropout)
+        attention.forward(x, saved.attention, into: branch, pass)
+        addBranch(maps.output.bias, residual: saved.input, into: saved.middle, batch, pass.dropout, .attentionProjection)
 
         norm2.forward(saved.middle, into: scratch.narrow, saved.norm2, rows: M, on: team)
-        feedForward.forward(x, hidden: saved.hidden, activated: scratch.wide, into: branch, on: team)
+        feedForward.forward(
+            x, hidden: saved.hidden, activated: scratch.wide, into: branch, dropping: pass.adapterDropout, on: team)
         addBranch(
-            feedForward.output.bias, residual: saved.middle, into: output, batch, dropout, .feedForwardProjection)
+            feedForward.output.bias, residual: saved.middle, into: output, batch, pass.dropout, .feedForwardProjection)
         return attention
     }
 
@@ -87,23 +88,24 @@ struct Block: Sendable {
         _ saved: Activations.Layer, dx: Buffer<Float>, batch: MicroBatch, dropout: Dropout?,
         attention: any AttentionSublayer, lowRank: LowRankPass? = nil, observer: AttentionObserver? = nil
     ) {
-        let s = scratch, M = batch.rows, x = matrix(s.narrow, batch)
+        let s = scratch, M = batch.rows, x = matrix(s.narrow, batch), pass = pass(batch, dropout, observer)
         feedForward.hiddenGradient(
-            branchGradient(dx, batch, dropout, .feedForwardProjection), hidden: saved.hidden, activated: s.wide,
-            into: s.wideGradient, on: team)
+            branchGradient(dx, batch, pass.dropout, .feedForwardProjection), hidden: saved.hidden, activated: s.wide,
+            into: s.wideGradient, dropping: pass.adapterDropout, on: team)
         norm2.again(saved.middle, into: s.narrow, saved.norm2, rows: M, on: team)
-        feedForward.backward(dhidden: s.wideGradient, x: x, dx: matrix(s.branch, batch), on: team)
+        feedForward.backward(
+            dhidden: s.wideGradient, x: x, dx: matrix(s.branch, batch), dropping: pass.adapterDropout, on: team)
         norm2.backward(dy: s.branch, x: saved.middle, saved.norm2, dx: dx, rows: M, on: team)
 
         // The feed-forward's scratch is free again.
         let heads = M * maps.shape.width, dnormed = s.wide[heads..<(heads + M * width)]
-        let dbranch = branchGradient(dx, batch, dropout, .attentionProjection)
+        let dbranch = branchGradient(dx, batch, pass.dropout, .attentionProjection)
         lowRank?.observeGradient?(BranchGradient(layer: layer, gradient: dbranch, maps: maps), batch)
         norm1.again(saved.input, into: s.narrow, saved.norm1, rows: M, on: team)
         attention.backward(
             dbranch, x: x, saved.attention,
             AttentionScratch(dattended: s.wide[0..<heads], dqkv: s.wideGradient, delta: s.delta),
-            dx: matrix(dnormed, batch), pass(batch, dropout, observer))
+            dx: matrix(dnormed, batch), pass)
         norm1.backward(dy: dnormed, x: saved.input, saved.norm1, dx: dx, rows: M, on: team)
     }
 
@@ -207,7 +209,7 @@ extension Block {
             row.branch, bias: maps.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
 
         norm2.forward(stream, into: row.normed, row.statistics, rows: B, on: team)
-        feedForward.forward(x, hidden: row.hidden, activated: row.activated, into: branch, on: team)
+        feedForward.forward(x, hidden: row.hidden, activated: row.activated, into: branch, dropping: nil, on: team)
         residualForward(
             row.branch, bias: feedForward.output.bias, residual: stream, into: stream, width: D, rows: B, on: team)
     }

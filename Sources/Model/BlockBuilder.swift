@@ -15,6 +15,7 @@ struct BlockBuilder {
     private let scratch: BlockScratch
     private let rotary: RotaryTable?
     private let kernel: (any KernelisedAttention)?
+    private let adapters: StageAdapters?
     private let spread, spreadGradient: Buffer<Float>
 
     /// - Parameters:
@@ -22,9 +23,10 @@ struct BlockBuilder {
     ///   - rows: of the largest micro-batch.
     ///   - learns: whether the arena has gradients.
     ///   - kernel: in place of softmax where no level is named.
+    ///   - adapters: what adds to the layers' maps, which do not learn then.
     init(
         _ shape: LayerShape, in arena: ParameterArena, context: Int, rows: Int, team: Team, forTraining: Bool,
-        learns: Bool, kernel: (any KernelisedAttention)? = nil
+        learns: Bool, kernel: (any KernelisedAttention)? = nil, adapters: StageAdapters? = nil
     ) {
         let own = shape.attention, copied = kernel != nil && own.group > 1 ? rows * 3 * own.width : 0
         self.shape = shape
@@ -35,6 +37,7 @@ struct BlockBuilder {
         unread = Buffer(count: forTraining && !learns ? 2 * shape.width : 0, repeating: 0)
         self.team = team
         self.kernel = kernel
+        self.adapters = adapters
         softmax = Attention(own, team: team)
         scratch = BlockScratch(shape, rows: rows, forTraining: forTraining)
         rotary = shape.rotation.map { RotaryTable($0, headWidth: own.headWidth, context: context) }
@@ -85,7 +88,8 @@ struct BlockBuilder {
         }
         return Linear(
             weight: matrix(values), bias: vector(values), weightGradient: matrix(gradients),
-            biasGradient: vector(gradients), kind: kind, precision: team.precision, learns: learns)
+            biasGradient: vector(gradients), kind: kind, precision: team.precision, learns: learns
+        ).adapted(by: adapters?.adapters(weight, layer: layer, in: layout, shape.storage) ?? [])
     }
 
     private func norm(_ gain: ParameterRole, _ bias: ParameterRole, _ layer: Int?) -> Norm {

@@ -82,9 +82,12 @@ public struct ModelConfiguration: Equatable, Sendable {
 
     /// FLOPs that training on one token of a sequence of `length` needs, forward and backward: 6 for each weight in a
     /// product, and the causal half of attention. Nothing recomputed or masked counts (Kaplan et al. 2020, section 2.1).
-    public func trainingFLOPs(perTokenOfLength length: Int) -> Double {
+    ///
+    /// - Parameter adapter: what learns in place of the weights, whose gradients then need none of their 2; nil for these.
+    public func trainingFLOPs(perTokenOfLength length: Int, adapter: PlacedAdapter? = nil) -> Double {
         let products = Double(layers * layerProducts + vocabularySize * width)
-        return 6 * products + 6 * Double(layers * layer.attention.width * length)
+        let ofWeights = adapter.map { 4 * products + 6 * Double($0.parameterCount) } ?? 6 * products
+        return ofWeights + 6 * Double(layers * layer.attention.width * length)
     }
 }
 

@@ -17,6 +17,8 @@ public final class TransformerStage: Sendable {
     public let placement: StagePlacement
     /// Their weights.
     public let parameters: ParameterArena
+    /// What adds to their linear maps; nil where nothing does.
+    public let adapters: StageAdapters?
     /// The threads that compute.
     public let team: Team
     /// Rows of the largest micro-batch.
@@ -43,12 +45,15 @@ public final class TransformerStage: Sendable {
     ///   - learns: whether these add to gradients of parameters; else there are no such gradients, nor moments, and backward
     ///     passes are for the gradients of what layers read.
     ///   - kind: how layers attend in passes that name no level for them.
+    ///   - adapter: what adds to linear maps, and learns in the place of all other parameters; must suit the model.
     ///   - other: a stage of the same configuration and placement whose parameters it shares.
     public init(
         _ configuration: ModelConfiguration, placement: StagePlacement, rows: Int, team: Team, forTraining: Bool = true,
-        learns: Bool = true, attention kind: AttentionKind = .softmax, sharing other: TransformerStage? = nil
+        learns: Bool = true, attention kind: AttentionKind = .softmax, adapter: PlacedAdapter? = nil,
+        sharing other: TransformerStage? = nil
     ) {
-        let learns = forTraining && learns
+        let hasAdapter = adapter != nil || other?.adapters != nil, adaptersLearn = forTraining && learns
+        let learns = forTraining && learns && !hasAdapter
         precondition(other.map { $0.configuration == configuration && $0.placement == placement } ?? true)
         self.configuration = configuration
         self.placement = placement
@@ -59,10 +64,13 @@ public final class TransformerStage: Sendable {
         let layout = ParameterLayout(configuration, placement)
         let arena = other?.parameters ?? ParameterArena(layout, forTraining: learns)
         parameters = arena
+        let adapters = other?.adapters ?? adapter.map { StageAdapters($0, placement: placement, learns: adaptersLearn) }
+        self.adapters = adapters
         let builder = BlockBuilder(
             configuration.layer, in: arena, context: configuration.context, rows: rows, team: team,
             forTraining: forTraining, learns: learns,
-            kernel: kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining))
+            kernel: kind.kernel(configuration, layers: placement.layers, team: team, forTraining: forTraining),
+            adapters: adapters)
         blocks = placement.layers.map(builder.block)
         finalNorm = placement.isLast ? builder.finalNorm : nil
         streamGradient = Buffer(uninitialized: forTraining ? rows * configuration.width : 0)
@@ -70,6 +78,9 @@ public final class TransformerStage: Sendable {
         normed = Buffer(uninitialized: placement.isLast ? rows * configuration.width : 0)
         normedGradient = Buffer(uninitialized: placement.isLast && forTraining ? rows * configuration.width : 0)
     }
+
+    /// What learns: the adapters' parameters where there are any, else the weights.
+    public var learnt: ParameterArena { adapters?.arena ?? parameters }
 
     /// Room for one micro-batch's activations; a pipeline needs one for each micro-batch in flight.
     public func makeActivations() -> Activations {
@@ -95,7 +106,7 @@ public final class TransformerStage: Sendable {
         embeddingForward(
             batch, tokenTable: tokenTable(parameters.values), positionTable: positionTable(parameters.values),
             into: x, on: team)
-        dropout?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
+        dropout?.ofModel?.apply(to: x, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
     }
 
     /// Runs some of the stage's layers, the first of them on what `stream(before:of:)` holds.
@@ -146,7 +157,7 @@ public final class TransformerStage: Sendable {
     /// Turns a layer's gradients of folded weights into those of the weights; once a step, when `backward` has finished
     /// with the layer for the last time.
     public func unfold(_ lowRank: LowRankPass, layer: Int) {
-        precondition(learns, "gradients of folded weights, where weights have none")
+        precondition(learns || adapters != nil, "gradients of folded weights, where weights have none")
         lowRank.unfold(layer - placement.layers.lowerBound, block(ofLayer: layer).maps, on: team)
     }
 
@@ -250,7 +261,7 @@ public final class TransformerStage: Sendable {
             try finished(block.layer)
         }
         if placement.isFirst {
-            dropout?.apply(
+            dropout?.ofModel?.apply(
                 to: streamGradient, width: configuration.width, batch: batch, layer: 0, site: .embedding, on: team)
             if learns, let table = positionTable(parameters.gradients) {
                 positionEmbeddingBackward(batch, dx: streamGradient, positionTable: table, on: team)

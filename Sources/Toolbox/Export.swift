@@ -5,6 +5,7 @@ import Exchange
 import Files
 import Kernels
 import Model
+import Options
 import Worker
 
 /// The command line of `drrl export`.
@@ -12,19 +13,51 @@ struct ExportOptions: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Writes a checkpoint's model and tokenizer as a directory that transformers' from_pretrained loads.",
-        usage: "drrl export --checkpoint FILE --to DIR")
+        usage: "drrl export --checkpoint FILE --to DIR [--adapter]",
+        discussion: """
+            A checkpoint's adapter is merged into the weights; with --adapter it alone is written, as a directory that peft's \
+            from_pretrained loads.
+            """)
 
     @Option(help: ArgumentHelp("A checkpoint of drrl-train or drrl import.", valueName: "file"))
     var checkpoint: String
 
     @Option(help: ArgumentHelp("The directory to make, or to write into.", valueName: "dir"))
     var to: String
+
+    @Flag(help: "Write the checkpoint's adapter alone: adapter_config.json and adapter_model.safetensors.")
+    var adapter = false
 }
 
 extension ExportOptions: Tool {
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
         let saved = try OpenCheckpoint(path: checkpoint, world: world)
-        return try agreed(on: world) { try saved.tokenizer.map { try export(saved, $0) } ?? "" }
+        return try agreed(on: world) {
+            if adapter { return world.rank == 0 ? try exportAdapter(saved) : "" }
+            return try saved.tokenizer.map { try export(saved, $0) } ?? ""
+        }
+    }
+
+    /// On rank 0.
+    private func exportAdapter(_ saved: borrowing OpenCheckpoint) throws -> String {
+        guard let placed = saved.adapter else {
+            throw ConfigurationError("\(checkpoint): holds no adapter; leave --adapter out to export its weights")
+        }
+        let own = ParameterArray.parameters(of: placed), tensors = placed.peftTensors
+        let specs = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.spec) })
+        try makeDirectory(to)
+        try SafetensorsWriter.write(
+            tensors.map { (name: $0.name, shape: $0.spec.shape) }, to: to + "/" + PEFTAdapter.weightsName
+        ) { name in
+            guard let spec = specs[name] else { preconditionFailure("the adapter has no \(name)") }
+            let values = Buffer<Float>(uninitialized: spec.count)
+            try saved.read(own.entry(spec), into: values)
+            return values
+        }
+        try ReplacementFile.write(
+            placed.peftConfiguration(for: saved.run.model), to: to + "/" + PEFTAdapter.configurationName)
+        return "exported    \(to): \(PEFTAdapter.configurationName) and \(PEFTAdapter.weightsName) with "
+            + "\(placed.parameterCount) parameters at \(placed.maps.count) linear maps"
     }
 
     /// On rank 0.
@@ -51,8 +84,9 @@ extension ExportOptions: Tool {
                 model, startOfText: Int(tokenizer.startOfText ?? tokenizer.endOfText), endOfText: Int(tokenizer.endOfText)
             ).bytes,
             to: to + "/" + DescribedModel.fileName)
+        let merged = saved.adapter == nil ? "" : "; the adapter is merged into the weights"
         return "exported    \(to): config.json, \(SafetensorsModel.fileName) with \(model.parameterCount) parameters in "
-            + "\(model.parameters.count) arrays, \(files.format.names.joined(separator: ", ")), tokenizer_config.json"
+            + "\(model.parameters.count) arrays, \(files.format.names.joined(separator: ", ")), tokenizer_config.json" + merged
     }
 }
 

@@ -5,6 +5,7 @@ import Corpus
 import Exchange
 import Kernels
 import Model
+import Options
 import Worker
 
 /// The command line of `drrl import`.
@@ -12,10 +13,13 @@ struct ImportOptions: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Makes a checkpoint of a GPT-2 or Llama-style model that Hugging Face's save_pretrained wrote.",
-        usage: "drrl import DIR --to FILE",
+        usage: "drrl import DIR --to FILE [--checkpoint FILE]",
         discussion: """
             DIR holds config.json, model.safetensors or its parts, and the tokenizer's files. The checkpoint can be evaluated, \
             compared and exported again.
+
+            With --checkpoint, DIR holds a LoRA adapter that peft saved for that checkpoint's model, adapter_config.json and \
+            adapter_model.safetensors, and the new checkpoint has it beside the weights.
             """)
 
     @Argument(help: ArgumentHelp("The model's directory.", valueName: "dir"))
@@ -23,11 +27,27 @@ struct ImportOptions: ParsableCommand {
 
     @Option(help: ArgumentHelp("The checkpoint to write.", valueName: "file"))
     var to: String
+
+    @Option(help: ArgumentHelp("A checkpoint of the model that the directory's adapter is for.", valueName: "file"))
+    var checkpoint: String?
 }
 
 extension ImportOptions: Tool {
     func report(_ arguments: [String], on world: borrowing Communicator) throws -> String {
-        try agreed(on: world) { world.rank == 0 ? try report() : "" }
+        guard let checkpoint else { return try agreed(on: world) { world.rank == 0 ? try report() : "" } }
+        let saved = try OpenCheckpoint(path: checkpoint, world: world), source = try saved.source(on: world)
+        return try agreed(on: world) { world.rank == 0 ? try reportAdapter(onto: saved, source) : "" }
+    }
+
+    private func reportAdapter(onto saved: borrowing OpenCheckpoint, _ source: SavedCorpus) throws -> String {
+        try requireOther(to, than: saved.path)
+        guard saved.adapter == nil else {
+            throw ConfigurationError("\(saved.path): has an adapter already; merge it first, with drrl merge")
+        }
+        let adapter = try PEFTAdapter(directory: directory, for: saved.run.model), placed = adapter.placed
+        let path = try writeModel(of: saved, source, to: to, adapter: (placed, adapter.read))
+        return "imported    \(path): \(placed.configuration.text), \(placed.parameterCount) parameters at \(placed.maps.count) "
+            + "linear maps of \(saved.path)"
     }
 
     private func report() throws -> String {

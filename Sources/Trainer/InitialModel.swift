@@ -14,6 +14,8 @@ struct InitialModel: ~Copyable {
     let configuration: ModelConfiguration?
     /// What `drrl calibrate` found of it, on every rank; nil where it has not looked.
     let calibration: CalibrationRecord?
+    /// Whether it is a checkpoint with an adapter, which its weights are read with.
+    let mergesAdapter: Bool
     /// On rank 0.
     let tokenizer: ByteLevelBPE?
     /// On rank 0, where it is one.
@@ -26,7 +28,7 @@ struct InitialModel: ~Copyable {
     /// - Throws: `AgreedError` on every rank for what is no model that can be trained, and `MPIError`.
     init(path: String, world: borrowing Communicator) throws {
         guard !path.isEmpty else {
-            (configuration, calibration, tokenizer, directory) = (nil, nil, nil, nil)
+            (configuration, calibration, tokenizer, directory, mergesAdapter) = (nil, nil, nil, nil, false)
             checkpoint = nil
             return
         }
@@ -42,6 +44,7 @@ struct InitialModel: ~Copyable {
             let opened = try OpenCheckpoint(path: path, world: world)
             let found = try CalibrationRecord(of: opened, on: world)
             (configuration, calibration, tokenizer, directory) = (opened.run.model, found, opened.tokenizer, nil)
+            mergesAdapter = opened.adapter != nil
             checkpoint = consume opened
             return
         }
@@ -51,7 +54,7 @@ struct InitialModel: ~Copyable {
             return (model, try model.tokenizer())
         }
         configuration = try world.shared(model?.configuration)
-        calibration = nil
+        (calibration, mergesAdapter) = (nil, false)
         (tokenizer, directory) = (own, model)
         checkpoint = nil
     }

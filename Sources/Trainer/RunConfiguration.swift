@@ -24,6 +24,8 @@ public struct RunConfiguration: Sendable, Equatable {
     private let values: RunValues
     /// Levels, segments and who names them.
     public let ranks: RankOptions
+    /// What learns in place of the weights, at the maps of the run's model; nil for these.
+    public let placedAdapter: PlacedAdapter?
 
     /// What the run has for an option.
     public subscript<Value, Result>(dynamicMember option: KeyPath<RunOptions, RunOption<Value, Result>>) -> Result {
@@ -83,10 +85,16 @@ public struct RunConfiguration: Sendable, Equatable {
                 throw ConfigurationError("--\(own.option.name) and --\(other) exclude each other: \(reason)")
             }
         }
+        try Self.checkAdapter(given[RunOptions.all.adapter.option])
         let values = try RunValues(given, initialShape: initialShape, isCalibrated: calibration != nil)
         self.values = values
         // Levels depend on the head width.
         let shape = try values.model(vocabularySize: values.vocabularySize)
+        do {
+            placedAdapter = try values.adapter.map { (own) throws(ConfigurationError) in try PlacedAdapter(own, at: shape) }
+        } catch {
+            throw ConfigurationError("--adapter \(given[RunOptions.all.adapter.option] ?? ""): \(error)")
+        }
         if let initialShape, initialShape.layer.rotation == nil, values.context != initialShape.context {
             throw ConfigurationError(
                 "--context is \(values.context), and the model of --init has learnt positions for \(initialShape.context); "
@@ -96,6 +104,31 @@ public struct RunConfiguration: Sendable, Equatable {
             calibration?.filling(given, context: values.context) ?? given, headWidth: shape.headWidth,
             context: values.context)
         try check()
+    }
+
+    /// - Throws: `ConfigurationError` that says which part of the text cannot be.
+    private static func checkAdapter(_ text: String?) throws(ConfigurationError) {
+        guard let text else { return }
+        do {
+            _ = try AdapterConfiguration(text: text)
+        } catch {
+            throw ConfigurationError("--adapter \(text): \(error)")
+        }
+    }
+
+    /// - Throws: `ConfigurationError` where an adapter cannot be trained beside what else the run does.
+    private func checkAdapter() throws(ConfigurationError) {
+        guard let adapter = values.adapter else { return }
+        if ranks.isLearned {
+            throw ConfigurationError(
+                "--adapter and --attention \(ranks.name): either the adapter learns or the policy; train the adapter first, "
+                    + "merge it with drrl merge, and start the policy from that")
+        }
+        if ranks.namesLevels, adapter.dropout > 0 {
+            throw ConfigurationError(
+                "--adapter with dropout=\(adapter.dropout) and --attention \(ranks.name): bases are folded into weights that hold "
+                    + "what the adapter adds, where its input cannot be dropped; use dropout=0")
+        }
     }
 
     /// What one value allows of another.
@@ -108,6 +141,7 @@ public struct RunConfiguration: Sendable, Equatable {
             let limit = rate.steps == values.steps ? "--steps" : "--schedule-steps"
             throw ConfigurationError("--warmup \(rate.warmup) is longer than \(limit) \(rate.steps)")
         }
+        try checkAdapter()
         guard !values.runDirectory.isEmpty else { throw ConfigurationError("--run-dir is empty") }
         guard values.valid == nil || values.train != nil else {
             throw ConfigurationError("--valid needs --train: the generated corpus has its own held-out text")

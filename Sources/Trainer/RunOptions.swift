@@ -89,6 +89,12 @@ public struct RunOptions: Sendable {
         "Of the linear maps' products: float32, or bf16: factors are rounded, sums are not", default: .float32
     ).kept { $0.precision ?? .float32 }
 
+    public let adapter: RunOption<AdapterConfiguration, AdapterConfiguration?> = .init(
+        .training, "adapter", "kind",
+        "Leave the weights as they are and train what adds to linear maps: lora:r=8,alpha=16,targets=q_proj+v_proj,"
+            + "dropout=0.05,rslora=true; each may be left out. Targets are maps by Hugging Face's names, or all",
+        otherwise: "none; of it r 8, alpha as r, c_attn of GPT-2 or q_proj+v_proj, no dropout", isText: true)
+
     public let bases: RunOption<BasisUpkeep, BasisUpkeep> = .init(
         .training, "bases", "upkeep",
         "What training does with the bases of attention below full rank: tracked, they follow what it sees; or fixed",
@@ -139,6 +145,16 @@ private let notNegative = Limit<Float>("it must be at least 0") { $0 >= 0 && $0.
 private let ofAModel = "the model has its own shape and tokenizer"
 
 extension BasisUpkeep: OptionWord {}
+
+extension AdapterConfiguration: OptionValue {
+    public init?(optionText: String) {
+        guard let adapter = try? AdapterConfiguration(text: optionText) else { return nil }
+        self = adapter
+    }
+
+    public var optionText: String { text }
+    public static let expected = "write e.g. lora:r=8,alpha=16,targets=q_proj+v_proj"
+}
 
 extension RunConfiguration.Resume: OptionValue {
     public init?(optionText: String) {

@@ -97,7 +97,7 @@ public enum TrainProgram {
             let model = try run.model(vocabularySize: corpus.tokenizer.vocabularySize)
             try MemoryEstimate(
                 model, run.training(replicas: topology.replicas), topology, ranks: run.ranks, threads: count.threads,
-                tracedSteps: run.traceEvery > 0 ? run.steps / run.traceEvery : 0
+                tracedSteps: run.traceEvery > 0 ? run.steps / run.traceEvery : 0, adapter: run.placedAdapter
             ).requireFit(ranks: count.neighbours, threads: count.threads)
             return model
         }
@@ -108,11 +108,15 @@ public enum TrainProgram {
             try Worker(
                 grid: grid, configuration: model, options: run.training(replicas: topology.replicas), ranks: run.ranks,
                 source: BatchSource(shard: corpus.train, context: run.context, seed: run.seed), team: team,
-                traceEvery: run.traceEvery)
+                traceEvery: run.traceEvery, adapter: run.placedAdapter)
         }
         let rate = try sgemmRate(team, grid)
         say("model      \(model.familyName), \(grouped(Double(model.parameterCount))) parameters: \(model.layers) layers, width \(model.width), "
             + "\(model.heads) heads, context \(model.context), vocabulary \(grouped(Double(model.vocabularySize)))")
+        if let adapter = run.placedAdapter {
+            say("adapter    \(adapter.configuration.text): \(grouped(Double(adapter.parameterCount))) parameters learn, at "
+                + "\(adapter.maps.count) linear maps; the weights stay as they are")
+        }
         if let summary = run.ranks.summary { say("attention  \(summary)") }
         say("machine    SGEMM \(fixed(rate / 1e9, 0)) GFLOP/s over all ranks, OpenBLAS's \(OpenBLASCore.name) kernels")
         if run.precision == .bf16 {
@@ -165,7 +169,8 @@ public enum TrainProgram {
             guard let name = run.initial else { return }
             try worker.takeWeights { try initial.read($0, into: $1) }
             try initial.calibrate(worker)
-            say("init       weights of \(name)" + (initial.calibration == nil ? "" : ", its bases and what levels lose in them"))
+            say("init       weights of \(name)" + (initial.mergesAdapter ? " with its adapter merged into them" : "")
+                + (initial.calibration == nil ? "" : ", its bases and what levels lose in them"))
             return
         case .some(let checkpoint):
             restored = try worker.restore(

@@ -27,7 +27,8 @@ final class TrainingLoop {
         self.corpus = corpus
         self.sgemmRate = sgemmRate
         self.progress = progress
-        tokenFLOPs = worker.configuration.trainingFLOPs(perTokenOfLength: worker.configuration.context)
+        tokenFLOPs = worker.configuration.trainingFLOPs(
+            perTokenOfLength: worker.configuration.context, adapter: run.placedAdapter)
         savedStep = worker.step
     }
 

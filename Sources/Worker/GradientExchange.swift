@@ -19,13 +19,16 @@ final class GradientExchange {
     /// Seconds spent waiting for sums since the last `finish`.
     private(set) var exposedSeconds = 0.0
 
-    /// - Parameter rows: of the largest micro-batch on any replica.
+    /// - Parameters:
+    ///   - arena: of what learns.
+    ///   - rows: of the largest micro-batch on any replica.
     init(grid: Grid, arena: ParameterArena, configuration: ModelConfiguration, rows: Int) {
         self.grid = grid
         self.arena = arena
-        tokenRows = grid.topology.stages > 1
+        let holdsEmbedding = arena.layout.holds(.tokenEmbedding)
+        tokenRows = grid.topology.stages > 1 || !holdsEmbedding
             ? nil : TokenRows(replicas: grid.topology.replicas, rows: rows, configuration)
-        sharesEmbedding = grid.embeddingOwners != nil && configuration.tiesHead
+        sharesEmbedding = grid.embeddingOwners != nil && configuration.tiesHead && holdsEmbedding
         let isShared = grid.topology.replicas > 1 || sharesEmbedding
         received = isShared ? Buffer(count: arena.layout.count, repeating: 0) : nil
     }
@@ -101,7 +104,7 @@ final class GradientExchange {
     }
 
     private func start(_ range: Range<Int>, on group: borrowing Communicator, name: String) throws {
-        guard let received else { return }
+        guard let received, !range.isEmpty else { return }
         if group.size == 1 {
             received[range].copy(from: arena.gradients[range])
         } else {

@@ -10,11 +10,13 @@ public struct MemoryEstimate: Sendable {
 
     /// For the stage that `topology` gives this rank.
     ///
-    /// - Parameter tracedSteps: rows that the trace of levels, which rank 0 holds, will have at the end.
+    /// - Parameters:
+    ///   - tracedSteps: rows that the trace of levels, which rank 0 holds, will have at the end.
+    ///   - adapter: what learns in place of the weights; nil for these.
     /// - Throws: `ConfigurationError` when there are more stages than layers.
     public init(
         _ configuration: ModelConfiguration, _ options: TrainingOptions, _ topology: Topology, ranks: RankOptions,
-        threads: Int, tracedSteps: Int
+        threads: Int, tracedSteps: Int, adapter: PlacedAdapter? = nil
     ) throws(ConfigurationError) {
         let placement = try StagePlacement.split(configuration, stages: topology.stages)[topology.stage]
         let shape = configuration.layer
@@ -26,15 +28,17 @@ public struct MemoryEstimate: Sendable {
                 stage: topology.stage, stages: topology.stages,
                 microBatches: (share + sequences - 1) / max(sequences, 1)))
         let layers = Double(placement.layers.count)
+        let weights = Double(ParameterLayout(configuration, placement).count)
+        let learnt = adapter.map { Double(ParameterLayout($0.parameters(on: placement)).count) } ?? weights
         // Values, gradients, two moments, and sums over replicas.
-        let parameters = Double(ParameterLayout(configuration, placement).count)
         let arrays = topology.replicas > 1 || topology.stages > 1 ? 5.0 : 4.0
+        let parameters = arrays * learnt + (adapter == nil ? 0 : weights)
         // What layers keep for each micro-batch in flight, and what they share.
         let kept = inFlight * rows * (layers * Double(shape.keptFloats) + Double(shape.width))
         let shared = rows * Double(shape.sharedFloats) + 24 * 1_048_576
         let tile = placement.isLast
             ? Head.tileBytes(rows: sequences * configuration.context, vocabularySize: configuration.vocabularySize) : 0
-        bytes = 4 * (arrays * parameters + kept + shared) + Double(tile)
+        bytes = 4 * (parameters + kept + shared) + Double(tile)
             + Self.attention(
                 configuration, ranks, layers: placement.layers, sequences: sequences, threads: threads,
                 tracedSteps: topology.rank == 0 ? tracedSteps : 0)

@@ -18,6 +18,8 @@ public struct OpenCheckpoint: ~Copyable {
     public let step: Int
     /// Its `/config`.
     public let run: SavedRun
+    /// The adapter that it holds beside the weights; nil where there is none.
+    public let adapter: PlacedAdapter?
     /// Of the tokenizer that it carries.
     public let tokenizerHash: String
     /// That tokenizer, on rank 0.
@@ -26,6 +28,8 @@ public struct OpenCheckpoint: ~Copyable {
     private let paths: Set<String>
     /// On rank 0.
     private let reader: CheckpointReader?
+    /// Of the adapter by its weight's path.
+    private let adapted: [String: AdaptedMap]
 
     /// What rank 0 tells the others of the file.
     private struct Facts: Codable {
@@ -33,6 +37,7 @@ public struct OpenCheckpoint: ~Copyable {
         let run: SavedRun
         let tokenizerHash: String
         let paths: Set<String>
+        let adapter: AdapterConfiguration?
     }
 
     /// Collective: verifies and opens the file, and reads configuration and tokenizer.
@@ -47,12 +52,22 @@ public struct OpenCheckpoint: ~Copyable {
             let opened = try CheckpointReader(path: path)
             let run = try opened.json(CheckpointLayout.config, as: SavedRun.self)
             let carried = try opened.tokenizer(for: run.model)
-            own = Facts(
-                step: opened.step, run: run, tokenizerHash: carried.hash, paths: Set(opened.datasets.map(\.name)))
+            let adapter = try opened.adapter(), paths = Set(opened.datasets.map(\.name))
+            own = Facts(step: opened.step, run: run, tokenizerHash: carried.hash, paths: paths, adapter: adapter)
             tokenizer = carried
             reader = consume opened
         }
         let facts = try world.shared(own)
+        adapter = try agreed(on: world) {
+            try facts.adapter.map { adapter in
+                do {
+                    return try PlacedAdapter(adapter, at: facts.run.model)
+                } catch {
+                    throw ConfigurationError("\(path): its adapter does not suit its model: \(error)")
+                }
+            }
+        }
+        adapted = Dictionary(uniqueKeysWithValues: (adapter?.maps ?? []).map { (CheckpointLayout.parameter($0.weight.name), $0) })
         self.path = path
         step = facts.step
         run = facts.run
@@ -71,33 +86,53 @@ public struct OpenCheckpoint: ~Copyable {
     /// Collective: fills the memory of a part with what the checkpoint holds, on every rank that has such memory, and lets it
     /// take that up. A part that may be absent and is stays as it is.
     ///
+    /// - Parameter merging: whether weights hold what the checkpoint's adapter adds to them.
     /// - Throws: `AgreedError` on every rank for an entry that is missing or of another shape, and `MPIError`.
-    public func load(_ part: some Persistent, on world: borrowing Communicator) throws {
+    public func load(_ part: some Persistent, merging: Bool = true, on world: borrowing Communicator) throws {
         if part.mayBeAbsent, !holds(part) { return }
         for entry in part.entries {
             switch entry.elements {
-            case .float32(let pieces): try load(entry, pieces, on: world)
-            case .float64(let pieces): try load(entry, pieces, on: world)
+            case .float32(let pieces):
+                try load(entry, pieces, on: world) { try read(entry, merging: merging, into: $0) }
+            case .float64(let pieces):
+                try load(entry, pieces, on: world) { try reader?.read(entry.path, shape: entry.shape, into: $0) }
             }
         }
         part.adopt()
     }
 
-    private func load<Element: MPIElement & StoredElement & BinaryFloatingPoint>(
-        _ entry: PersistentEntry, _ pieces: [Buffer<Element>]?, on world: borrowing Communicator
+    private func load<Element: MPIElement & BinaryFloatingPoint>(
+        _ entry: PersistentEntry, _ pieces: [Buffer<Element>]?, on world: borrowing Communicator,
+        read: (Buffer<Element>) throws -> Void
     ) throws {
         if let standIn = entry.standIn, !paths.contains(entry.path) {
             for piece in pieces ?? [] { piece.fill(Element(standIn)) }
             return
         }
-        try world.fill(pieces, count: entry.count) { try reader?.read(entry.path, shape: entry.shape, into: $0) }
+        try world.fill(pieces, count: entry.count, read)
     }
 
     /// On rank 0: the elements of an entry of float32, of whose memory nothing is asked.
     ///
+    /// - Parameter merging: whether weights hold what the checkpoint's adapter adds to them.
     /// - Throws: `CheckpointError`.
-    public func read(_ entry: PersistentEntry, into elements: Buffer<Float>) throws(CheckpointError) {
-        try reader?.read(entry.path, shape: entry.shape, into: elements)
+    public func read(
+        _ entry: PersistentEntry, merging: Bool = true, into elements: Buffer<Float>
+    ) throws(CheckpointError) {
+        guard let reader else { return }
+        try reader.read(entry.path, shape: entry.shape, into: elements)
+        guard merging, let map = adapted[entry.path] else { return }
+        let down = try reader.adapterParameter(map.down), up = try reader.adapterParameter(map.up)
+        map.merge(down, up, into: elements, on: Team(threads: 1))
+    }
+
+    /// - Throws: `ConfigurationError` where a run with the adapter `wanted` cannot go on from here.
+    func requireAdapter(_ wanted: AdapterConfiguration?) throws(ConfigurationError) {
+        guard adapter?.configuration != wanted else { return }
+        func name(_ adapter: AdapterConfiguration?) -> String { adapter.map { "\(option: "adapter") \($0.text)" } ?? "no adapter" }
+        throw ConfigurationError(
+            "\(path): its run has \(name(adapter?.configuration)), this one \(name(wanted)); use the same, or start from it "
+                + "with \(option: "init") and \(option: "resume") none, which merges its adapter into the weights")
     }
 
     /// Collective: what it says of the run beside arrays.

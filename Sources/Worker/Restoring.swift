@@ -22,6 +22,7 @@ extension Worker {
         let record = try checkpoint.record(on: grid.world), path = checkpoint.path
         try grid.agree {
             try record.requireSame(as: configuration, seed: options.seed, tokenizerHash: tokenizerHash, path: path)
+            try checkpoint.requireAdapter(stage.adapters?.placed.configuration)
             guard ParameterArray.moments(of: stage).allSatisfy({ checkpoint.holds($0) }) else {
                 throw ConfigurationError(
                     "\(path): holds a model and no run to go on with, as drrl import makes them; start from it with "
@@ -32,9 +33,9 @@ extension Worker {
         ranks.calibrated = calibrated
         let saved = try checkpoint.trace(like: trace, on: grid.world), isNew = checkpoint.lack(ofPolicyFor: ranks) != nil
         for part in parts where !(isNew && part is PolicyAgent) && !(part is LossForecast) {
-            try checkpoint.load(part, on: grid.world)
+            try checkpoint.load(part, merging: false, on: grid.world)
         }
-        stage.parameters.gradients.fill(0)
+        stage.learnt.gradients.fill(0)
         step = checkpoint.step
         cursor = Int(record.cursor)
         return RestoredRun(run: record.run, corpus: record.corpus, traceNote: takeUp(saved))

@@ -7,7 +7,7 @@ import LowRank
 extension Worker {
     /// All that a checkpoint keeps of the run in arrays, in the order in which they are written.
     var parts: [any Persistent] {
-        [ParameterArray.weights(of: stage)] + ParameterArray.moments(of: stage) + ranks.parts
+        [ParameterArray.weights(of: stage)] + ParameterArray.adapters(of: stage) + ParameterArray.moments(of: stage) + ranks.parts
     }
 
     /// Bytes that the next checkpoint takes, tokenizer and metadata aside.
@@ -33,6 +33,7 @@ extension Worker {
                     run: SavedRun(model: configuration, training: options, ranks: ranks.options, precision: team.precision),
                     corpus: corpus, cursor: Int64(cursor), seed: options.seed, tokenizerHash: tokenizer.hash),
                 tokenizer)
+            if let adapter = stage.adapters?.placed { try opened.write(adapter.configuration) }
             try opened.write(trace)
             if let known = ranks.calibrated { try opened.write(known.levels) }
             writer = consume opened

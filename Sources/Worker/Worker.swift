@@ -32,12 +32,14 @@ public final class Worker {
 
     /// Makes a rank's part of the model, with its initial weights.
     ///
-    /// - Parameter traceEvery: steps between rows of `trace`; 0 for none.
+    /// - Parameters:
+    ///   - traceEvery: steps between rows of `trace`; 0 for none.
+    ///   - adapter: what learns in place of the weights; nil for these.
     /// - Throws: `ConfigurationError` when the batch has fewer sequences than there are replicas, or there are more stages
     ///   than layers; `LevelError` for levels that are not nested or exceed the head width.
     public init(
         grid: Grid, configuration: ModelConfiguration, options: TrainingOptions, ranks: RankOptions,
-        source: BatchSource, team: Team, traceEvery: Int = 0
+        source: BatchSource, team: Team, traceEvery: Int = 0, adapter: PlacedAdapter? = nil
     ) throws {
         let topology = grid.topology
         guard options.batch >= topology.replicas else {
@@ -58,12 +60,13 @@ public final class Worker {
         let sequences = min(options.microBatch, share)
         stage = TransformerStage(
             configuration, placement: placement, rows: sequences * configuration.context, team: team,
-            attention: ranks.attentionKind(seed: options.seed))
+            attention: ranks.attentionKind(seed: options.seed), adapter: adapter)
         stage.parameters.initialize(seed: options.seed)
+        stage.adapters?.arena.initialize(seed: options.seed)
         pipeline = Pipeline(grid: grid, stage: stage, microBatches: (share + sequences - 1) / sequences)
         let largest = min(options.microBatch, (options.batch + topology.replicas - 1) / topology.replicas)
         exchange = GradientExchange(
-            grid: grid, arena: stage.parameters, configuration: configuration, rows: largest * configuration.context)
+            grid: grid, arena: stage.learnt, configuration: configuration, rows: largest * configuration.context)
         var upkeeping = RankEngine.UpkeepOptions()
         upkeeping.bases = options.bases
         self.ranks = try RankEngine(
@@ -109,8 +112,9 @@ public final class Worker {
 
     /// Forward and backward passes, exchange of gradients, clipping, update. Returns loss, gradient norm and learning rate.
     private func learn(_ lowRank: LowRankPass, step number: Int) throws -> MetricValues {
-        let dropout = configuration.dropout > 0
-            ? Dropout(rate: configuration.dropout, seed: options.seed, step: number) : nil
+        let dropout = Dropout(
+            rate: configuration.dropout, adapterRate: stage.adapters?.placed.configuration.dropout ?? 0, seed: options.seed,
+            step: number)
         let batches = microBatches()
         let nll = try pipeline.train(
             batches, dropout: dropout, lowRank: lowRank, scale: lossScale, keepsTokenRows: exchange.keepsTokenRows
@@ -133,7 +137,7 @@ public final class Worker {
         // The same small constant as in PyTorch's clip_grad_norm_.
         let clip = options.clip > 0 ? min(1, Double(options.clip) / (norm + 1e-6)) : 1
         options.optimizer.update(
-            stage.parameters, reduced: exchange.gradients, step: number, learningRate: rate,
+            stage.learnt, reduced: exchange.gradients, step: number, learningRate: rate,
             gradientScale: Float(clip), on: team)
         return metrics
     }
@@ -177,7 +181,7 @@ public final class Worker {
         _ = try pipeline.train(
             microBatches(), dropout: nil, lowRank: .full, scale: 1, keepsTokenRows: false, look: look
         ) { _ in }
-        stage.parameters.gradients.fill(0)
+        stage.learnt.gradients.fill(0)
         return LookFLOPs(attention: attentionFLOPs - before, policy: Double(team.flops[.policy] - policy))
     }
 
@@ -231,7 +235,7 @@ public final class Worker {
     private func squaresOwned() -> Double {
         let topology = grid.topology
         var total = 0.0
-        for parameter in stage.parameters.layout.parameters
+        for parameter in stage.learnt.layout.parameters
         where parameter.spec.place != .embeddingAndHead || topology.isFirstStage {
             let share = Topology.share(of: parameter.range.count, part: topology.replica, of: topology.replicas)
             total += sumOfSquares(exchange.gradients[parameter.range][share], on: team)
@@ -243,7 +247,7 @@ public final class Worker {
     private func requireFinite(_ metrics: MetricValues, ownLoss: Double, step: Int) throws {
         if [.loss, .gradientNorm].allSatisfy({ metrics[$0]?.isFinite == true }) { return }
         // Each rank's own gradients are still there, apart from the sums.
-        let ownGradient = sumOfSquares(stage.parameters.gradients, on: team)
+        let ownGradient = sumOfSquares(stage.learnt.gradients, on: team)
         let code: Int32 = !ownLoss.isFinite ? 1 : !ownGradient.isFinite ? 2 : 0
         let rank = Int32(grid.topology.rank)
         let culprit = try grid.world.allreduce(code == 0 ? Int32(grid.world.size) : rank, .min)

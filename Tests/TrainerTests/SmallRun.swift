@@ -50,9 +50,10 @@ final class SmallRun: Sendable {
 
     /// The options of every small run; later ones win.
     func arguments(_ options: [String], stages: Int = 1) throws -> [String] {
-        // A given tokenizer has its own size.
-        let vocabulary = options.contains("--tokenizer") ? [] : ["--vocab-size", "512"]
-        return try Self.model + vocabulary + [
+        // A given tokenizer has its own size, a model to start from its own shape too.
+        let isOfAModel = options.contains("--init")
+        let vocabulary = options.contains("--tokenizer") || isOfAModel ? [] : ["--vocab-size", "512"]
+        return try (isOfAModel ? [] : Self.model) + vocabulary + [
             "--batch", "8", "--threads", "1", "--train", Self.textPath(), "--run-dir", directory.path,
             "--dropout", "0.1", "--layer-shards", "\(stages)", "--eval-every", "0",
         ] + options

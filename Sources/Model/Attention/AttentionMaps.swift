@@ -18,26 +18,41 @@ struct AttentionMaps: Sendable {
     var rotatedHeads: Int { shape.heads + shape.keyValueHeads }
 
     /// Queries, keys and values of x, [M, D], side by side as attention reads them: [M, (H + 2 G) d].
-    func project(_ x: Matrix, into qkv: Buffer<Float>, batch: MicroBatch, on team: Team) {
-        input.forward(x, into: rows(qkv, of: x, input.weight.columns), on: team)
-        rotary?.rotate(qkv, heads: rotatedHeads, rowStride: shape.columns, batch: batch, on: team)
+    func project(_ x: Matrix, into qkv: Buffer<Float>, _ pass: AttentionPass) {
+        input.forward(x, into: rows(qkv, of: x, input.weight.columns), dropping: pass.adapterDropout, on: pass.team)
+        rotary?.rotate(qkv, heads: rotatedHeads, rowStride: shape.columns, batch: pass.batch, on: pass.team)
     }
 
     /// dx = ∂L/∂x given dqkv, which is turned back in place; the map's gradients are added to.
-    func projectBackward(_ dqkv: Buffer<Float>, x: Matrix, dx: Matrix, batch: MicroBatch, on team: Team) {
-        rotary?.rotate(dqkv, heads: rotatedHeads, rowStride: shape.columns, batch: batch, inverse: true, on: team)
-        input.backward(dy: rows(dqkv, of: x, input.weight.columns), x: x, dx: dx, on: team)
+    func projectBackward(_ dqkv: Buffer<Float>, x: Matrix, dx: Matrix, _ pass: AttentionPass) {
+        rotary?.rotate(
+            dqkv, heads: rotatedHeads, rowStride: shape.columns, batch: pass.batch, inverse: true, on: pass.team)
+        input.backward(
+            dy: rows(dqkv, of: x, input.weight.columns), x: x, dx: dx, dropping: pass.adapterDropout, on: pass.team)
     }
 
     /// branch = what the heads gave, [M, H d], on the residual stream, [M, D], without the map's bias.
-    func join(_ attended: Buffer<Float>, into branch: Matrix, on team: Team) {
-        output.product(rows(attended, of: branch, shape.width), into: branch, on: team)
+    func join(_ attended: Buffer<Float>, into branch: Matrix, _ pass: AttentionPass) {
+        output.product(
+            rows(attended, of: branch, shape.width), into: branch, dropping: pass.adapterDropout, on: pass.team)
     }
 
     /// dattended = ∂L/∂attended given dbranch; the map's gradients are added to.
-    func joinBackward(_ dbranch: Matrix, attended: Buffer<Float>, into dattended: Buffer<Float>, on team: Team) {
+    func joinBackward(_ dbranch: Matrix, attended: Buffer<Float>, into dattended: Buffer<Float>, _ pass: AttentionPass) {
         output.backward(
-            dy: dbranch, x: rows(attended, of: dbranch, shape.width), dx: rows(dattended, of: dbranch, shape.width), on: team)
+            dy: dbranch, x: rows(attended, of: dbranch, shape.width), dx: rows(dattended, of: dbranch, shape.width),
+            dropping: pass.adapterDropout, on: pass.team)
+    }
+
+    /// The maps with what adapters add in their weights: what bases are folded into.
+    func merged(on team: Team) -> AttentionMaps {
+        AttentionMaps(shape: shape, input: input.merged(on: team), output: output.merged(on: team), rotary: rotary)
+    }
+
+    /// The maps with somewhere for the gradients of merged weights to go.
+    var collectingGradients: AttentionMaps {
+        AttentionMaps(
+            shape: shape, input: input.collectingGradients, output: output.collectingGradients, rotary: rotary)
     }
 
     /// `project` of single rows; x: [rows, D], qkv: [rows, (H + 2 G) d].

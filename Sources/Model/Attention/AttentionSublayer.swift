@@ -50,6 +50,8 @@ package struct AttentionPass: Sendable {
     let layer: Int
     let batch: MicroBatch
     let dropout: Dropout?
+    /// What is dropped of the inputs of the maps' adapters.
+    let adapterDropout: AdapterDropout?
     let team: Team
     /// Sees what full attention gave, in its backward pass.
     let observer: AttentionObserver?
@@ -59,7 +61,8 @@ package struct AttentionPass: Sendable {
     ) {
         self.layer = layer
         self.batch = batch
-        self.dropout = dropout
+        self.dropout = dropout?.ofModel
+        adapterDropout = AdapterDropout(dropout, layer: layer, batch: batch)
         self.team = team
         self.observer = observer
     }

@@ -8,17 +8,17 @@ struct SoftmaxAttention: AttentionSublayer {
     let attention: Attention
 
     func forward(_ x: Matrix, _ kept: KeptAttention, into branch: Matrix, _ pass: AttentionPass) {
-        maps.project(x, into: kept.qkv, batch: pass.batch, on: pass.team)
+        maps.project(x, into: kept.qkv, pass)
         attention.forward(
             qkv: kept.qkv, out: kept.attended, lse: kept.lse, batch: pass.batch, dropout: pass.dropout, layer: pass.layer,
             on: pass.team)
-        maps.join(kept.attended, into: branch, on: pass.team)
+        maps.join(kept.attended, into: branch, pass)
     }
 
     func backward(
         _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass
     ) {
-        maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, on: pass.team)
+        maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, pass)
         pass.observer?(
             ObservedAttention(
                 layer: pass.layer, batch: pass.batch, x: x, qkv: kept.qkv, outputs: kept.attended,
@@ -26,7 +26,7 @@ struct SoftmaxAttention: AttentionSublayer {
         attention.backward(
             qkv: kept.qkv, out: kept.attended, lse: kept.lse, dout: scratch.dattended, dqkv: scratch.dqkv,
             delta: scratch.delta, batch: pass.batch, dropout: pass.dropout, layer: pass.layer, on: pass.team)
-        maps.projectBackward(scratch.dqkv, x: x, dx: dx, batch: pass.batch, on: pass.team)
+        maps.projectBackward(scratch.dqkv, x: x, dx: dx, pass)
     }
 
     private var level: AttentionLevel {
@@ -46,7 +46,7 @@ struct SoftmaxAttention: AttentionSublayer {
             places.map { Attention.PlacedQuery(place: $0, level: level) }, cached,
             into: HeadRows(row.attended, rowStride: shape.width, headStride: shape.headWidth), scores: row.scores,
             on: pass.team)
-        maps.join(row.attended, into: branch, on: pass.team)
+        maps.join(row.attended, into: branch, pass)
     }
 
     func fill(

@@ -13,23 +13,23 @@ struct KernelisedSublayer: AttentionSublayer {
     private var isShared: Bool { maps.shape.group > 1 }
 
     func forward(_ x: Matrix, _ kept: KeptAttention, into branch: Matrix, _ pass: AttentionPass) {
-        maps.project(x, into: kept.qkv, batch: pass.batch, on: pass.team)
+        maps.project(x, into: kept.qkv, pass)
         kernel.forward(
             qkv: ofEachHead(kept.qkv, pass), out: kept.attended, kept: kept.lse, batch: pass.batch, layer: pass.layer,
             on: pass.team)
-        maps.join(kept.attended, into: branch, on: pass.team)
+        maps.join(kept.attended, into: branch, pass)
     }
 
     func backward(
         _ dbranch: Matrix, x: Matrix, _ kept: KeptAttention, _ scratch: AttentionScratch, dx: Matrix, _ pass: AttentionPass
     ) {
-        maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, on: pass.team)
+        maps.joinBackward(dbranch, attended: kept.attended, into: scratch.dattended, pass)
         kernel.backward(
             qkv: ofEachHead(kept.qkv, pass), out: kept.attended, kept: kept.lse, dout: scratch.dattended,
             dqkv: isShared ? spreadGradient : scratch.dqkv, delta: scratch.delta, batch: pass.batch, layer: pass.layer,
             on: pass.team)
         if isShared { sumOverGroups(into: scratch.dqkv, pass) }
-        maps.projectBackward(scratch.dqkv, x: x, dx: dx, batch: pass.batch, on: pass.team)
+        maps.projectBackward(scratch.dqkv, x: x, dx: dx, pass)
     }
 
     func advance(
@@ -38,7 +38,7 @@ struct KernelisedSublayer: AttentionSublayer {
     ) {
         maps.project(x, into: row.qkv, at: places, on: pass.team)
         kernel.advance(row, at: places, cache, maps.shape, layer: pass.layer, on: pass.team)
-        maps.join(row.attended, into: branch, on: pass.team)
+        maps.join(row.attended, into: branch, pass)
     }
 
     /// A kernel's state is made row by row, of queries, keys and values that are there.

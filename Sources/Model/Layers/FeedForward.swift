@@ -27,39 +27,45 @@ struct FeedForward: Sendable {
     private var columns: Int { input.weight.columns }
 
     /// branch = activation(x W + b) V; hidden: [M, C] is kept for the backward pass, activated: [M, F] is scratch.
-    func forward(_ x: Matrix, hidden: Buffer<Float>, activated: Buffer<Float>, into branch: Matrix, on team: Team) {
+    func forward(
+        _ x: Matrix, hidden: Buffer<Float>, activated: Buffer<Float>, into branch: Matrix, dropping: AdapterDropout?,
+        on team: Team
+    ) {
         let M = x.rows
-        input.product(x, into: Matrix(hidden, rows: M, columns: columns), on: team)
+        input.product(x, into: Matrix(hidden, rows: M, columns: columns), dropping: dropping, on: team)
         switch activation {
         case .gelu:
             guard let bias = input.bias else { preconditionFailure("GPT-2's feed-forward has a bias") }
             geluForward(hidden, bias: bias, into: activated, rows: M, on: team)
         case .swiGLU: swiGLUForward(hidden, bias: input.bias, into: activated, width: width, rows: M, on: team)
         }
-        output.product(Matrix(activated, rows: M, columns: width), into: branch, on: team)
+        output.product(Matrix(activated, rows: M, columns: width), into: branch, dropping: dropping, on: team)
     }
 
     /// What of the backward pass needs no x: the gradient of `hidden`, [M, C], and the last map's gradients, given
     /// dbranch: [M, D]; activated: [M, F] is scratch.
     func hiddenGradient(
-        _ dbranch: Matrix, hidden: Buffer<Float>, activated: Buffer<Float>, into dhidden: Buffer<Float>, on team: Team
+        _ dbranch: Matrix, hidden: Buffer<Float>, activated: Buffer<Float>, into dhidden: Buffer<Float>,
+        dropping: AdapterDropout?, on team: Team
     ) {
         let M = dbranch.rows, y = Matrix(activated, rows: M, columns: width)
         switch activation {
         case .gelu:
-            output.inputGradient(dbranch, into: Matrix(dhidden, rows: M, columns: width), on: team)
+            output.inputGradient(
+                dbranch, into: Matrix(dhidden, rows: M, columns: width), dropping: dropping, on: team)
             geluBackward(h: hidden, y: activated, dy: dhidden, count: M * width, on: team)
         case .swiGLU:
             // The gradient of the activation's output gives way to that output.
-            output.inputGradient(dbranch, into: y, on: team)
+            output.inputGradient(dbranch, into: y, dropping: dropping, on: team)
             swiGLUBackward(hidden, dy: activated, into: dhidden, width: width, rows: M, on: team)
         }
-        output.backward(dy: dbranch, x: y, dx: nil, on: team)
+        output.backward(dy: dbranch, x: y, dx: nil, dropping: dropping, on: team)
     }
 
     /// The rest: dx = ∂L/∂x and the first map's gradients, given that of `hidden`.
-    func backward(dhidden: Buffer<Float>, x: Matrix, dx: Matrix, on team: Team) {
-        input.backward(dy: Matrix(dhidden, rows: x.rows, columns: columns), x: x, dx: dx, on: team)
+    func backward(dhidden: Buffer<Float>, x: Matrix, dx: Matrix, dropping: AdapterDropout?, on team: Team) {
+        input.backward(
+            dy: Matrix(dhidden, rows: x.rows, columns: columns), x: x, dx: dx, dropping: dropping, on: team)
     }
 }
 

@@ -97,8 +97,9 @@ public final class FoldedAttention: Sendable {
             .columns(0..<rank)
     }
 
-    /// Multiplies the bases into the weights.
+    /// Multiplies the bases into the weights, with what adapters add to them.
     func fold(_ maps: AttentionMaps, on team: Team) {
+        let maps = maps.merged(on: team)
         fold(inputs(maps), outputs(maps), on: team)
         forEachNested(queries, heads: shape.heads) { large, first, small, own in
             small.weight.columns(own).copy(from: large.weight.columns(first))
@@ -108,6 +109,7 @@ public final class FoldedAttention: Sendable {
 
     /// `fold` of values and outputs alone.
     func foldValues(_ maps: AttentionMaps, on team: Team) {
+        let maps = maps.merged(on: team)
         fold(valueInputs(maps), outputs(maps), on: team)
     }
 
@@ -125,8 +127,9 @@ public final class FoldedAttention: Sendable {
         }
     }
 
-    /// Adds the gradients of what was folded to those of the maps, and clears them.
-    func unfold(into maps: AttentionMaps, on team: Team) {
+    /// Adds the gradients of what was folded to those of the maps, or of their adapters, and clears them.
+    func unfold(into own: AttentionMaps, on team: Team) {
+        let maps = own.collectingGradients
         forEachNested(queries, heads: shape.heads) { large, first, small, own in
             large.weightGradient.columns(first).add(small.weightGradient.columns(own))
             if let bias = large.biasGradient, let from = small.biasGradient { row(bias[first]).add(row(from[own])) }
@@ -146,6 +149,8 @@ public final class FoldedAttention: Sendable {
             team.gemm(
                 output.base, output.packed.weightGradient.rows(output.rows), into: output.gradient, beta: 1, .upkeep)
         }
+        own.input.addGradients(of: maps.input, on: team)
+        own.output.addGradients(of: maps.output, on: team)
         for packed in [keys, values].compactMap(\.self) + Array(queries.values) + Array(projections.values) {
             packed.map.weightGradient.fill(0)
             packed.map.biasGradient?.fill(0)

@@ -31,11 +31,11 @@ public struct ParameterArena: Sendable {
         let generator = Philox(key: seed)
         for parameter in layout.parameters {
             let values = values[parameter.range]
+            let own = generator.derived(number: Self.fnv1a(parameter.name), purpose: RandomPurpose.weights)
             switch parameter.spec.start {
             case .constant(let value): values.fill(value)
-            case .normal(let deviation):
-                generator.derived(number: Self.fnv1a(parameter.name), purpose: RandomPurpose.weights)
-                    .fillNormal(values, deviation: deviation)
+            case .normal(let deviation): own.fillNormal(values, deviation: deviation)
+            case .uniform(let bound): own.fillUniform(values, bound: bound)
             }
         }
     }

@@ -42,6 +42,8 @@ public enum ParameterStart: Hashable, Sendable {
     case constant(Float)
     /// Independent normal deviates of mean 0.
     case normal(deviation: Float)
+    /// Independent uniform deviates in [−bound, bound).
+    case uniform(bound: Float)
 }
 
 /// One parameter as its family describes it.
