@@ -109,7 +109,7 @@ public struct OpenCheckpoint: ~Copyable {
             for piece in pieces ?? [] { piece.fill(Element(standIn)) }
             return
         }
-        try world.fill(pieces, count: entry.count, read)
+        try world.fill(pieces, count: entry.count, read: read)
     }
 
     /// On rank 0: the elements of an entry of float32, of whose memory nothing is asked.
@@ -119,10 +119,10 @@ public struct OpenCheckpoint: ~Copyable {
     public func read(
         _ entry: PersistentEntry, merging: Bool = true, into elements: Buffer<Float>
     ) throws(CheckpointError) {
-        guard let reader else { return }
-        try reader.read(entry.path, shape: entry.shape, into: elements)
-        guard merging, let map = adapted[entry.path] else { return }
-        let down = try reader.adapterParameter(map.down), up = try reader.adapterParameter(map.up)
+        try reader?.read(entry.path, shape: entry.shape, into: elements)
+        guard merging, let map = adapted[entry.path], let down = try reader?.adapterParameter(map.down),
+            let up = try reader?.adapterParameter(map.up)
+        else { return }
         map.merge(down, up, into: elements, on: Team(threads: 1))
     }
 

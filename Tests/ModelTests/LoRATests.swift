@@ -137,20 +137,22 @@ import Testing
         if targets != ["all"], (targets == ["attn.c_attn"]) != (kind == .gpt2) { return }
         let pair = try Pair(kind, targets: targets), own = pair.configuration.layer.attention, d = own.headWidth
         let levels = [AttentionLevel(scoreRank: d / 2, valueRank: d - 1), AttentionLevel(scoreRank: d, valueRank: d)]
-        func basis(_ seed: UInt64) -> Buffer<Float> {
-            let values = SampleValues.uniform(own.keyValueHeads * d * d, seed: seed, scale: 0.1)
-            return Buffer(values.enumerated().map { $0.offset % (d * d) % (d + 1) == 0 ? 1 + $0.element : $0.element })
+        func basis(_ seed: Int) -> Buffer<Float> {
+            var values = SampleValues.uniform(own.keyValueHeads * d * d, seed: UInt64(seed), scale: 0.1)
+            for head in 0..<own.keyValueHeads {
+                for i in 0..<d { values[(head * d + i) * d + i] += 1 }
+            }
+            return Buffer(values)
+        }
+        func folded(_ layer: Int) -> FoldedAttention {
+            let basis = AttentionBasis(
+                query: basis(10 + layer), key: basis(20 + layer), value: basis(30 + layer), headWidth: d)
+            return FoldedAttention(pair.configuration, levels: levels, basis: basis)
         }
         func lowRank() -> LowRankPass {
-            let layers = (0..<2).map { layer in
-                FoldedAttention(
-                    pair.configuration, levels: levels,
-                    basis: AttentionBasis(
-                        query: basis(UInt64(10 + layer)), key: basis(UInt64(20 + layer)), value: basis(UInt64(30 + layer)),
-                        headWidth: d))
-            }
-            return LowRankPass(layers: layers) { input, batch in
-                ChosenLevels(SegmentLevels(segment: 20, segments: 2, levels: (0..<4).map { levels[($0 + input.layer) % 2] }))
+            LowRankPass(layers: [folded(0), folded(1)]) { input, batch in
+                let chosen = (0..<4).map { levels[($0 + input.layer) % 2] }
+                return ChosenLevels(SegmentLevels(segment: 20, segments: 2, levels: chosen))
             }
         }
         let before = pair.adapted.parameters.values.array, losses = pair.pass(lowRank: (lowRank(), lowRank()))
