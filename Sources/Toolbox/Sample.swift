@@ -40,9 +40,9 @@ extension SampleOptions: Tool {
             let request = try SampleRequest(texts, own, tokenizer, context: plan.context)
             return (plan, texts, request)
         }
-        let threads = try ThreadCount(asked: threads, world: world).threads
+        let team = try ThreadCount(asked: threads, world: world)
         let runner = try WindowRunner(
-            saved, rows: max(request.longest, Self.batch), context: plan.context, threads: threads,
+            saved, rows: max(request.longest, Self.batch), context: plan.context, threads: team.threads,
             reducing: plan.ranks.namesLevels ? "--attention \(plan.ranks.name)" : nil,
             valueBasis: attention.values[AttentionOptions.valueBasis], world: world)
         let engine = try runner.engine(plan.ranks, on: world)
