@@ -14,7 +14,7 @@ protocol Tool: ParsableCommand {
 /// The command line of `drrl`: one subcommand a tool.
 struct ToolboxOptions: ParsableCommand {
     static let tools: [any Tool.Type] = [
-        EvaluateOptions.self, CompareOptions.self, CalibrateOptions.self, ImportOptions.self, ExportOptions.self,
+        EvaluateOptions.self, CompareOptions.self, ScoreOptions.self, CalibrateOptions.self, ImportOptions.self, ExportOptions.self,
     ]
     static let configuration = CommandConfiguration(
         commandName: "drrl", abstract: "Looks at what drrl-train has trained, and exchanges models with other programs.", subcommands: tools)
