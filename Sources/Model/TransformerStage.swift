@@ -233,14 +233,23 @@ public final class TransformerStage: Sendable {
 
     /// Last stage: the likeliest next token at some rows, the first of equals.
     public func likeliest(atRows rows: [Int], _ batch: MicroBatch, _ activations: Activations) -> [Int32] {
-        let x = normalised(batch, activations), D = configuration.width, V = configuration.vocabularySize
-        let asked = Matrix(Buffer(uninitialized: rows.count * D), rows: rows.count, columns: D)
-        for (i, row) in rows.enumerated() { asked.rows(i..<(i + 1)).copy(from: x.rows(row..<(row + 1))) }
+        let asked = normalised(batch, activations, atRows: rows), V = configuration.vocabularySize
         let logits = Buffer<Float>(uninitialized: rows.count * V)
         lastHead.map.product(asked, into: Matrix(logits, rows: rows.count, columns: V), on: team)
         return rows.indices.map { i in
             Int32((0..<V).reduce(0) { logits[i * V + $1] > logits[i * V + $0] ? $1 : $0 })
         }
+    }
+
+    /// Last stage: the negative log-likelihood of the targets of some rows, in nats, and whether each is the likeliest token,
+    /// the first of equals. The head runs on these rows alone; each has a target.
+    public func predictions(
+        atRows rows: [Int], _ batch: MicroBatch, _ activations: Activations
+    ) -> [(nll: Double, isLikeliest: Bool)] {
+        let asked = normalised(batch, activations, atRows: rows), targets = Buffer(rows.map { batch.targets[$0] })
+        let nll = Buffer<Double>(uninitialized: rows.count), areLikeliest = Buffer<Bool>(uninitialized: rows.count)
+        lastHead.forward(asked, targets: targets, into: nll, areLikeliest: areLikeliest, on: team)
+        return rows.indices.map { (nll[$0], areLikeliest[$0]) }
     }
 
     /// Adds this micro-batch's gradients and turns `streamGradient` into the gradient of the stage's input.
@@ -296,6 +305,14 @@ public final class TransformerStage: Sendable {
         lastNorm.forward(
             activations.output, into: normed, activations.finalNorm, rows: batch.rows, on: team)
         return Matrix(normed, rows: batch.rows, columns: configuration.width)
+    }
+
+    /// What the head reads at some rows, in their order.
+    private func normalised(_ batch: MicroBatch, _ activations: Activations, atRows rows: [Int]) -> Matrix {
+        let x = normalised(batch, activations), D = configuration.width
+        let asked = Matrix(Buffer(uninitialized: rows.count * D), rows: rows.count, columns: D)
+        for (i, row) in rows.enumerated() { asked.rows(i..<(i + 1)).copy(from: x.rows(row..<(row + 1))) }
+        return asked
     }
 
     func tokenTable(_ arena: Buffer<Float>) -> Matrix {

@@ -29,15 +29,15 @@ func evaluate(_ options: EvaluateOptions, on world: borrowing Communicator) thro
     let windowed = try agreed(on: world) {
         try WindowedText(text.tokens, context: plan.context, stride: plan.stride)
     }
-    var table: TokenTable?
+    var table: LineFile?
     try agreed(on: world) {
         // Before the work, so that a path that cannot be written costs none.
         guard isRoot, let path = perToken else { return }
         for input in [options.common.text, options.common.checkpoint] where SystemFile.areSame(input, path) {
             throw ConfigurationError("--per-token \(path) would overwrite \(input); name another file")
         }
-        table = try TokenTable(path)
-        try table?.writeHeader(layers: model.layers)
+        table = try LineFile(path, option: WindowOptions.perToken.name)
+        try table?.write(TokenRecord.header(layers: model.layers))
     }
     let threads = try ThreadCount(asked: options.common.threads, world: world).threads
     let isReduced = plan.ranks.namesLevels

@@ -42,7 +42,7 @@ extension SampleOptions: Tool {
         }
         let team = try ThreadCount(asked: threads, world: world)
         let runner = try WindowRunner(
-            saved, rows: max(request.longest, Self.batch), context: plan.context, threads: team.threads,
+            saved, rows: max(request.longest, Self.batch), length: plan.context, threads: team.threads,
             reducing: plan.ranks.namesLevels ? "--attention \(plan.ranks.name)" : nil,
             valueBasis: attention.values[AttentionOptions.valueBasis], world: world)
         let engine = try runner.engine(plan.ranks, on: world)

@@ -14,6 +14,11 @@ struct TokenRecord {
         return sums
     }
 
+    /// The names of the columns of `lines`.
+    static func header(layers: Int) -> String {
+        "position,token,nll" + (0..<layers).map { ",layer_\($0)" }.joined() + "\n"
+    }
+
     /// CSV lines, where the record holds all tokens but the text's first. A number's digits are as many as give it back.
     func lines(_ tokens: Tokens) -> String {
         let tokens = tokens.array

@@ -22,8 +22,8 @@ protocol LocalTool: ParsableCommand {
 /// The command line of `drrl`: one subcommand a tool.
 struct ToolboxOptions: ParsableCommand {
     static let tools: [any Tool.Type] = [
-        EvaluateOptions.self, SampleOptions.self, CompareOptions.self, CalibrateOptions.self, ImportOptions.self,
-        ExportOptions.self, MergeOptions.self,
+        EvaluateOptions.self, SampleOptions.self, CompareOptions.self, ScoreOptions.self, CalibrateOptions.self,
+        ImportOptions.self, ExportOptions.self, MergeOptions.self,
     ]
     static let localTools: [any LocalTool.Type] = [ReportOptions.self]
     static var all: [any ParsableCommand.Type] { tools + localTools }

@@ -37,17 +37,18 @@ final class WindowRunner {
     /// What `drrl calibrate` found of losses.
     let calibrated: CalibratedLosses?
 
-    /// Collective: for windows of at most `rows` tokens, at positions below `context`, which is `rows` unless told. Bases are read where `reducing` names what needs them, and
-    /// those of values found anew where `valueBasis` names what they keep best.
+    /// Collective: for `rows` tokens at once. Bases are read where `reducing` names what needs them, and those of values
+    /// found anew where `valueBasis` names what they keep best.
     ///
+    /// - Parameter length: the most tokens of a sequence; `rows` unless told.
     /// - Throws: `AgreedError`, also where the checkpoint has no bases, and `MPIError`.
     init(
-        _ saved: consuming OpenCheckpoint, rows: Int, context: Int? = nil, threads: Int, reducing: String?,
+        _ saved: consuming OpenCheckpoint, rows: Int, length: Int? = nil, threads: Int, reducing: String?,
         valueBasis: String? = nil, world: borrowing Communicator
     ) throws {
         var shape = saved.run.model
         // Positions that rotate may go beyond those of the run.
-        shape.context = max(shape.context, context ?? rows)
+        shape.context = max(shape.context, length ?? rows)
         let model = shape
         self.model = model
         try agreed(on: world) {

@@ -38,6 +38,24 @@ public struct Head: Sendable {
         }
     }
 
+    /// `forward`, and of each row whether its target is the likeliest token, the first of equals; every row has a target.
+    public func forward(
+        _ x: Matrix, targets: Buffer<Int32>, into nll: Buffer<Double>, areLikeliest: Buffer<Bool>, on team: Team
+    ) {
+        crossEntropy(x, targets, scale: 0, gradient: false, on: team, before: { rows, logits in
+            team.split(rows.count) { own in
+                for i in own {
+                    let target = Int(targets[rows.lowerBound + i]), row = logits.pointer + i * logits.columns
+                    areLikeliest[rows.lowerBound + i] =
+                        !(0..<target).contains { row[$0] >= row[target] }
+                        && !(target..<logits.columns).contains { row[$0] > row[target] }
+                }
+            }
+        }) { rows, _ in
+            for row in rows { nll[row] = losses[row - rows.lowerBound] }
+        }
+    }
+
     /// Σ negative log-likelihood over rows with a target, in nats; dx = ∂/∂x of `scale` times that sum, and the map's
     /// gradient is added to.
     public func forwardBackward(
@@ -69,10 +87,10 @@ public struct Head: Sendable {
         }
     }
 
-    /// Gives `body` the rows of each tile, with their `losses` and what became of their logits.
+    /// Gives `before` the rows of each tile with their logits, and `body` with their `losses` and what became of the logits.
     private func crossEntropy(
         _ x: Matrix, _ targets: Buffer<Int32>, scale: Float, gradient: Bool, on team: Team,
-        _ body: (Range<Int>, Matrix) -> Void
+        before: (Range<Int>, Matrix) -> Void = { _, _ in }, _ body: (Range<Int>, Matrix) -> Void
     ) {
         precondition(targets.count >= x.rows)
         tiles(x, on: team) { first, tile in
@@ -80,6 +98,7 @@ public struct Head: Sendable {
             for i in 0..<rows.count {
                 precondition(Int(targets[i]) < vocabulary, "target \(targets[i]) of \(vocabulary)")
             }
+            before(rows, tile)
             team.split(rows.count) { r in
                 drrl_cross_entropy(
                     losses.pointer + r.lowerBound, tile.pointer + r.lowerBound * vocabulary,
