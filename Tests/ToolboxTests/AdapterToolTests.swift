@@ -67,7 +67,7 @@ import Testing
             == ["adapter_config.json", "adapter_model.safetensors"])
         let imported = try await drrl(["import", directory, "--checkpoint", model.base, "--to", back])
         #expect(imported.succeeded && imported.output.contains("lora:r=4,alpha=8"), "\(imported)")
-        let (first, second) = (try CheckpointReader(path: model.adapted), try CheckpointReader(path: back))
+        let first = try CheckpointReader(path: model.adapted), second = try CheckpointReader(path: back)
         let arrays = first.datasets.filter { $0.name.hasPrefix("/adapter/model/") || $0.name.hasPrefix("/model/") }
         #expect(arrays.count { $0.name.hasPrefix("/adapter/") } == 4 * 3 * 2)
         for array in arrays {

@@ -97,7 +97,7 @@ struct AdapterTrainingTests {
     func badInputIsNamed(options: [String], named: [String]) async throws {
         let run = try SmallRun(), outcome = try await run.trainAlone(["--steps", "2"] + options)
         expectRefused(outcome, named)
-        #expect(try FileManager.default.fileExists(atPath: run.directory.path) == false)
+        #expect(!FileManager.default.fileExists(atPath: run.directory.path))
     }
 
     /// A run goes on with the adapter that it had, and with no other.
