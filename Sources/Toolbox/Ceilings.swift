@@ -27,20 +27,12 @@ extension Comparison {
             public var divergence: Double?
         }
 
-        /// How much of the way from `allocated` to the ceiling by token a row goes, in the logarithm of the perplexity's ratio.
-        public struct Closed: Codable, Equatable, Sendable {
-            public var budget: Double
-            public var row: String
-            public var share: Double
-        }
-
         public var windows, predicted_tokens: Int
         /// Measured, besides full attention.
         public var levels: [String]
         /// That measuring took.
         public var seconds: Double
         public var rows: [Row]
-        public var closed: [Closed]
     }
 }
 
@@ -65,7 +57,7 @@ struct CeilingSearch {
         self.say = say
     }
 
-    /// Collective: on the first whole windows of `tokens`; nil where they cannot be had and were not asked for.
+    /// Collective: on the first whole windows of `tokens`.
     ///
     /// - Parameters:
     ///   - rows: of the table, with their engines; full attention first.
@@ -73,17 +65,14 @@ struct CeilingSearch {
     /// - Throws: `AgreedError` and `MPIError`.
     func ceilings(
         _ tokens: Tokens, rows: [(ComparedOptions, RankEngine)], _ options: RankOptions, on world: borrowing Communicator
-    ) throws -> Comparison.Ceilings? {
+    ) throws -> Comparison.Ceilings {
         let L = plan.context, windows = min((tokens.count - 1) / L, oracle.windows)
-        guard plan.exact != nil, windows >= 1 else {
-            try agreed(on: world) {
-                guard oracle.isAsked else { return }
-                throw ConfigurationError(
-                    plan.exact == nil
-                        ? "--oracle-windows needs far keys that a level can be for; --exact-recent off has none"
-                        : "--oracle-windows needs a window of \(L) tokens; the text that is measured has \(tokens.count)")
-            }
-            return nil
+        try agreed(on: world) {
+            guard plan.exact == nil || windows < 1 else { return }
+            throw ConfigurationError(
+                plan.exact == nil
+                    ? "--oracle-windows needs far keys that a level can be for; --exact-recent off has none"
+                    : "--oracle-windows needs a window of \(L) tokens; the text that is measured has \(tokens.count)")
         }
         let text = try agreed(on: world) { try WindowedText(tokens[0..<(windows * L + 1)], context: L) }
         let engine = try runner.engine(options, on: world), start = monotonicSeconds()
@@ -115,7 +104,7 @@ struct CeilingSearch {
         }
         return Comparison.Ceilings(
             windows: windows, predicted_tokens: text.windows.targets, levels: known.measured.map(\.description),
-            seconds: seconds, rows: found, closed: closed(found))
+            seconds: seconds, rows: found)
     }
 
     /// Collective: ranks share the layers.
@@ -170,18 +159,5 @@ struct CeilingSearch {
             }
         }
         return sum
-    }
-
-    /// Of the strategies that name levels by token, where `allocated` loses more than the ceiling.
-    private func closed(_ rows: [Comparison.Ceilings.Row]) -> [Comparison.Ceilings.Closed] {
-        func nll(_ name: String, _ share: Double) -> Double? { rows.first { $0.names.contains("\(name) within \(share)") }?.nll }
-        return budgets.flatMap { share -> [Comparison.Ceilings.Closed] in
-            guard let allocated = nll(AllocatedLevelsByLayer.name, share), let ceiling = nll("token oracle", share),
-                ceiling < allocated
-            else { return [] }
-            return [TokenPolicy.name, ForecastLevels.name].compactMap { row in
-                nll(row, share).map { .init(budget: share, row: row, share: (allocated - $0) / (allocated - ceiling)) }
-            }
-        }
     }
 }

@@ -37,8 +37,6 @@ struct ComparisonPlan {
         let windows: Int
         /// Nil for those that `allocated` takes.
         let levels: [Level]?
-        /// Whether it was asked for by an option, so that what stands in its way is said.
-        let isAsked: Bool
     }
 
     /// - Parameter holdsForecast: whether the checkpoint says what a token's own input tells of losses.
@@ -83,12 +81,12 @@ struct ComparisonPlan {
         let levels = try given[Own.oracleLevels].map { (text) throws(ConfigurationError) in
             try Level.distinct(text, "--oracle-levels", d)
         }
-        let isAsked = levels != nil || windows.map { $0 > 0 } ?? false
-        guard !budgets.isEmpty || !isAsked else {
+        let most = windows ?? (levels == nil ? 0 : 1)
+        guard most > 0 else { return nil }
+        guard !budgets.isEmpty else {
             throw ConfigurationError("--oracle-windows and --oracle-levels find ceilings within --budgets; give some")
         }
-        let most = windows ?? Own.usualOracleWindows
-        return budgets.isEmpty || most == 0 ? nil : Oracle(windows: most, levels: levels, isAsked: isAsked)
+        return Oracle(windows: most, levels: levels)
     }
 
     private static func budgets(_ text: String) throws(ConfigurationError) -> [Double] {

@@ -68,10 +68,7 @@ extension Comparison.Ceilings {
         let text = "ceilings on \(windows) window\(windows == 1 ? "" : "s"), \(predicted_tokens) predicted tokens: levels "
             + "\(levels.joined(separator: ",")) and full attention, chosen by what each truly loses in each layer alone "
             + "(\(fixed(seconds, 0)) s)"
-        let lines = closed.map {
-            "\n\($0.row) within \($0.budget) goes \(fixed(100 * $0.share, 1))% of the way from allocated to the token oracle"
-        }
-        return text + lines.joined() + "\n\n"
+        return text + "\n\n"
             + table([Self.columns] + rows.map { row in
                 [
                     row.names.joined(separator: " = ") + (row.is_ceiling ? " (ceiling)" : ""),
