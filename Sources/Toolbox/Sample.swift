@@ -35,6 +35,14 @@ extension SampleOptions: Tool {
         let (plan, texts, request) = try agreed(on: world) {
             let plan = try EvaluationPlan(
                 context: own.values.value(of: SamplingOptions.context), stride: nil, attention, saved.run)
+            guard !(plan.ranks.mode is OracleStrategy) else {
+                throw ConfigurationError(
+                    "--attention oracle tries levels on a segment's own tokens, which are not there yet; choose another")
+            }
+            guard !plan.ranks.namesLevels || plan.ranks.basis == .resident else {
+                throw ConfigurationError(
+                    "--basis online changes bases along a sequence, and with them all that is kept of it; use --basis resident")
+            }
             let texts = try promptTexts()
             guard let tokenizer = saved.tokenizer else { throw ConfigurationError("\(checkpoint) holds no tokenizer") }
             let request = try SampleRequest(texts, own, tokenizer, context: plan.context)

@@ -117,6 +117,7 @@ struct SampleTests {
         (["--prompt", "x", "--attention", "sparse"], ["--attention sparse", "energy"]),
         (["--prompt", "x", "--attention", "energy", "--basis", "online"], ["online", "resident"]),
         (["--prompt", "x", "--attention", "policy"], ["holds no policy"]),
+        (["--prompt", "x", "--attention", "oracle"], ["--attention oracle", "not there yet"]),
         (["--prompt", "x", "stray"], ["stray"]),
     ]
 
