@@ -55,7 +55,7 @@ struct ReportTests {
             try FileManager.default.copyItem(atPath: directory(of: model), toPath: runs.last ?? "")
         }
         let (html, _) = try await page(runs, in: scratch)
-        let whole = try #require(html.range(of: "\">Layers of whole")), drawn = try #require(html.range(of: "\">Layers of drawn"))
+        let whole = try #require(html.range(of: "id=\"layers-of-whole")), drawn = try #require(html.range(of: "id=\"layers-of-drawn"))
         let own = html[whole.upperBound..<drawn.lowerBound]
         #expect(own.contains("share of energy") && !own.contains("Mean score columns"))
         #expect(html[drawn.upperBound...].contains("Mean score columns"))
