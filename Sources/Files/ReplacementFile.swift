@@ -23,8 +23,12 @@ public struct ReplacementFile: ~Copyable {
 
     /// Makes the temporary file, beside the one that it is to replace, and locks it where the file system can.
     ///
-    /// - Throws: `FileError`, also where another process writes the same file.
+    /// - Throws: `FileError`, also where another process writes the same file, and under /dev, where a device's name, or a link
+    ///   such as /dev/stdout, would become a file's.
     public init(_ path: String) throws(FileError) {
+        guard !SystemFile.isDevice(path) else {
+            throw FileError("replace", path, reason: "what lies under /dev is no file", remedy: "; name a file", for: .writing)
+        }
         let temporaryPath = Leftovers.temporaryName(of: path)
         Leftovers.remove(of: path)
         file = try Self.locked(temporaryPath)

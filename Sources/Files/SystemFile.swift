@@ -36,6 +36,9 @@ public enum SystemFile {
 
     private static func name(of descriptor: Int32) -> String { "descriptor \(descriptor)" }
 
+    /// Whether a path is a device's, or a link's to one: it lies under /dev, /dev/shm aside.
+    public static func isDevice(_ path: String) -> Bool { path.hasPrefix("/dev/") && !path.hasPrefix("/dev/shm/") }
+
     /// Whether `path` names a regular file.
     public static func isRegular(_ path: String) -> Bool {
         var status = stat()

@@ -24,9 +24,12 @@ import LinearAlgebra
 /// they exceed the true ones by (2 ridge + ridge²) tr Gq tr Gk / d in total, and for every r
 /// optimal tail ≤ ‖A − A_r‖_F² ≤ tail of these energies.
 ///
+/// Where rounding leaves the keys' Gram indefinite all the same, as centring does where the mean is most of few keys, the ridge
+/// is raised tenfold until it does not.
+///
 /// A zero Gram has zero scores; every basis is then optimal, all energies are 0, and the identity stands in for that Gram.
 public struct ScoreBasis: Sendable {
-    /// Noise in float32 Grams is below this, and amplification stays below 8 000 at d = 64.
+    /// Noise in most float32 Grams is below this, and amplification stays below 8 000 at d = 64.
     public static let defaultRidge = 1e-6
 
     /// Bq, d×d, columns by falling energy.
@@ -40,8 +43,7 @@ public struct ScoreBasis: Sendable {
     ///
     /// - Throws: `LAPACKError`.
     public init(queryGram: DenseMatrix, keyGram: DenseMatrix, ridge: Double = defaultRidge) throws(LAPACKError) {
-        let gq = try RegularisedGram(queryGram, ridge: ridge), gk = try RegularisedGram(keyGram, ridge: ridge)
-        let l = try LAPACK.cholesky(gk.matrix)
+        let gq = try RegularisedGram(queryGram, ridge: ridge), (gk, l) = try RegularisedGram.factored(keyGram, ridge: ridge)
         let (energies, v) = try LAPACK.symmetricEigen(scoreCore(query: gq.matrix, keyFactor: l))
         let scale = gq.scale * gk.scale
         self.init(
@@ -86,6 +88,23 @@ struct RegularisedGram {
         matrix = gram.copy()
         for i in 0..<matrix.values.count { matrix.values.pointer[i] /= scale }
         for i in 0..<d { matrix[i, i] += ridge }
+    }
+}
+
+extension RegularisedGram {
+    /// A Gram and its Cholesky factor, with the least of `ridge`, 10 `ridge`, … up to 1 at which it has one.
+    ///
+    /// - Throws: `LAPACKError` where it has none.
+    static func factored(
+        _ gram: DenseMatrix, ridge: Double
+    ) throws(LAPACKError) -> (gram: RegularisedGram, factor: DenseMatrix) {
+        let regularised = try RegularisedGram(gram, ridge: ridge)
+        do {
+            return (regularised, try LAPACK.cholesky(regularised.matrix))
+        } catch {
+            guard 10 * ridge <= 1, regularised.matrix.isFinite else { throw error }
+            return try factored(gram, ridge: 10 * ridge)
+        }
     }
 }
 

@@ -21,9 +21,10 @@ struct LineFile: ~Copyable {
     init(_ path: String, option: String) throws(UnusableFileError) {
         self.path = path
         self.option = option
-        if fileExists(path), !SystemFile.isRegular(path) {
+        // What /dev/stdout leads to may be a file: to replace it would put a file in the link's place.
+        if SystemFile.isDevice(path) || (fileExists(path) && !SystemFile.isRegular(path)) {
             file = nil
-            descriptor = open(path, O_WRONLY | O_CLOEXEC)
+            descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
             guard descriptor >= 0 else { throw Self.failure(option, path, String(cString: strerror(errno))) }
             return
         }

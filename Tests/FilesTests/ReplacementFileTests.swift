@@ -65,6 +65,11 @@ import Testing
         #expect(directory.names == ["text"])
     }
 
+    @Test func devicesAreNotReplaced() {
+        #expect(throws: FileError.self) { _ = try ReplacementFile("/dev/drrl-nothing") }
+        #expect(!FileManager.default.fileExists(atPath: "/dev/drrl-nothing"))
+    }
+
     @Test func twoWritersOfTheSameFileDoNotMix() throws {
         let partial = file("text.partial-\(getpid())")
         let descriptor = try locked(partial)

@@ -193,6 +193,29 @@ import Testing
         }
     }
 
+    /// Few keys with a large common part, summed in float32 and centred: rounding makes directions that were never seen negative.
+    @Test func roundingMayMakeAGramIndefinite() throws {
+        var sample = SampleMatrices(seed: 5)
+        let d = 16, n = 8, noise = try sample.rows(n, d, .random)
+        var sums = Array(repeating: Float(0), count: d * d), mean = Array(repeating: 0.0, count: d)
+        for row in 0..<n {
+            let key = (0..<d).map { Float(300 * ($0 + 1)) + Float(noise[row, $0]) }
+            for i in 0..<d {
+                mean[i] += Double(key[i]) / Double(n)
+                for j in 0..<d { sums[i * d + j] += key[i] * key[j] }
+            }
+        }
+        let centred = DenseMatrix.identity(d)
+        for i in 0..<d {
+            for j in 0..<d { centred[i, j] = Double(sums[max(i, j) * d + min(i, j)]) - Double(n) * mean[i] * mean[j] }
+        }
+        let least = try LAPACK.symmetricEigenvalues(centred).min() ?? 0, trace = centred.diagonal.reduce(0, +)
+        try #require(trace > 0 && least < -ScoreBasis.defaultRidge * trace / Double(d), "\(least) of \(trace)")
+        let basis = try ScoreBasis(queryGram: .identity(d), keyGram: centred)
+        let product = DenseMatrix.product(basis.query, basis.key, transposeA: true)
+        #expect((product - .identity(d)).frobeniusNorm < 1e-8)
+    }
+
     @Test(arguments: [Double.nan, .infinity, -.infinity]) func gramsThatAreNoSumsOfSquaresAreRefused(value: Double) throws {
         let a = DenseMatrix.identity(3)
         a[2, 1] = value
