@@ -92,7 +92,8 @@ struct RegularisedGram {
 }
 
 extension RegularisedGram {
-    /// A Gram and its Cholesky factor, with the least of `ridge`, 10 `ridge`, … up to 1 at which it has one.
+    /// A Gram and its Cholesky factor, with the least of `ridge`, 10 `ridge`, … at which it has one; beyond 10⁶ times its mean
+    /// eigenvalue it is no Gram.
     ///
     /// - Throws: `LAPACKError` where it has none.
     static func factored(
@@ -102,7 +103,7 @@ extension RegularisedGram {
         do {
             return (regularised, try LAPACK.cholesky(regularised.matrix))
         } catch {
-            guard 10 * ridge <= 1, regularised.matrix.isFinite else { throw error }
+            guard ridge < 1e6 else { throw error }
             return try factored(gram, ridge: 10 * ridge)
         }
     }

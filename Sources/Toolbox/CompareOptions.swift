@@ -47,7 +47,7 @@ struct ComparisonOptions: ListedOptions {
         "oracle-windows", "n",
         "For each of --budgets also ceilings by segment and token, from what each level truly loses in each layer on the first n "
             + "windows. It takes a forward pass for every two layers, level and window",
-        otherwise: "0, or 1 where there are \(option: "oracle-levels")", .within(0...Int.max))
+        otherwise: "0, or 1 with --oracle-levels", .within(0...Int.max))
     static let oracleLevels = NamedOption<String>(
         "oracle-levels", "s:v,…", "Levels that the ceilings choose from, besides full attention",
         otherwise: "those that allocated takes most, eight at most")

@@ -194,12 +194,12 @@ import Testing
     }
 
     /// Few keys with a large common part, summed in float32 and centred: rounding makes directions that were never seen negative.
-    @Test func roundingMayMakeAGramIndefinite() throws {
+    @Test(arguments: [20, 300]) func roundingMayMakeAGramIndefinite(common: Int) throws {
         var sample = SampleMatrices(seed: 5)
         let d = 16, n = 8, noise = try sample.rows(n, d, .random)
         var sums = Array(repeating: Float(0), count: d * d), mean = Array(repeating: 0.0, count: d)
         for row in 0..<n {
-            let key = (0..<d).map { Float(300 * ($0 + 1)) + Float(noise[row, $0]) }
+            let key = (0..<d).map { Float(common * ($0 + 1)) + Float(noise[row, $0]) }
             for i in 0..<d {
                 mean[i] += Double(key[i]) / Double(n)
                 for j in 0..<d { sums[i * d + j] += key[i] * key[j] }
